@@ -1,0 +1,3 @@
+//! Reading and writing the wire's integers, vectors and code points.
+
+pub(crate) mod points;

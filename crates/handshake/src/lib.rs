@@ -1,0 +1,9 @@
+//! DTLS handshake: messages, flights, cookies, key schedules, and the sans-I/O `Connection`.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+mod codec;
+pub mod message;

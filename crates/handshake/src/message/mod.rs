@@ -1,0 +1,3 @@
+//! Handshake messages: one struct per wire message.
+
+pub mod registry;
