@@ -6,4 +6,6 @@ extern crate alloc;
 extern crate std;
 
 mod codec;
+pub mod crypto;
 pub mod message;
+mod transcript;
