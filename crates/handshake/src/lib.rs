@@ -7,4 +7,6 @@ extern crate std;
 
 mod codec;
 mod flight;
+pub mod crypto;
 pub mod message;
+mod transcript;
