@@ -107,17 +107,16 @@ impl Client {
     /// one that stays silent is waited for until the handshake's deadline.
     ///
     /// # Errors
-    /// [`ClientError::NoAddress`] if there is no address, [`ClientError::Socket`] if no address can be reached or
-    /// looked up, [`ClientError::Handshake`] if the configuration has nothing to offer or there are no random bytes.
+    /// [`ClientError::Lookup`] or [`ClientError::NoAddress`] if the host has no known address,
+    /// [`ClientError::Socket`] if no address can be reached, [`ClientError::Handshake`] if the configuration has nothing to offer or there are no random bytes.
     pub fn new(
         server: impl ToSocketAddrs,
         name: ServerName<'static>,
         config: Arc<ClientConfig>,
     ) -> Result<Self, ClientError> {
-        let unknown = SocketAddr::from(([0; 4], 0));
         let mut others = server
             .to_socket_addrs()
-            .map_err(|source| ClientError::Socket { address: unknown, source })?
+            .map_err(ClientError::Lookup)?
             .collect::<Vec<_>>()
             .into_iter();
         let clock = Clock::new();

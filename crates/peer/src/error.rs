@@ -10,6 +10,9 @@ use thiserror::Error as ThisError;
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
 pub enum ClientError {
+    /// The host's name cannot be looked up.
+    #[error("the name cannot be resolved: {0}")]
+    Lookup(#[source] io::Error),
     /// The host's name has no address.
     #[error("the name resolves to no address")]
     NoAddress,

@@ -11,6 +11,13 @@ use drystone_handshake::{Connection, Instant};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerId(u64);
 
+impl PeerId {
+    /// The association's number: they are counted from 1 in the order in which they were begun.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
 impl fmt::Display for PeerId {
     /// The association's number, from 1.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
