@@ -5,5 +5,5 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod codec;
+pub mod codec;
 pub mod message;
