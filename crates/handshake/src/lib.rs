@@ -5,8 +5,8 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod codec;
-mod flight;
+pub mod codec;
 pub mod crypto;
+mod flight;
 pub mod message;
 mod transcript;
