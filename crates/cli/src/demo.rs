@@ -8,7 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use drystone::x509::{Policy, TrustAnchors};
-use drystone::{Client, ClientConfig, ClientEvent, Clock, Credentials, Event, Server, ServerConfig, ServerEvent};
+use drystone::{
+    Client, ClientConfig, ClientEvent, Clock, Credentials, Event, Server, ServerConfig, ServerEvent,
+};
 
 use crate::args::parse_name;
 use crate::fault::Fault;
@@ -30,17 +32,25 @@ pub(crate) fn run(reporter: Reporter) -> Result<(), Fault> {
     let made = files::self_signed(NAME)?;
     let mut anchors = TrustAnchors::new();
     anchors.add(made.certificate).map_err(Fault::local)?;
-    let server_config = ServerConfig::new(drystone::settings(), Credentials::single(made.credential));
-    let client_config = ClientConfig::new(drystone::settings(), Policy::new(anchors)).map_err(Fault::local)?;
+    let server_config =
+        ServerConfig::new(drystone::settings(), Credentials::single(made.credential));
+    let client_config =
+        ClientConfig::new(drystone::settings(), Policy::new(anchors)).map_err(Fault::local)?;
 
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut server = Server::bind(loopback, Arc::new(server_config.map_err(Fault::local)?)).map_err(Fault::local)?;
+    let mut server = Server::bind(loopback, Arc::new(server_config.map_err(Fault::local)?))
+        .map_err(Fault::local)?;
     let address = server.local_addr().map_err(Fault::local)?;
-    say("server", format_args!("listening on {address} with a fresh P-256 certificate for {NAME}"));
+    say(
+        "server",
+        format_args!("listening on {address} with a fresh P-256 certificate for {NAME}"),
+    );
 
     let serving = thread::spawn(move || serve(&mut server));
     let visit = visit(address, client_config, reporter);
-    let served = serving.join().map_err(|_| Fault::local("the server's thread panicked"))?;
+    let served = serving
+        .join()
+        .map_err(|_| Fault::local("the server's thread panicked"))?;
     visit.and(served)
 }
 
@@ -48,16 +58,32 @@ pub(crate) fn run(reporter: Reporter) -> Result<(), Fault> {
 fn visit(address: SocketAddr, config: ClientConfig, reporter: Reporter) -> Result<(), Fault> {
     let clock = Clock::new();
     let begin = clock.now();
-    let mut client = Client::new(address, parse_name(NAME).map_err(Fault::Local)?, Arc::new(config))?;
+    let mut client = Client::new(
+        address,
+        parse_name(NAME).map_err(Fault::Local)?,
+        Arc::new(config),
+    )?;
     say("client", "handshaking");
     let connected = client.connected(PATIENCE)?;
-    say("client", format_args!("connected after {} us", (clock.now() - begin).as_micros()));
+    say(
+        "client",
+        format_args!("connected after {} us", (clock.now() - begin).as_micros()),
+    );
     reporter.report(&Report::Connected(&ConnectedReport::new(&connected, None)));
 
-    say("client", format_args!("the server says \"{}\"", String::from_utf8_lossy(&next_packet(&mut client)?)));
+    say(
+        "client",
+        format_args!(
+            "the server says \"{}\"",
+            String::from_utf8_lossy(&next_packet(&mut client)?)
+        ),
+    );
     for size in [1, 100, client.connection().max_unfragmented_payload()] {
         round_trip(&mut client, &vec![b'x'; size])?;
-        say("client", format_args!("a packet of {size} bytes came back unchanged"));
+        say(
+            "client",
+            format_args!("a packet of {size} bytes came back unchanged"),
+        );
     }
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {
@@ -68,7 +94,10 @@ fn visit(address: SocketAddr, config: ClientConfig, reporter: Reporter) -> Resul
     times.sort_unstable();
     if let (Some(least), Some(median)) = (times.first(), times.get(ROUND_TRIPS / 2)) {
         let (least, median) = (least.as_micros(), median.as_micros());
-        say("client", format_args!("round-trip time: median {median} us, least {least} us, of {ROUND_TRIPS}"));
+        say(
+            "client",
+            format_args!("round-trip time: median {median} us, least {least} us, of {ROUND_TRIPS}"),
+        );
     }
     client.close();
     say("client", "said goodbye, disconnected");
@@ -103,7 +132,11 @@ fn serve(server: &mut Server) -> Result<(), Fault> {
 /// Sends a packet and waits for exactly the same one.
 fn round_trip(client: &mut Client, payload: &[u8]) -> Result<(), Fault> {
     client.send(payload).map_err(Fault::local)?;
-    if next_packet(client)? == payload { Ok(()) } else { Err(Fault::local("the echo differs from what was sent")) }
+    if next_packet(client)? == payload {
+        Ok(())
+    } else {
+        Err(Fault::local("the echo differs from what was sent"))
+    }
 }
 
 fn next_packet(client: &mut Client) -> Result<Vec<u8>, Fault> {

@@ -37,7 +37,11 @@ pub(crate) fn run(session: &mut Session) -> Result<(), Fault> {
             match session.step(GLANCE)? {
                 Step::Packet(payload) => {
                     received += 1;
-                    reporter.report(&Report::Packet { peer: None, size: payload.len(), content: Content::of(payload) });
+                    reporter.report(&Report::Packet {
+                        peer: None,
+                        size: payload.len(),
+                        content: Content::of(payload),
+                    });
                 }
                 Step::Closed => return Ok(()),
                 Step::Connected | Step::Nothing => break,
@@ -60,7 +64,9 @@ fn send_burst(
     let mut lines = 0;
     for _ in 0..BURST {
         let line = match input.try_recv() {
-            Ok(line) => line.map_err(|error| Fault::Local(format!("cannot read standard input: {error}")))?,
+            Ok(line) => {
+                line.map_err(|error| Fault::Local(format!("cannot read standard input: {error}")))?
+            }
             Err(TryRecvError::Empty) => break,
             Err(TryRecvError::Disconnected) => return Ok((lines, true)),
         };

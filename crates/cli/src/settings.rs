@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use drystone::x509::{Policy, TrustAnchors};
 use drystone::{
-    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, KeyLogFile, PeerVerifier, ServerConfig,
-    Settings,
+    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, KeyLogFile,
+    PeerVerifier, ServerConfig, Settings,
 };
 
 use crate::args::{ClientArgs, ClientAuthMode, CommonArgs, ServerArgs};
@@ -27,7 +27,9 @@ pub(crate) fn client(arguments: &ClientArgs, reporter: Reporter) -> Result<Clien
     };
     let config = config.map_err(Fault::local)?;
     Ok(match (&arguments.cert, &arguments.key) {
-        (Some(chain), Some(key)) => config.with_credentials(Credentials::single(files::credential(chain, key)?)),
+        (Some(chain), Some(key)) => {
+            config.with_credentials(Credentials::single(files::credential(chain, key)?))
+        }
         _ => config,
     })
 }
@@ -46,7 +48,8 @@ pub(crate) fn server(arguments: &ServerArgs, reporter: Reporter) -> Result<Serve
         _ => return Err(Fault::local("give --cert and --key, or --self-signed")),
     };
     let settings = common(&arguments.common, reporter)?;
-    let config = ServerConfig::new(settings, Credentials::single(credential)).map_err(Fault::local)?;
+    let config =
+        ServerConfig::new(settings, Credentials::single(credential)).map_err(Fault::local)?;
     Ok(config.with_client_auth(client_auth))
 }
 
@@ -54,13 +57,19 @@ fn client_auth(arguments: &ServerArgs) -> Result<ClientAuth, Fault> {
     let verifier: Arc<dyn PeerVerifier> = match (&arguments.client_ca, arguments.insecure_clients) {
         (Some(file), _) => Arc::new(Policy::new(files::anchors(file)?)),
         (None, true) => Arc::new(DangerouslyAcceptAnyCertificate),
-        (None, false) if arguments.client_auth == ClientAuthMode::None => return Ok(ClientAuth::None),
-        (None, false) => return Err(Fault::local("--client-auth needs --client-ca or --insecure-clients")),
+        (None, false) if arguments.client_auth == ClientAuthMode::None => {
+            return Ok(ClientAuth::None);
+        }
+        (None, false) => {
+            return Err(Fault::local(
+                "--client-auth needs --client-ca or --insecure-clients",
+            ));
+        }
     };
     match arguments.client_auth {
-        ClientAuthMode::None => {
-            Err(Fault::local("--client-ca and --insecure-clients need --client-auth request or require"))
-        }
+        ClientAuthMode::None => Err(Fault::local(
+            "--client-ca and --insecure-clients need --client-auth request or require",
+        )),
         ClientAuthMode::Request => Ok(ClientAuth::Request(verifier)),
         ClientAuthMode::Require => Ok(ClientAuth::Require(verifier)),
     }
@@ -68,7 +77,11 @@ fn client_auth(arguments: &ServerArgs) -> Result<ClientAuth, Fault> {
 
 fn common(arguments: &CommonArgs, reporter: Reporter) -> Result<Settings, Fault> {
     let mut settings = drystone::settings();
-    settings.alpn = arguments.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
+    settings.alpn = arguments
+        .alpn
+        .iter()
+        .map(|protocol| protocol.clone().into_bytes())
+        .collect();
     settings.cipher_suites = (!arguments.cipher.is_empty()).then(|| arguments.cipher.clone());
     settings.groups = (!arguments.group.is_empty()).then(|| arguments.group.clone());
     settings.min_version = arguments.min.unwrap_or(settings.min_version);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, Path, RequestId, ServerConfig, Verdict,
+    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, Path, RequestId,
+    ServerConfig, Verdict,
 };
 
 use crate::clock::Clock;
@@ -71,7 +72,11 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self { cookies: true, max_half_open: 256, max_peers: 65_536 }
+        Self {
+            cookies: true,
+            max_half_open: 256,
+            max_peers: 65_536,
+        }
     }
 }
 
@@ -137,7 +142,8 @@ impl Server {
         options: ServerOptions,
     ) -> Result<Self, ServerError> {
         let gate = Gate::new(Arc::clone(&config))?;
-        let socket = Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
+        let socket =
+            Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
         Ok(Self {
             socket,
             clock: Clock::new(),
@@ -187,7 +193,9 @@ impl Server {
         let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
         let length = known.connection.send(payload, &mut self.out)?;
         let address = known.address;
-        let sent = self.socket.send_to(self.out.get(..length).unwrap_or_default(), address);
+        let sent = self
+            .socket
+            .send_to(self.out.get(..length).unwrap_or_default(), address);
         self.settle(peer, self.clock.now());
         Ok(sent?)
     }
@@ -210,7 +218,10 @@ impl Server {
     pub fn answer(&mut self, peer: PeerId, id: RequestId, answer: Answer) -> Result<(), SendError> {
         let now = self.clock.now();
         let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
-        known.connection.answer(now, id, answer).map_err(|misuse: Misuse| SendError::Misuse(misuse))?;
+        known
+            .connection
+            .answer(now, id, answer)
+            .map_err(|misuse: Misuse| SendError::Misuse(misuse))?;
         self.settle(peer, now);
         Ok(())
     }
@@ -245,7 +256,9 @@ impl Server {
 
     fn handle_timeouts(&mut self, now: Instant) {
         while let Some((at, id)) = self.deadlines.pop_due(now) {
-            let Some(peer) = self.table.get_mut(id).filter(|peer| peer.armed == Some(at)) else { continue };
+            let Some(peer) = self.table.get_mut(id).filter(|peer| peer.armed == Some(at)) else {
+                continue;
+            };
             peer.armed = None;
             if peer.connection.poll_timeout().is_some_and(|at| at <= now) {
                 peer.connection.handle_timeout(now);
@@ -268,7 +281,9 @@ impl Server {
     fn handle_datagram(&mut self, from: SocketAddr, length: usize, now: Instant) {
         let may_be_hello = self.received.get(..length).is_some_and(may_be_client_hello);
         match self.table.route(from) {
-            Some(route) if may_be_hello && self.options.cookies => self.handle_hello(route, from, length, now),
+            Some(route) if may_be_hello && self.options.cookies => {
+                self.handle_hello(route, from, length, now)
+            }
             Some(route) => self.deliver(route, length, now),
             None if !may_be_hello => self.stats.strangers_dropped += 1,
             None if self.options.cookies => match self.ask_gate(from, length) {
@@ -288,7 +303,11 @@ impl Server {
             // Perhaps a later fragment of the hello that began the association.
             Verdict::Drop(_) => return self.deliver(route, length, now),
         };
-        let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&greeting));
+        let is_of = |id| {
+            self.table
+                .get(id)
+                .is_some_and(|peer| peer.connection.is_of(&greeting))
+        };
         if is_of(route.current) || route.challenger.is_some_and(is_of) {
             return self.deliver(route, length, now);
         }
@@ -300,8 +319,16 @@ impl Server {
 
     /// The gate's verdict on the hello in `received`; its answer lies in `out`.
     fn ask_gate(&mut self, from: SocketAddr, length: usize) -> Verdict {
-        let mut datagram = Datagram::new(Path::default(), self.received.get_mut(..length).unwrap_or_default());
-        self.gate.answer(self.clock.start(), &peer_id_bytes(from), &mut datagram, &mut self.out)
+        let mut datagram = Datagram::new(
+            Path::default(),
+            self.received.get_mut(..length).unwrap_or_default(),
+        );
+        self.gate.answer(
+            self.clock.start(),
+            &peer_id_bytes(from),
+            &mut datagram,
+            &mut self.out,
+        )
     }
 
     fn ask_for_cookie(&mut self, length: usize, from: SocketAddr) {
@@ -311,13 +338,21 @@ impl Server {
     }
 
     /// Begins an association with the hello that lies in `received`.
-    fn accept(&mut self, from: SocketAddr, length: usize, now: Instant, greeting: Option<Greeting>) {
+    fn accept(
+        &mut self,
+        from: SocketAddr,
+        length: usize,
+        now: Instant,
+        greeting: Option<Greeting>,
+    ) {
         if self.table.len() >= self.options.max_peers {
             self.stats.peers_refused += 1;
             return;
         }
         while self.table.half_open() >= self.options.max_half_open.max(1) {
-            let Some(oldest) = self.table.oldest_half_open() else { break };
+            let Some(oldest) = self.table.oldest_half_open() else {
+                break;
+            };
             self.evict(oldest);
         }
         let (config, start) = (Arc::clone(&self.config), self.clock.start());
@@ -337,7 +372,9 @@ impl Server {
         let Some(challenger) = route.challenger else {
             return self.offer(route.current, Place::Received, length, now);
         };
-        if let (Some(copy), Some(received)) = (self.copy.get_mut(..length), self.received.get(..length)) {
+        if let (Some(copy), Some(received)) =
+            (self.copy.get_mut(..length), self.received.get(..length))
+        {
             copy.copy_from_slice(received);
         }
         self.offer(challenger, Place::Received, length, now);
@@ -346,30 +383,46 @@ impl Server {
     }
 
     fn offer(&mut self, id: PeerId, place: Place, length: usize, now: Instant) {
-        let Some(peer) = self.table.get_mut(id) else { return };
+        let Some(peer) = self.table.get_mut(id) else {
+            return;
+        };
         let buffer = match place {
             Place::Received => &mut self.received,
             Place::Copy => &mut self.copy,
         };
-        let Some(datagram) = buffer.get_mut(..length) else { return };
+        let Some(datagram) = buffer.get_mut(..length) else {
+            return;
+        };
         let queue = &mut self.queue;
         inbox::offer(&mut peer.connection, now, datagram, |arrived| {
-            queue.push_back(Queued { peer: id, place, arrived });
+            queue.push_back(Queued {
+                peer: id,
+                place,
+                arrived,
+            });
         });
         self.settle(id, now);
     }
 
     /// After any input of a peer: everything out, every event into the queue, the deadline armed anew.
     fn settle(&mut self, id: PeerId, now: Instant) {
-        let Some(peer) = self.table.get_mut(id) else { return };
+        let Some(peer) = self.table.get_mut(id) else {
+            return;
+        };
         while let Some(transmit) = peer.connection.poll_transmit(now, &mut self.out) {
             let datagram = self.out.get(..transmit.len).unwrap_or_default();
-            self.stats.send_failures += u64::from(self.socket.send_to(datagram, peer.address).is_err());
+            self.stats.send_failures +=
+                u64::from(self.socket.send_to(datagram, peer.address).is_err());
         }
         while let Some(event) = peer.connection.poll_event() {
-            self.queue.push_back(Queued { peer: id, place: Place::Received, arrived: Arrived::Event(event) });
+            self.queue.push_back(Queued {
+                peer: id,
+                place: Place::Received,
+                arrived: Arrived::Event(event),
+            });
         }
-        self.deadlines.arm(id, &mut peer.armed, peer.connection.poll_timeout());
+        self.deadlines
+            .arm(id, &mut peer.armed, peer.connection.poll_timeout());
         let (connected, closed) = (peer.connection.is_connected(), peer.connection.is_closed());
         if connected && let Some(replaced) = self.table.establish(id) {
             self.replace(replaced, now);
@@ -384,7 +437,11 @@ impl Server {
         if let Some(Peer { connection, .. }) = self.table.get_mut(id) {
             connection.replaced(now);
             while let Some(event) = connection.poll_event() {
-                self.queue.push_back(Queued { peer: id, place: Place::Received, arrived: Arrived::Event(event) });
+                self.queue.push_back(Queued {
+                    peer: id,
+                    place: Place::Received,
+                    arrived: Arrived::Event(event),
+                });
             }
         }
         self.forget(id);
