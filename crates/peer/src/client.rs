@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    Answer, ClientConfig, Connected, Connection, Event, Instant, Misuse, RequestId,
+    Answer, ClientConfig, Connected, Connection, Error, Event, Instant, Misuse, RequestId,
 };
 use drystone_x509::ServerName;
 
@@ -148,7 +148,7 @@ impl Client {
     /// meanwhile; others call [`poll`](Self::poll) and watch for [`Event::Connected`].
     ///
     /// # Errors
-    /// Why the handshake failed; [`Error::HandshakeTimeout`](crate::Error::HandshakeTimeout) also if `timeout` is over.
+    /// Why the handshake failed; [`Error::HandshakeTimeout`] also if `timeout` is over.
     pub fn connected(&mut self, timeout: Duration) -> Result<Box<Connected>, ClientError> {
         let deadline = self.clock.now() + timeout;
         loop {
@@ -156,12 +156,13 @@ impl Client {
                 Some(ClientEvent::Connection(Event::Connected(connected))) => return Ok(connected),
                 Some(ClientEvent::Connection(Event::Failed(error))) => return Err(error.into()),
                 Some(ClientEvent::Connection(Event::Closed)) => return Err(ClientError::Closed),
-                Some(_) => {}
-                None if self.connection.is_closed() => return Err(ClientError::Closed),
-                None if self.clock.now() >= deadline => {
-                    return Err(drystone_handshake::Error::HandshakeTimeout.into());
-                }
-                None => {}
+                Some(_) | None => {}
+            }
+            if self.connection.is_closed() && self.queue.is_empty() {
+                return Err(ClientError::Closed);
+            }
+            if self.clock.now() >= deadline {
+                return Err(Error::HandshakeTimeout.into());
             }
         }
     }

@@ -2,8 +2,7 @@
 
 use std::ops::Range;
 
-use drystone_handshake::{Connection, Datagram, Event, Instant, Path};
-use drystone_record::RecordNumber;
+use drystone_handshake::{Connection, Datagram, Event, Instant, Path, RecordNumber};
 
 /// One application packet.
 ///

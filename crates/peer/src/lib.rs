@@ -48,7 +48,6 @@ mod socket;
 pub use client::{Client, ClientEvent};
 pub use clock::Clock;
 pub use drystone_handshake::*;
-pub use drystone_record::RecordNumber;
 pub use drystone_x509 as x509;
 pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;

@@ -423,11 +423,13 @@ impl Server {
         }
         self.deadlines
             .arm(id, &mut peer.armed, peer.connection.poll_timeout());
-        let (connected, closed) = (peer.connection.is_connected(), peer.connection.is_closed());
+        let connected = peer.connection.is_connected();
+        // A failed one stays until its own deadline, to repeat its alert to a peer that missed it.
+        let over = peer.connection.is_closed() && peer.connection.poll_timeout().is_none();
         if connected && let Some(replaced) = self.table.establish(id) {
             self.replace(replaced, now);
         }
-        if closed {
+        if over {
             self.forget(id);
         }
     }
