@@ -6,4 +6,5 @@ extern crate alloc;
 extern crate std;
 
 mod codec;
+mod flight;
 pub mod message;
