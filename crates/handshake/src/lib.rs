@@ -7,4 +7,6 @@ extern crate std;
 
 mod codec;
 mod flight;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod message;
