@@ -6,7 +6,9 @@ extern crate alloc;
 extern crate std;
 
 mod codec;
+pub mod crypto;
 mod flight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 pub mod message;
+mod transcript;
