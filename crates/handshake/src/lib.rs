@@ -5,7 +5,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod codec;
+pub mod codec;
 pub mod crypto;
 mod flight;
 #[cfg(fuzzing)]
