@@ -1,1 +1,6 @@
-//! Test package.
+//! What the tests of several crates share: simulated time and network, counted allocations.
+
+pub mod alloc;
+pub mod clock;
+pub mod link;
+pub mod random;

@@ -1,12 +1,13 @@
 //! One epoch of the peer's records: its keys, its replay window, its limits. Owns the order of the checks; the shapes
 //! of records are elsewhere, and so is the choice of the epoch.
 
-use crate::classic::ClassicFraming;
+use crate::classic::{ClassicFraming, ClassicKeys};
 use crate::content::{MAX_PAYLOAD, split_inner_plaintext};
 use crate::datagram::Protected;
 use crate::header::Header;
 use crate::protection::{Keys, Protection};
 use crate::replay::ReplayWindow;
+use crate::unified::{MaskedHeader, UnifiedKeys};
 use crate::{ContentType, Discard, RecordNumber};
 use core::fmt;
 
@@ -254,9 +255,14 @@ impl ReadEpoch {
     }
 
     fn authenticate<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
-        let epoch = self.epoch;
         let connection_id = record.connection_id();
-        match (&self.keys, record.header) {
+        let Protected {
+            header,
+            header_bytes,
+            body,
+        } = record;
+        let epoch = self.epoch;
+        match (&self.keys, header) {
             (
                 Keys::Plaintext,
                 Header::Classic {
@@ -265,14 +271,14 @@ impl ReadEpoch {
                     ..
                 },
             ) => {
-                if record.body.len() > MAX_PAYLOAD {
+                let number = RecordNumber { epoch, sequence };
+                if body.len() > MAX_PAYLOAD {
                     return Err(Discard::TooLong.into());
                 }
-                let number = RecordNumber { epoch, sequence };
                 Ok(Opened {
                     number,
                     content_type,
-                    payload: record.body,
+                    payload: body,
                 })
             }
             (
@@ -284,7 +290,6 @@ impl ReadEpoch {
                     ..
                 },
             ) => {
-                self.window.check(sequence)?;
                 let number = RecordNumber { epoch, sequence };
                 let framing = ClassicFraming {
                     content_type,
@@ -292,18 +297,7 @@ impl ReadEpoch {
                     number,
                     connection_id,
                 };
-                let plaintext = keys.open(&framing, record.body)?;
-                self.window.commit(sequence);
-                match content_type {
-                    // RFC 9146 section 5: the inner plaintext, not its content, is limited to 2^14 bytes.
-                    ContentType::TLS12_CID => opened_inner(number, plaintext, MAX_PAYLOAD),
-                    _ if plaintext.len() > MAX_PAYLOAD => Err(OpenError::RecordOverflow),
-                    _ => Ok(Opened {
-                        number,
-                        content_type,
-                        payload: plaintext,
-                    }),
-                }
+                open_classic(keys, &mut self.window, &framing, body)
             }
             (
                 Keys::Unified(keys),
@@ -311,19 +305,13 @@ impl ReadEpoch {
                     sequence_length, ..
                 },
             ) => {
-                let at = connection_id.len().saturating_add(1);
-                let expected = self.window.next();
-                let (sequence, plaintext) = keys.open(
-                    record.header_bytes,
-                    at,
+                let framing = MaskedHeader {
+                    bytes: header_bytes,
+                    sequence_at: connection_id.len().saturating_add(1),
                     sequence_length,
-                    expected,
-                    record.body,
-                )?;
-                self.window.check(sequence)?;
-                self.window.commit(sequence);
-                // RFC 9846 section 5.4: the inner plaintext is limited to 2^14 + 1 bytes.
-                opened_inner(RecordNumber { epoch, sequence }, plaintext, MAX_PAYLOAD + 1)
+                    expected: self.window.next(),
+                };
+                open_unified(keys, &mut self.window, epoch, &framing, body)
             }
             _ => Err(Discard::UnknownEpoch.into()),
         }
@@ -336,6 +324,42 @@ impl ReadEpoch {
         }
         Discard::AuthenticationFailed.into()
     }
+}
+
+fn open_classic<'d>(
+    keys: &ClassicKeys,
+    window: &mut ReplayWindow,
+    framing: &ClassicFraming<'_>,
+    body: &'d mut [u8],
+) -> Result<Opened<'d>, OpenError> {
+    let number = framing.number;
+    window.check(number.sequence)?;
+    let plaintext = keys.open(framing, body)?;
+    window.commit(number.sequence);
+    match framing.content_type {
+        // RFC 9146 section 5: the inner plaintext, not its content, is limited to 2^14 bytes.
+        ContentType::TLS12_CID => opened_inner(number, plaintext, MAX_PAYLOAD),
+        _ if plaintext.len() > MAX_PAYLOAD => Err(OpenError::RecordOverflow),
+        content_type => Ok(Opened {
+            number,
+            content_type,
+            payload: plaintext,
+        }),
+    }
+}
+
+fn open_unified<'d>(
+    keys: &UnifiedKeys,
+    window: &mut ReplayWindow,
+    epoch: u64,
+    framing: &MaskedHeader<'_>,
+    body: &'d mut [u8],
+) -> Result<Opened<'d>, OpenError> {
+    let (sequence, plaintext) = keys.open(framing, body)?;
+    window.check(sequence)?;
+    window.commit(sequence);
+    // RFC 9846 section 5.4: the inner plaintext is limited to 2^14 + 1 bytes.
+    opened_inner(RecordNumber { epoch, sequence }, plaintext, MAX_PAYLOAD + 1)
 }
 
 fn opened_inner(

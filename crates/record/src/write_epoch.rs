@@ -6,6 +6,7 @@ use crate::content::MAX_PAYLOAD;
 use crate::header::{CLASSIC_VERSION, UnifiedForm, write_classic};
 use crate::number::MAX_EPOCH;
 use crate::protection::{ConfidentialityLimit, Keys, Layout, Overhead, Protection};
+use crate::unified::UnifiedFraming;
 use crate::{AeadFailure, ContentType, RecordNumber};
 use alloc::boxed::Box;
 use core::fmt;
@@ -259,14 +260,16 @@ impl WriteEpoch {
                 };
                 keys.seal(&framing, content_type, record, layout)
             }
-            Keys::Unified(keys) => keys.seal(
-                self.form,
-                number,
-                connection_id,
-                content_type,
-                record,
-                layout,
-            ),
+            Keys::Unified(keys) => {
+                let form = self.form;
+                let framing = UnifiedFraming {
+                    form,
+                    number,
+                    connection_id,
+                    content_type,
+                };
+                keys.seal(&framing, record, layout)
+            }
         }
     }
 
