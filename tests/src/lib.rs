@@ -2,5 +2,7 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod identity;
 pub mod link;
+pub mod pair;
 pub mod random;

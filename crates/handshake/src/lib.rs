@@ -30,6 +30,8 @@ pub mod crypto;
 mod error;
 mod event;
 mod flight;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod machine;
 pub mod message;
 mod observe;
