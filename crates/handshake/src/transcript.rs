@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::crypto::{Digest, Hash, HashContext};
+use crate::flight::Message;
 use crate::message::registry::HandshakeType;
 
 /// How a message's header enters the transcript.
@@ -119,6 +120,11 @@ impl Transcript {
         self.context.update(header);
         self.context.update(body);
         Ok(())
+    }
+
+    /// Appends a message of the peer's.
+    pub(crate) fn add(&mut self, message: Message<'_>) -> Result<(), TranscriptFull> {
+        self.push(message.msg_type, message.message_seq, message.body)
     }
 
     /// The hash of the messages so far.

@@ -12,16 +12,16 @@ use crate::message::registry::HandshakeType;
 
 /// How much of a peer's handshake is held at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Bytes of a Certificate message. Default 64 KiB.
-    pub(crate) certificate: u32,
+    pub certificate: u32,
     /// Bytes of any other message. Default 16 KiB.
-    pub(crate) other: u32,
+    pub other: u32,
     /// How many messages after the next expected one may be held. Default 7: with the expected one that is
     /// room for the longest flight that either version has.
-    pub(crate) messages_ahead: u16,
+    pub messages_ahead: u16,
     /// Separate pieces in which one message may be held. Default 32: more pieces than datagrams in flight.
-    pub(crate) pieces: usize,
+    pub pieces: usize,
 }
 
 impl Default for Limits {
@@ -110,8 +110,9 @@ impl Incoming {
         }
     }
 
-    /// Takes in a fragment that arrived in a record of `epoch`.
-    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>) -> Accepted<'f> {
+    /// Takes in a fragment that arrived in a record of `epoch`. Without `deliver` even the next expected message is
+    /// stored, for a state machine that waits for something else first.
+    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>, deliver: bool) -> Accepted<'f> {
         if u32::from(fragment.message_seq) < self.next {
             return Accepted::Duplicate;
         }
@@ -119,7 +120,7 @@ impl Incoming {
             Ok(stored) => stored,
             Err(fault) => return Accepted::Dropped(fault),
         };
-        if u32::from(fragment.message_seq) == self.next && fragment.is_whole() {
+        if deliver && u32::from(fragment.message_seq) == self.next && fragment.is_whole() {
             self.advance(stored);
             return Accepted::Whole(Message {
                 epoch,

@@ -28,7 +28,8 @@ mod timer;
 mod tests;
 
 pub(crate) use fragment::{Fragment, FragmentFault};
-pub(crate) use incoming::{Accepted, Incoming, Limits, Message, OwnedMessage};
+pub use incoming::Limits;
+pub(crate) use incoming::{Accepted, Incoming, Message};
 pub(crate) use outgoing::{MessageTooLong, Outgoing, Reliability, SealFailed, Sealer, WriteError};
 pub(crate) use repeat::RepeatDetector;
 pub(crate) use sent::RecordNumber;

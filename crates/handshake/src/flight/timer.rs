@@ -45,7 +45,7 @@ pub(crate) enum Expired {
 }
 
 /// The retransmission timer of one association. Times are durations since an origin of the caller's choice.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RetransmitTimer {
     settings: TimerSettings,
     /// When the present wait began; `None` while stopped.
