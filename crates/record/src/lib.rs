@@ -75,5 +75,5 @@ pub use number::{MAX_EPOCH, RecordNumber};
 pub use protection::{ConfidentialityLimit, Limits, Overhead, Protection};
 pub use read_epoch::{AdmittedTypes, OpenError, Opened, ReadEpoch};
 pub use read_epochs::{RETENTION, ReadEpochs};
-pub use write_epoch::{SealError, Sealed, SequencePassed, WriteEpoch};
+pub use write_epoch::{ConnectionIdTooLong, SealError, Sealed, SequencePassed, WriteEpoch};
 pub use write_epochs::{EpochNotNewer, WriteEpochs};

@@ -90,7 +90,7 @@ fn overheads() {
             suffix: 17
         }
     );
-    assert!(writer.set_connection_id(b"four"));
+    writer.set_connection_id(b"four").unwrap();
     assert_eq!(
         writer.overhead(),
         Overhead {
@@ -99,7 +99,7 @@ fn overheads() {
         }
     );
     let mut writer = Shape::Explicit.writer();
-    assert!(writer.set_connection_id(b"four"));
+    writer.set_connection_id(b"four").unwrap();
     assert_eq!(
         writer.overhead(),
         Overhead {
@@ -173,7 +173,7 @@ fn the_largest_payload_is_two_to_the_fourteen() {
         assert_eq!(writer.next_number().sequence, 1);
     }
     let mut writer = Shape::Explicit.writer();
-    assert!(writer.set_connection_id(b"id"));
+    writer.set_connection_id(b"id").unwrap();
     let refused = seal(&mut writer, ContentType::ALERT, &vec![3; MAX_PAYLOAD]);
     assert_eq!(refused, Err(SealError::PayloadTooLarge));
     assert!(seal(&mut writer, ContentType::ALERT, &vec![3; MAX_PAYLOAD - 1]).is_ok());
@@ -337,7 +337,7 @@ proptest! {
     ) {
         let shape = SHAPES[shape];
         let mut writer = shape.writer();
-        prop_assert!(writer.set_connection_id(&id));
+        writer.set_connection_id(&id).unwrap();
         let admitted = if id.is_empty() && !shape.is_unified() {
             AdmittedTypes::of(&(20..28).map(ContentType).collect::<Vec<_>>())
         } else {
@@ -368,10 +368,13 @@ proptest! {
 #[test]
 fn a_connection_id_has_at_most_255_bytes() {
     let mut writer = Shape::Unified.writer();
-    assert!(writer.set_connection_id(&[1; 255]));
-    assert!(!writer.set_connection_id(&[1; 256]));
+    assert_eq!(writer.set_connection_id(&[1; 255]), Ok(()));
+    assert_eq!(
+        writer.set_connection_id(&[1; 256]),
+        Err(ConnectionIdTooLong)
+    );
     assert_eq!(writer.overhead().prefix, 5 + 255);
-    assert!(writer.set_connection_id(b""));
+    writer.set_connection_id(b"").unwrap();
     assert_eq!(writer.overhead().prefix, 5);
 }
 
