@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 /// Every kind of protection that a pair of ends can share.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Shape {
+pub(crate) enum Shape {
     Explicit,
     Implicit,
     Unified,
@@ -18,7 +18,7 @@ pub enum Shape {
     NullUnified(usize),
 }
 
-pub const SHAPES: [Shape; 8] = [
+pub(crate) const SHAPES: [Shape; 8] = [
     Shape::Explicit,
     Shape::Implicit,
     Shape::Unified,
@@ -30,7 +30,7 @@ pub const SHAPES: [Shape; 8] = [
 ];
 
 /// The shapes whose AEAD notices every change.
-pub const AUTHENTIC: [Shape; 4] = [
+pub(crate) const AUTHENTIC: [Shape; 4] = [
     Shape::Explicit,
     Shape::Implicit,
     Shape::Unified,
@@ -38,7 +38,7 @@ pub const AUTHENTIC: [Shape; 4] = [
 ];
 
 impl Shape {
-    pub fn protection(self, limits: Limits) -> Protection {
+    pub(crate) fn protection(self, limits: Limits) -> Protection {
         let aead = |aead: &dyn Aead| aead.key(&vec![7; aead.key_length()]).unwrap();
         let mask = |mask: &dyn Mask| mask.key(&vec![9; mask.key_length()]).unwrap();
         let salt = ClassicNonce::Explicit { salt: [1, 2, 3, 4] };
@@ -66,18 +66,18 @@ impl Shape {
         }
     }
 
-    pub fn is_unified(self) -> bool {
+    pub(crate) fn is_unified(self) -> bool {
         matches!(
             self,
             Self::Unified | Self::UnifiedChaCha | Self::NullUnified(_)
         )
     }
 
-    pub fn epoch(self) -> u64 {
+    pub(crate) fn epoch(self) -> u64 {
         if self.is_unified() { 3 } else { 1 }
     }
 
-    pub fn admitted(self, connection_id: bool) -> AdmittedTypes {
+    pub(crate) fn admitted(self, connection_id: bool) -> AdmittedTypes {
         match (self.is_unified(), connection_id) {
             (true, false) => AdmittedTypes::UNIFIED,
             (true, true) => AdmittedTypes::UNIFIED_WITH_CONNECTION_ID,
@@ -86,25 +86,25 @@ impl Shape {
         }
     }
 
-    pub fn reader(self) -> ReadEpoch {
+    pub(crate) fn reader(self) -> ReadEpoch {
         self.reader_with(Limits::NONE)
     }
 
-    pub fn reader_with(self, limits: Limits) -> ReadEpoch {
+    pub(crate) fn reader_with(self, limits: Limits) -> ReadEpoch {
         ReadEpoch::new(self.epoch(), self.protection(limits), self.admitted(false))
     }
 
-    pub fn writer(self) -> WriteEpoch {
+    pub(crate) fn writer(self) -> WriteEpoch {
         self.writer_with(Limits::NONE)
     }
 
-    pub fn writer_with(self, limits: Limits) -> WriteEpoch {
+    pub(crate) fn writer_with(self, limits: Limits) -> WriteEpoch {
         WriteEpoch::new(self.epoch(), self.protection(limits))
     }
 }
 
 /// Seals a payload in a buffer that is exactly large enough.
-pub fn seal(
+pub(crate) fn seal(
     epoch: &mut WriteEpoch,
     content_type: ContentType,
     payload: &[u8],
@@ -118,12 +118,12 @@ pub fn seal(
 }
 
 /// Seals application data.
-pub fn seal_data(epoch: &mut WriteEpoch, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn seal_data(epoch: &mut WriteEpoch, payload: &[u8]) -> Vec<u8> {
     seal(epoch, ContentType::APPLICATION_DATA, payload).unwrap()
 }
 
-/// Cuts the only record of a datagram and opens it. `Err(None)`: it could not be cut.
-pub fn open(
+/// Cuts the only record of a datagram and opens it.
+pub(crate) fn open(
     epoch: &mut ReadEpoch,
     datagram: &[u8],
     own_connection_id_length: usize,
@@ -139,8 +139,8 @@ pub fn open(
 
 /// An AEAD that encrypts nothing. Its tag is a sum, so that damage is noticed, and every nonce may be remembered.
 #[derive(Default)]
-pub struct NullKey {
-    pub nonces: Option<Arc<Mutex<HashSet<[u8; 12]>>>>,
+pub(crate) struct NullKey {
+    pub(crate) nonces: Option<Arc<Mutex<HashSet<[u8; 12]>>>>,
 }
 
 impl NullKey {
