@@ -63,17 +63,25 @@ pub struct CryptoProvider {
 impl CryptoProvider {
     /// The suite with this code point.
     pub fn cipher_suite(&self, id: CipherSuiteId) -> Option<&'static CipherSuite> {
-        self.cipher_suites.iter().copied().find(|suite| suite.id == id)
+        self.cipher_suites
+            .iter()
+            .copied()
+            .find(|suite| suite.id == id)
     }
 
     /// The group with this code point.
     pub fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
-        self.groups.iter().copied().find(|group| group.name() == name)
+        self.groups
+            .iter()
+            .copied()
+            .find(|group| group.name() == name)
     }
 
     /// How signatures of this scheme are verified.
     pub fn signature_verifier(&self, scheme: SignatureScheme) -> Option<&SignatureVerifier> {
-        self.signature_verifiers.iter().find(|verifier| verifier.scheme == scheme)
+        self.signature_verifiers
+            .iter()
+            .find(|verifier| verifier.scheme == scheme)
     }
 }
 

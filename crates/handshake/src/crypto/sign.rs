@@ -102,8 +102,10 @@ mod tests {
     #[test]
     fn the_two_sides_sign_different_content_of_equal_shape() {
         let hash = Digest::from_slice(&[1; 32]).unwrap();
-        let (client, server) =
-            (certificate_verify_content(Side::Client, &hash), certificate_verify_content(Side::Server, &hash));
+        let (client, server) = (
+            certificate_verify_content(Side::Client, &hash),
+            certificate_verify_content(Side::Server, &hash),
+        );
         assert_eq!(client.len(), server.len());
         assert_eq!(&client[73..79], b"client");
         assert_eq!(&server[73..79], b"server");

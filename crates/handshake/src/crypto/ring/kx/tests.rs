@@ -46,9 +46,17 @@ fn shares_of_every_wrong_length_are_refused() {
         for length in (0..=good.len() + 1).filter(|length| *length != good.len()) {
             let mut share = good.clone();
             share.resize(length, 0);
-            assert_eq!(group.respond(&share).err(), Some(KeyExchangeError::InvalidShare), "{group:?} {length}");
+            assert_eq!(
+                group.respond(&share).err(),
+                Some(KeyExchangeError::InvalidShare),
+                "{group:?} {length}"
+            );
             let (pending, _) = group.start().unwrap();
-            assert_eq!(pending.finish(&share).err(), Some(KeyExchangeError::InvalidShare), "{group:?} {length}");
+            assert_eq!(
+                pending.finish(&share).err(),
+                Some(KeyExchangeError::InvalidShare),
+                "{group:?} {length}"
+            );
         }
         assert!(group.respond(&good).is_ok());
     }
@@ -71,9 +79,17 @@ fn low_order_points_are_refused() {
         for top_bit in [0, 0x80] {
             // The top bit is not part of the coordinate (RFC 7748 section 5).
             share[31] |= top_bit;
-            assert_eq!(X25519.respond(&share).err(), Some(KeyExchangeError::InvalidShare), "{point}");
+            assert_eq!(
+                X25519.respond(&share).err(),
+                Some(KeyExchangeError::InvalidShare),
+                "{point}"
+            );
             let (pending, _) = X25519.start().unwrap();
-            assert_eq!(pending.finish(&share).err(), Some(KeyExchangeError::InvalidShare), "{point}");
+            assert_eq!(
+                pending.finish(&share).err(),
+                Some(KeyExchangeError::InvalidShare),
+                "{point}"
+            );
         }
     }
 }
@@ -85,25 +101,46 @@ fn only_uncompressed_points_of_the_curve_are_accepted() {
         for format in (0..=255).filter(|format| *format != 4) {
             let mut share = good.clone();
             share[0] = format;
-            assert_eq!(group.respond(&share).err(), Some(KeyExchangeError::InvalidShare), "{format}");
+            assert_eq!(
+                group.respond(&share).err(),
+                Some(KeyExchangeError::InvalidShare),
+                "{format}"
+            );
         }
         let mut off_curve = good.clone();
         *off_curve.last_mut().unwrap() ^= 1;
-        assert_eq!(group.respond(&off_curve).err(), Some(KeyExchangeError::InvalidShare));
+        assert_eq!(
+            group.respond(&off_curve).err(),
+            Some(KeyExchangeError::InvalidShare)
+        );
         let mut infinity = vec![0; good.len()];
         infinity[0] = 4;
-        assert_eq!(group.respond(&infinity).err(), Some(KeyExchangeError::InvalidShare));
+        assert_eq!(
+            group.respond(&infinity).err(),
+            Some(KeyExchangeError::InvalidShare)
+        );
     }
 }
 
 /// Agrees with a given private key, which ring only allows through its test random numbers.
-fn agree(group: &RingGroup, private_key: &[u8], share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
-    group.generate(&FixedSliceRandom { bytes: private_key })?.0.agree(share)
+fn agree(
+    group: &RingGroup,
+    private_key: &[u8],
+    share: &[u8],
+) -> Result<SharedSecret, KeyExchangeError> {
+    group
+        .generate(&FixedSliceRandom { bytes: private_key })?
+        .0
+        .agree(share)
 }
 
 #[test]
 fn wycheproof_x25519() {
-    let group = RingGroup { name: NamedGroup::X25519, algorithm: &agreement::X25519, share_length: 32 };
+    let group = RingGroup {
+        name: NamedGroup::X25519,
+        algorithm: &agreement::X25519,
+        share_length: 32,
+    };
     let (mut agreed, mut refused) = (0, 0);
     let file = vector("wycheproof/x25519_test.json");
     for test in file["testGroups"][0]["tests"].as_array().unwrap() {
@@ -115,17 +152,29 @@ fn wycheproof_x25519() {
                 agreed += 1;
             }
             Err(error) => {
-                assert_eq!((error, expected), (KeyExchangeError::InvalidShare, vec![0; 32]), "{}", test["tcId"]);
+                assert_eq!(
+                    (error, expected),
+                    (KeyExchangeError::InvalidShare, vec![0; 32]),
+                    "{}",
+                    test["tcId"]
+                );
                 refused += 1;
             }
         }
     }
-    assert!(agreed > 400 && refused > 10, "{agreed} agreed, {refused} refused");
+    assert!(
+        agreed > 400 && refused > 10,
+        "{agreed} agreed, {refused} refused"
+    );
 }
 
 #[test]
 fn wycheproof_secp256r1() {
-    let group = RingGroup { name: NamedGroup::SECP256R1, algorithm: &agreement::ECDH_P256, share_length: 65 };
+    let group = RingGroup {
+        name: NamedGroup::SECP256R1,
+        algorithm: &agreement::ECDH_P256,
+        share_length: 65,
+    };
     let (mut agreed, mut refused) = (0, 0);
     let file = vector("wycheproof/ecdh_secp256r1_ecpoint_test.json");
     for test in file["testGroups"][0]["tests"].as_array().unwrap() {
@@ -142,9 +191,17 @@ fn wycheproof_secp256r1() {
             agreed += 1;
         } else {
             let error = agree(&group, &private_key, &field("public")).err();
-            assert_eq!(error, Some(KeyExchangeError::InvalidShare), "{}", test["tcId"]);
+            assert_eq!(
+                error,
+                Some(KeyExchangeError::InvalidShare),
+                "{}",
+                test["tcId"]
+            );
             refused += 1;
         }
     }
-    assert!(agreed > 300 && refused > 20, "{agreed} agreed, {refused} refused");
+    assert!(
+        agreed > 300 && refused > 20,
+        "{agreed} agreed, {refused} refused"
+    );
 }
