@@ -132,7 +132,7 @@ impl Expander {
     ) -> Result<Secret, ExpandError> {
         let mut result = Ok(());
         let secret = Secret::with(length, |out| {
-            result = self.expand_label(label, context, out)
+            result = self.expand_label(label, context, out);
         });
         result.map(|()| secret)
     }
@@ -167,7 +167,7 @@ impl core::fmt::Debug for Expander {
     }
 }
 
-/// What HKDF cannot derive.
+/// What HKDF cannot derive. Closed: one for each length that has a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExpandError {
     /// The label has more than 255 bytes, prefix included.
@@ -200,7 +200,7 @@ mod tests {
                 let result = hkdf.expander(&secret).expand(&field("info"), &mut out);
                 match test["result"].as_str().unwrap() {
                     "valid" => {
-                        assert_eq!((result, out), (Ok(()), field("okm")), "{}", test["tcId"])
+                        assert_eq!((result, out), (Ok(()), field("okm")), "{}", test["tcId"]);
                     }
                     _ => assert_eq!(result, Err(ExpandError::OutputTooLong), "{}", test["tcId"]),
                 }

@@ -26,17 +26,21 @@ pub struct Randoms {
 /// assert_ne!(out, [0; 12]);
 /// ```
 pub fn prf(hmac: &dyn Hmac, secret: &[u8], label: &[u8], seeds: &[&[u8]], out: &mut [u8]) {
-    let seed = Zeroizing::new([label, &seeds.concat()].concat());
+    let seed = [label, &seeds.concat()].concat();
     let key = hmac.with_key(secret);
     // A(1) = HMAC(secret, seed), A(i) = HMAC(secret, A(i-1)); block i = HMAC(secret, A(i) + seed).
-    let mut a = Zeroizing::new(key.sign(&[&seed]));
+    let mut previous: Option<Zeroizing<Digest>> = None;
     for piece in out.chunks_mut(key.output_length()) {
+        let a = Zeroizing::new(match &previous {
+            None => key.sign(&[&seed]),
+            Some(previous) => key.sign(&[previous.as_ref()]),
+        });
         let block = Zeroizing::new(key.sign(&[a.as_ref(), &seed]));
         // The last piece may be shorter than the digest, never longer.
         for (to, from) in piece.iter_mut().zip(block.as_ref()) {
             *to = *from;
         }
-        a = Zeroizing::new(key.sign(&[a.as_ref()]));
+        previous = Some(a);
     }
 }
 
@@ -103,7 +107,7 @@ impl MasterSecret {
         seeds: &[&[u8]],
     ) -> Self {
         let secret = Secret::with(Self::LENGTH, |out| {
-            prf(hmac, pre_master_secret.expose(), label, seeds, out)
+            prf(hmac, pre_master_secret.expose(), label, seeds, out);
         });
         Self { hmac, secret }
     }
@@ -130,7 +134,9 @@ impl MasterSecret {
         // An AEAD has no MAC keys, so that the block begins with the write keys.
         let mut rest = block.as_slice();
         let mut take = |length: usize| {
-            let (first, others) = rest.split_at_checked(length).unwrap_or((rest, &[]));
+            let (first, others) = rest
+                .split_at_checked(length)
+                .expect("the block is as long as its four parts");
             rest = others;
             Secret::from_slice(first)
         };
@@ -201,7 +207,7 @@ const RESERVED_LABELS: &[&[u8]] = &[
     b"key expansion",
 ];
 
-/// What cannot be exported.
+/// What cannot be exported. Closed: a label or a context may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
     /// The label is one that the protocol itself uses.

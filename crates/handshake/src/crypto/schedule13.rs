@@ -140,7 +140,7 @@ impl EarlySecret {
     }
 }
 
-/// Where a PSK comes from: the two have different binder labels, so that one cannot pass for the other.
+/// Where a PSK comes from. Closed: RFC 9846 section 7.1 has these. The two have different binder labels, so that one cannot pass for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PskKind {
     /// Provisioned outside of the protocol.

@@ -100,7 +100,7 @@ fn rsa(der: &[u8]) -> Result<Parts<'_>, KeyError> {
     let bits = significant
         .len()
         .saturating_mul(8)
-        .saturating_sub(usize::try_from(top_zeros).unwrap_or(0));
+        .saturating_sub(usize::try_from(top_zeros).expect("a byte has at most 8 zeros"));
     Ok(Parts::Rsa { der, bits })
 }
 
@@ -182,7 +182,7 @@ impl<'a> Der<'a> {
         let (length, rest) = match rest {
             [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
             [0x81, length, rest @ ..] => (usize::from(*length), rest),
-            [length @ ..0x80, rest @ ..] => (usize::from(*length), rest),
+            [length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
             _ => return None,
         };
         let (value, rest) = rest.split_at_checked(length)?;
@@ -191,10 +191,6 @@ impl<'a> Der<'a> {
     }
 
     /// The value of the next element if it has this tag. The outer `None` means that it is damaged.
-    #[allow(
-        clippy::option_option,
-        reason = "absent and damaged are different answers"
-    )]
     fn optional(&mut self, tag: u8) -> Option<Option<&'a [u8]>> {
         if self.0.first() == Some(&tag) {
             self.element(tag).map(Some)
@@ -220,10 +216,9 @@ fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     out.push(tag);
     match length {
         [] => out.push(0),
-        [short @ ..0x80] => out.push(*short),
-        // At most 8 bytes of length, so that the sum fits.
+        [short @ ..=0x7f] => out.push(*short),
         long => {
-            out.push(0x80 | u8::try_from(long.len()).unwrap_or(8));
+            out.push(0x80 | u8::try_from(long.len()).expect("a length has at most 8 bytes"));
             out.extend_from_slice(long);
         }
     }

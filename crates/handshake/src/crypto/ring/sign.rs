@@ -77,17 +77,16 @@ pub enum KeyError {
     Rejected(String),
 }
 
-impl From<KeyRejected> for KeyError {
-    fn from(reason: KeyRejected) -> Self {
-        Self::Rejected(reason.to_string())
-    }
+/// Not `From`: ring's types stay out of the public interface.
+fn rejected(reason: KeyRejected) -> KeyError {
+    KeyError::Rejected(reason.to_string())
 }
 
 fn rsa(der: &[u8], bits: usize) -> Result<RingSigningKey, KeyError> {
     if !(2048..=4096).contains(&bits) {
         return Err(KeyError::RsaKeySize { bits });
     }
-    let pair = RsaKeyPair::from_der(der)?;
+    let pair = RsaKeyPair::from_der(der).map_err(rejected)?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(alg_id::RSA_ENCRYPTION, pair.public_key().as_ref()),
         schemes: RSA_SCHEMES,
@@ -111,7 +110,8 @@ fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSign
         private_key,
         public_key,
         &SystemRandom::new(),
-    )?;
+    )
+    .map_err(rejected)?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(curve.algorithm(), public_key),
         schemes,
@@ -121,7 +121,7 @@ fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSign
 
 fn ed25519(pkcs8: &[u8]) -> Result<RingSigningKey, KeyError> {
     // "Maybe unchecked": if the document has a public key it is checked, but it need not have one.
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8)?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(rejected)?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(alg_id::ED25519, pair.public_key().as_ref()),
         schemes: &[SignatureScheme::ED25519],

@@ -43,7 +43,7 @@ const CHACHA20: Limits = Limits {
     forgeries: 1 << 36,
 };
 
-// DTLS 1.3 (RFC 9846 appendix B.5).
+// DTLS 1.3 (RFC 9846 appendix B.4).
 
 static AES_128_GCM_SHA256: CipherSuite = CipherSuite {
     id: CipherSuiteId::TLS_AES_128_GCM_SHA256,

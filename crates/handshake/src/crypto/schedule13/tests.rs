@@ -5,8 +5,9 @@ use std::vec::Vec;
 use serde_json::Value;
 
 use super::*;
-use crate::crypto::ring::{HMAC_SHA_256, SHA_256};
+use crate::crypto::ring::{HMAC_SHA_256, SHA_256, provider};
 use crate::crypto::test_support::{hex, vector};
+use crate::message::registry::CipherSuiteId;
 
 /// One trace of RFC 8448: fields by the title of their step.
 struct Trace<'a>(&'a Value);
@@ -28,29 +29,21 @@ impl Trace<'_> {
     }
 
     fn expanded(&self, label: &str) -> Vec<u8> {
-        let who =
-            if label.contains("res master") || label.contains("c e ") || label.contains("e exp ") {
-                "client"
-            } else {
-                "server"
-            };
-        self.field(
-            who,
-            &std::format!("derive secret \"tls13 {label}\""),
-            "expanded",
-        )
+        self.derived(label, "expanded")
     }
 
     /// The transcript hash that the trace gives for this label.
     fn hash(&self, label: &str) -> Digest {
-        let who =
-            if label.contains("res master") || label.contains("c e ") || label.contains("e exp ") {
-                "client"
-            } else {
-                "server"
-            };
-        let title = std::format!("derive secret \"tls13 {label}\"");
-        Digest::from_slice(&self.field(who, &title, "hash")).unwrap()
+        Digest::from_slice(&self.derived(label, "hash")).unwrap()
+    }
+
+    /// A field of "derive secret", which each side has; the other side's copy is only a reference.
+    fn derived(&self, label: &str, name: &str) -> Vec<u8> {
+        let who = match label {
+            "c e traffic" | "e exp master" | "res master" => "client",
+            _ => "server",
+        };
+        self.field(who, &std::format!("derive secret \"tls13 {label}\""), name)
     }
 
     fn assert_keys(&self, who: &str, title: &str, secret: &TrafficSecret) {
@@ -180,7 +173,7 @@ fn rfc8448_resumption_with_early_data() {
 fn rfc8448_finished() {
     let file = vector("rfc8448-traces.json");
     let trace = Trace(&file["sections"][0]);
-    let message = |who: &str, name: &str| trace.field(who, &std::format!("construct a"), name);
+    let message = |who: &str, name: &str| trace.field(who, "construct a", name);
     let hello = [
         message("client", "ClientHello"),
         message("server", "ServerHello"),
@@ -222,8 +215,8 @@ fn recorded_dtls13_handshake() {
     let check = |name: &str, secret: &TrafficSecret| {
         let field = |part: &str| hex(values[name][part].as_str().unwrap());
         assert_eq!(secret.secret().expose(), field("secret"), "{name}");
-        let suite = crate::crypto::ring::provider()
-            .cipher_suite(crate::message::registry::CipherSuiteId::TLS_AES_128_GCM_SHA256)
+        let suite = provider()
+            .cipher_suite(CipherSuiteId::TLS_AES_128_GCM_SHA256)
             .unwrap();
         let keys = secret.keys(suite);
         assert_eq!(keys.key.expose(), field("key"), "{name}");

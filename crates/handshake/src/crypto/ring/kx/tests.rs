@@ -1,4 +1,8 @@
 //! Key exchange: shares of every shape, and Wycheproof.
+#![allow(
+    deprecated,
+    reason = "ring takes a given private key only through its deprecated test module"
+)]
 
 use std::vec;
 

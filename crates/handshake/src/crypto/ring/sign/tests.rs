@@ -215,6 +215,26 @@ fn sec1_without_parameters() {
     }
 }
 
+/// PKCS#8 version 2, with the public key in it (RFC 5958).
+#[test]
+fn ed25519_with_its_public_key() {
+    use rcgen::PublicKeyData as _;
+    let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let document = pair.serialize_der();
+    assert!(document.len() > file("ed25519.pkcs8").len());
+    let key = signing_key(&from_bytes("pkcs8", document.clone())).unwrap();
+    assert_eq!(
+        key.public_key().unwrap().as_ref(),
+        pair.subject_public_key_info()
+    );
+    let mut damaged = document;
+    *damaged.last_mut().unwrap() ^= 1;
+    assert!(matches!(
+        signing_key(&from_bytes("pkcs8", damaged)),
+        Err(KeyError::Rejected(_))
+    ));
+}
+
 #[test]
 fn debug_output_has_no_key() {
     let key = signing_key(&private_key("p256.pkcs8")).unwrap();
