@@ -11,7 +11,10 @@
 //! time      RetransmitTimer
 //! ```
 #![allow(dead_code, unused_imports)] // used from `Connection` on
-#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 mod fragment;
 mod incoming;
@@ -21,6 +24,8 @@ mod repeat;
 mod sent;
 mod timer;
 
+#[cfg(test)]
+mod fake;
 #[cfg(test)]
 mod tests;
 
