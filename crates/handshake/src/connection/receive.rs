@@ -213,8 +213,12 @@ impl Connection {
             // Nobody asked for a cookie here, but another server may have before us.
             handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
         }
-        let deliver = handshaking.open_request.is_none();
-        match handshaking.io.incoming.accept(epoch, fragment, deliver) {
+        let incoming = &mut handshaking.io.incoming;
+        let accepted = match handshaking.open_request {
+            None => incoming.accept(epoch, fragment),
+            Some(_) => incoming.hold(epoch, fragment),
+        };
+        match accepted {
             Accepted::Whole(message) => self.run_message(now, message),
             Accepted::Kept => {}
             Accepted::Duplicate => {

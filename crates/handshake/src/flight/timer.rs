@@ -144,7 +144,7 @@ impl RetransmitTimer {
     /// At most once per half of the present wait, retransmissions included: else two ends whose timers cross
     /// would answer each other without end.
     pub(crate) fn may_answer_repeat(&mut self, now: Duration) -> bool {
-        let half = self.timeout() / 2;
+        let half = self.timeout().checked_div(2).unwrap_or_default();
         let too_soon = self
             .last_repeat
             .is_some_and(|last| now < last.saturating_add(half));
