@@ -1,1 +1,8 @@
-//! Test package.
+//! What the tests of several crates share: simulated time and network, counted allocations.
+
+pub mod alloc;
+pub mod clock;
+pub mod identity;
+pub mod link;
+pub mod pair;
+pub mod random;

@@ -59,6 +59,14 @@ pub struct ServerEcdhParams<'a> {
 }
 
 impl<'a> ServerEcdhParams<'a> {
+    /// Reads the parameters alone.
+    ///
+    /// # Errors
+    /// If the bytes are no parameters of a named curve, or more than that.
+    pub fn decode(wire: &'a [u8]) -> Result<Self, DecodeError> {
+        Reader::all("ServerECDHParams", wire, Self::read)
+    }
+
     /// Writes the parameters to `wire`, which is cleared before, and borrows them from there.
     ///
     /// # Errors

@@ -13,6 +13,13 @@ code_points! {
     DTLS_1_3 = 0xfefc, "DTLS 1.3";
 }
 
+impl ProtocolVersion {
+    /// Whether this version is `other` or an older one. Newer versions of DTLS have smaller numbers.
+    pub const fn is_at_most(self, other: Self) -> bool {
+        self.0 >= other.0
+    }
+}
+
 code_points! {
     /// Handshake message types (RFC 9846 section 4, RFC 6347 section 4.2.2).
     pub struct HandshakeType(u8);
