@@ -171,19 +171,9 @@ impl HostPort {
             None if host.contains(':') => return Err(shape()),
             None => host,
         };
-        let port = port
-            .parse()
-            .ok()
-            .filter(|port| *port != 0)
-            .ok_or("the port is a number from 1 to 65535")?;
-        if host.is_empty() {
-            Err(shape())
-        } else {
-            Ok(Self {
-                host: host.to_owned(),
-                port,
-            })
-        }
+        let port =
+            port.parse().ok().filter(|port| *port != 0).ok_or("the port is a number from 1 to 65535")?;
+        if host.is_empty() { Err(shape()) } else { Ok(Self { host: host.to_owned(), port }) }
     }
 }
 
@@ -195,11 +185,7 @@ pub(crate) fn parse_name(text: &str) -> Result<ServerName<'static>, String> {
 fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "give a number of seconds")?;
     let duration = Duration::try_from_secs_f64(seconds).map_err(|_| "give a number of seconds")?;
-    if duration.is_zero() {
-        Err("give more than 0 seconds".to_owned())
-    } else {
-        Ok(duration)
-    }
+    if duration.is_zero() { Err("give more than 0 seconds".to_owned()) } else { Ok(duration) }
 }
 
 #[cfg(test)]
@@ -215,26 +201,10 @@ mod tests {
 
     #[test]
     fn hosts_and_ports() {
-        let parse = |text| {
-            HostPort::parse(text)
-                .map(|found| (found.host, found.port))
-                .ok()
-        };
-        assert_eq!(
-            parse("localhost:4433"),
-            Some(("localhost".to_owned(), 4433))
-        );
+        let parse = |text| HostPort::parse(text).map(|found| (found.host, found.port)).ok();
+        assert_eq!(parse("localhost:4433"), Some(("localhost".to_owned(), 4433)));
         assert_eq!(parse("[::1]:1"), Some(("::1".to_owned(), 1)));
-        for wrong in [
-            "localhost",
-            "::1:1",
-            "[::1:1",
-            ":1",
-            "host:",
-            "host:0",
-            "host:65536",
-            "host:x",
-        ] {
+        for wrong in ["localhost", "::1:1", "[::1:1", ":1", "host:", "host:0", "host:65536", "host:x"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }
     }
@@ -252,9 +222,7 @@ mod tests {
         let accepts = |line: &str| Arguments::try_parse_from(line.split(' ')).is_ok();
         assert!(accepts("drystone demo"));
         assert!(accepts("drystone client h:1 --insecure"));
-        assert!(accepts(
-            "drystone server --listen 127.0.0.1:0 --self-signed localhost --write-cert x"
-        ));
+        assert!(accepts("drystone server --listen 127.0.0.1:0 --self-signed localhost --write-cert x"));
         for wrong in [
             "drystone",
             "drystone client h:1",

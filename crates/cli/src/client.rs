@@ -16,12 +16,10 @@ const LONG: Duration = Duration::from_secs(3600);
 
 pub(crate) fn run(arguments: &ClientArgs, reporter: Reporter) -> Result<(), Fault> {
     let mut session = Session::begin(arguments, reporter)?;
-    let outcome = session
-        .handshake()
-        .and_then(|()| match arguments.echo_test {
-            Some(packets) => echo::run(&mut session, packets),
-            None => lines::run(&mut session),
-        });
+    let outcome = session.handshake().and_then(|()| match arguments.echo_test {
+        Some(packets) => echo::run(&mut session, packets),
+        None => lines::run(&mut session),
+    });
     let status = match &outcome {
         Ok(()) => "disconnected",
         Err(Fault::NameMismatch(_)) => "error_hostname_mismatch",
@@ -53,10 +51,7 @@ impl Session {
     /// Sends the first hello.
     fn begin(arguments: &ClientArgs, reporter: Reporter) -> Result<Self, Fault> {
         let clock = Clock::new();
-        let deadline = arguments
-            .common
-            .timeout
-            .map(|timeout| clock.now() + timeout);
+        let deadline = arguments.common.timeout.map(|timeout| clock.now() + timeout);
         let config = Arc::new(settings::client(arguments, reporter)?);
         let server = &arguments.server;
         let name = match &arguments.name {
@@ -66,16 +61,8 @@ impl Session {
             })?,
         };
         let client = Client::new((server.host.as_str(), server.port), name, config)?;
-        reporter.report(&Report::Status {
-            peer: None,
-            status: "handshaking",
-        });
-        Ok(Self {
-            client,
-            reporter,
-            clock,
-            deadline,
-        })
+        reporter.report(&Report::Status { peer: None, status: "handshaking" });
+        Ok(Self { client, reporter, clock, deadline })
     }
 
     /// Waits until the handshake is done.
@@ -84,9 +71,7 @@ impl Session {
             match self.step(LONG)? {
                 Step::Connected => return Ok(()),
                 Step::Closed => {
-                    return Err(Fault::Handshake(
-                        "the server closed during the handshake".to_owned(),
-                    ));
+                    return Err(Fault::Handshake("the server closed during the handshake".to_owned()));
                 }
                 Step::Packet(_) | Step::Nothing => {}
             }
@@ -98,9 +83,7 @@ impl Session {
         let (now, reporter) = (self.clock.now(), self.reporter);
         let wait = match self.deadline {
             Some(deadline) if deadline <= now => {
-                return Err(Fault::TimedOut(
-                    "the time that --timeout gives is over".to_owned(),
-                ));
+                return Err(Fault::TimedOut("the time that --timeout gives is over".to_owned()));
             }
             Some(deadline) => wait.min(deadline - now),
             None => wait,
@@ -108,10 +91,7 @@ impl Session {
         match self.client.poll(wait)? {
             Some(ClientEvent::Packet(packet)) => Ok(Step::Packet(packet.payload)),
             Some(ClientEvent::Connection(Event::Connected(connected))) => {
-                reporter.json_only(&Report::Status {
-                    peer: None,
-                    status: "connected",
-                });
+                reporter.json_only(&Report::Status { peer: None, status: "connected" });
                 reporter.report(&Report::Connected(&ConnectedReport::new(&connected, None)));
                 Ok(Step::Connected)
             }

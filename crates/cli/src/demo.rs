@@ -32,25 +32,19 @@ pub(crate) fn run(reporter: Reporter) -> Result<(), Fault> {
     let made = files::self_signed(NAME)?;
     let mut anchors = TrustAnchors::new();
     anchors.add(made.certificate).map_err(Fault::local)?;
-    let server_config =
-        ServerConfig::new(drystone::settings(), Credentials::single(made.credential));
+    let server_config = ServerConfig::new(drystone::settings(), Credentials::single(made.credential));
     let client_config =
         ClientConfig::new(drystone::settings(), Policy::new(anchors)).map_err(Fault::local)?;
 
     let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-    let mut server = Server::bind(loopback, Arc::new(server_config.map_err(Fault::local)?))
-        .map_err(Fault::local)?;
+    let mut server =
+        Server::bind(loopback, Arc::new(server_config.map_err(Fault::local)?)).map_err(Fault::local)?;
     let address = server.local_addr().map_err(Fault::local)?;
-    say(
-        "server",
-        format_args!("listening on {address} with a fresh P-256 certificate for {NAME}"),
-    );
+    say("server", format_args!("listening on {address} with a fresh P-256 certificate for {NAME}"));
 
     let serving = thread::spawn(move || serve(&mut server));
     let visit = visit(address, client_config, reporter);
-    let served = serving
-        .join()
-        .map_err(|_| Fault::local("the server's thread panicked"))?;
+    let served = serving.join().map_err(|_| Fault::local("the server's thread panicked"))?;
     visit.and(served)
 }
 
@@ -58,32 +52,19 @@ pub(crate) fn run(reporter: Reporter) -> Result<(), Fault> {
 fn visit(address: SocketAddr, config: ClientConfig, reporter: Reporter) -> Result<(), Fault> {
     let clock = Clock::new();
     let begin = clock.now();
-    let mut client = Client::new(
-        address,
-        parse_name(NAME).map_err(Fault::Local)?,
-        Arc::new(config),
-    )?;
+    let mut client = Client::new(address, parse_name(NAME).map_err(Fault::Local)?, Arc::new(config))?;
     say("client", "handshaking");
     let connected = client.connected(PATIENCE)?;
-    say(
-        "client",
-        format_args!("connected after {} us", (clock.now() - begin).as_micros()),
-    );
+    say("client", format_args!("connected after {} us", (clock.now() - begin).as_micros()));
     reporter.report(&Report::Connected(&ConnectedReport::new(&connected, None)));
 
     say(
         "client",
-        format_args!(
-            "the server says \"{}\"",
-            String::from_utf8_lossy(&next_packet(&mut client)?)
-        ),
+        format_args!("the server says \"{}\"", String::from_utf8_lossy(&next_packet(&mut client)?)),
     );
     for size in [1, 100, client.connection().max_unfragmented_payload()] {
         round_trip(&mut client, &vec![b'x'; size])?;
-        say(
-            "client",
-            format_args!("a packet of {size} bytes came back unchanged"),
-        );
+        say("client", format_args!("a packet of {size} bytes came back unchanged"));
     }
     let mut times = Vec::with_capacity(ROUND_TRIPS);
     for _ in 0..ROUND_TRIPS {

@@ -35,39 +35,23 @@ pub(crate) fn run(session: &mut Session, packets: u64) -> Result<(), Fault> {
                     write_packet(&mut packet, *index, size_of(*index, packets, largest));
                     packet == echo
                 };
-                let place = under_way
-                    .iter()
-                    .position(is_echoed)
-                    .ok_or_else(|| changed(echo.len()))?;
+                let place = under_way.iter().position(is_echoed).ok_or_else(|| changed(echo.len()))?;
                 under_way.remove(place);
                 returned += 1;
                 last_echo = session.clock.now();
             }
             Step::Closed => {
-                return Err(Fault::Handshake(incomplete(
-                    "the server closed",
-                    returned,
-                    packets,
-                )));
+                return Err(Fault::Handshake(incomplete("the server closed", returned, packets)));
             }
             Step::Connected | Step::Nothing => {}
         }
         if session.clock.now() - last_echo >= PATIENCE {
-            return Err(Fault::TimedOut(incomplete(
-                "no more echo came",
-                returned,
-                packets,
-            )));
+            return Err(Fault::TimedOut(incomplete("no more echo came", returned, packets)));
         }
     }
     let microseconds = (session.clock.now() - begin).as_micros();
     let smallest = size_of(0, packets, largest);
-    session.reporter.report(&Report::EchoTest {
-        packets,
-        smallest,
-        largest,
-        microseconds,
-    });
+    session.reporter.report(&Report::EchoTest { packets, smallest, largest, microseconds });
     Ok(())
 }
 
@@ -86,9 +70,7 @@ fn write_packet(packet: &mut Vec<u8>, index: u64, size: usize) {
     let mut state = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     packet.clear();
     packet.extend((0..size).map(|_| {
-        state = state
-            .wrapping_mul(0x5851_f42d_4c95_7f2d)
-            .wrapping_add(0x1405_7b7e_f767_814f);
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
         state.to_be_bytes()[0]
     }));
 }
@@ -122,11 +104,6 @@ mod tests {
         write_packet(&mut one, 1, 500);
         write_packet(&mut other, 2, 500);
         assert!(one.len() == 500 && one != other);
-        assert!(
-            one.windows(8)
-                .collect::<std::collections::HashSet<_>>()
-                .len()
-                > 480
-        );
+        assert!(one.windows(8).collect::<std::collections::HashSet<_>>().len() > 480);
     }
 }

@@ -44,9 +44,9 @@ impl From<&Error> for Fault {
                 CertificateError::NameMismatch { .. } => {
                     Self::NameMismatch(format!("{error}; give the name that it has with --name"))
                 }
-                CertificateError::UnknownIssuer { .. } => Self::Handshake(format!(
-                    "{error}; give the certificate that vouches for it with --ca"
-                )),
+                CertificateError::UnknownIssuer { .. } => {
+                    Self::Handshake(format!("{error}; give the certificate that vouches for it with --ca"))
+                }
                 _ => Self::Handshake(error.to_string()),
             },
             _ => Self::Handshake(error.to_string()),
@@ -96,10 +96,7 @@ mod tests {
         assert_eq!(code(mismatch.into()), 3);
         assert_eq!(code(CertificateError::EmptyChain.into()), 2);
         assert_eq!(Fault::from(ClientError::NoAddress).exit_code(), 1);
-        assert_eq!(
-            Fault::from(ClientError::Refused(([127, 0, 0, 1], 1).into())).exit_code(),
-            2
-        );
+        assert_eq!(Fault::from(ClientError::Refused(([127, 0, 0, 1], 1).into())).exit_code(), 2);
     }
 
     #[test]

@@ -15,8 +15,7 @@ use crate::fault::Fault;
 pub(crate) fn credential(chain: &Path, key: &Path) -> Result<Credential, Fault> {
     let certificates = certificates(chain)?;
     let key_bytes = read(key)?;
-    let private =
-        x509::private_key_from_pem_or_der(&key_bytes).map_err(|error| in_file(key, error))?;
+    let private = x509::private_key_from_pem_or_der(&key_bytes).map_err(|error| in_file(key, error))?;
     Credential::new(certificates, &private).map_err(|error| in_file(chain, error))
 }
 
@@ -24,9 +23,7 @@ pub(crate) fn credential(chain: &Path, key: &Path) -> Result<Credential, Fault> 
 pub(crate) fn anchors(file: &Path) -> Result<TrustAnchors, Fault> {
     let mut anchors = TrustAnchors::new();
     for certificate in certificates(file)? {
-        anchors
-            .add(certificate)
-            .map_err(|error| in_file(file, error))?;
+        anchors.add(certificate).map_err(|error| in_file(file, error))?;
     }
     Ok(anchors)
 }
@@ -41,9 +38,8 @@ pub(crate) struct SelfSigned {
 
 /// A P-256 certificate for this DNS name or IP address, signed by itself.
 pub(crate) fn self_signed(name: &str) -> Result<SelfSigned, Fault> {
-    let failed = |error: rcgen::Error| {
-        Fault::Local(format!("cannot make a certificate for '{name}': {error}"))
-    };
+    let failed =
+        |error: rcgen::Error| Fault::Local(format!("cannot make a certificate for '{name}': {error}"));
     let mut params = CertificateParams::new([name.to_owned()]).map_err(failed)?;
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
@@ -54,11 +50,7 @@ pub(crate) fn self_signed(name: &str) -> Result<SelfSigned, Fault> {
     let certificate = made.der().clone();
     let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(Fault::local)?;
     let credential = Credential::new(vec![certificate.clone()], &private).map_err(Fault::local)?;
-    Ok(SelfSigned {
-        credential,
-        certificate,
-        pem: made.pem(),
-    })
+    Ok(SelfSigned { credential, certificate, pem: made.pem() })
 }
 
 /// Writes a file, replacing what is there.
@@ -97,9 +89,7 @@ mod tests {
             let policy = Policy::new(anchors);
             let verdict = |name: &str| {
                 let name = ServerName::try_from(name.to_owned()).unwrap();
-                policy
-                    .verify(made.credential.chain(), Expected::Server(&name), now)
-                    .map(drop)
+                policy.verify(made.credential.chain(), Expected::Server(&name), now).map(drop)
             };
             assert_eq!(verdict(own), Ok(()));
             assert!(verdict(other).is_err());
@@ -110,9 +100,6 @@ mod tests {
     fn mistakes_name_the_file() {
         let missing = Path::new("/nonexistent/ca.pem");
         let message = anchors(missing).unwrap_err().to_string();
-        assert!(
-            message.starts_with("cannot read /nonexistent/ca.pem"),
-            "{message}"
-        );
+        assert!(message.starts_with("cannot read /nonexistent/ca.pem"), "{message}");
     }
 }

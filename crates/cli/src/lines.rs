@@ -64,9 +64,7 @@ fn send_burst(
     let mut lines = 0;
     for _ in 0..BURST {
         let line = match input.try_recv() {
-            Ok(line) => {
-                line.map_err(|error| Fault::Local(format!("cannot read standard input: {error}")))?
-            }
+            Ok(line) => line.map_err(|error| Fault::Local(format!("cannot read standard input: {error}")))?,
             Err(TryRecvError::Empty) => break,
             Err(TryRecvError::Disconnected) => return Ok((lines, true)),
         };

@@ -45,10 +45,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             let reason = fault.to_string();
-            reporter.json_only(&Report::Error {
-                peer: None,
-                reason: &reason,
-            });
+            reporter.json_only(&Report::Error { peer: None, reason: &reason });
             eprintln!("drystone: {reason}");
             ExitCode::from(fault.exit_code())
         }
@@ -57,17 +54,9 @@ fn main() -> ExitCode {
 
 /// A mistake in the arguments in one line: what clap says, without its usage summary.
 fn one_line(message: &str) -> String {
-    let end = ["\nUsage:", "\nFor more information"]
-        .iter()
-        .filter_map(|mark| message.find(mark))
-        .min();
-    let essence = message
-        .get(..end.unwrap_or(message.len()))
-        .unwrap_or(message);
-    let words: Vec<_> = essence
-        .trim_start_matches("error:")
-        .split_whitespace()
-        .collect();
+    let end = ["\nUsage:", "\nFor more information"].iter().filter_map(|mark| message.find(mark)).min();
+    let essence = message.get(..end.unwrap_or(message.len())).unwrap_or(message);
+    let words: Vec<_> = essence.trim_start_matches("error:").split_whitespace().collect();
     format!("{} (try --help)", words.join(" "))
 }
 
@@ -77,14 +66,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_told_in_one_line() {
-        let mistake = Arguments::try_parse_from(["drystone", "client", "host:1"])
-            .unwrap_err()
-            .to_string();
+        let mistake = Arguments::try_parse_from(["drystone", "client", "host:1"]).unwrap_err().to_string();
         let line = one_line(&mistake);
-        assert!(
-            line.contains("--ca") && line.contains("--insecure"),
-            "{line}"
-        );
+        assert!(line.contains("--ca") && line.contains("--insecure"), "{line}");
         assert!(!line.contains('\n') && !line.contains("Usage"), "{line}");
     }
 }

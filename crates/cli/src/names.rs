@@ -7,49 +7,28 @@ use drystone::crypto;
 use drystone::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
 
 /// Versions that have a name here, and whether the library speaks them.
-const VERSIONS: &[(&str, ProtocolVersion, bool)] = &[
-    ("1.2", ProtocolVersion::DTLS_1_2, true),
-    ("1.3", ProtocolVersion::DTLS_1_3, false),
-];
+const VERSIONS: &[(&str, ProtocolVersion, bool)] =
+    &[("1.2", ProtocolVersion::DTLS_1_2, true), ("1.3", ProtocolVersion::DTLS_1_3, false)];
 
 pub(crate) fn version(text: &str) -> Result<ProtocolVersion, String> {
     match VERSIONS.iter().find(|(name, ..)| *name == text) {
         Some((_, version, true)) => Ok(*version),
         Some((_, version, false)) => Err(format!("{version} is not there yet")),
-        None => Err(unknown(
-            "version",
-            VERSIONS
-                .iter()
-                .filter(|(.., spoken)| *spoken)
-                .map(|(name, ..)| name),
-        )),
+        None => {
+            Err(unknown("version", VERSIONS.iter().filter(|(.., spoken)| *spoken).map(|(name, ..)| name)))
+        }
     }
 }
 
 pub(crate) fn cipher_suite(text: &str) -> Result<CipherSuiteId, String> {
     let provider = crypto::ring::provider();
-    let spoken = |version| {
-        VERSIONS
-            .iter()
-            .any(|(_, known, spoken)| *known == version && *spoken)
-    };
-    let suites = provider
-        .cipher_suites
-        .iter()
-        .filter(|suite| spoken(suite.version))
-        .map(|suite| suite.id);
+    let spoken = |version| VERSIONS.iter().any(|(_, known, spoken)| *known == version && *spoken);
+    let suites = provider.cipher_suites.iter().filter(|suite| spoken(suite.version)).map(|suite| suite.id);
     named(text, "cipher suite", suites)
 }
 
 pub(crate) fn group(text: &str) -> Result<NamedGroup, String> {
-    named(
-        text,
-        "group",
-        crypto::ring::provider()
-            .groups
-            .iter()
-            .map(|group| group.name()),
-    )
+    named(text, "group", crypto::ring::provider().groups.iter().map(|group| group.name()))
 }
 
 fn named<T: Copy + Display>(
@@ -86,19 +65,10 @@ mod tests {
     #[test]
     fn a_mistake_lists_what_is_known() {
         let message = cipher_suite("AES128-GCM").unwrap_err();
-        assert!(
-            message.contains("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"),
-            "{message}"
-        );
+        assert!(message.contains("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"), "{message}");
         let message = group("curve25519").unwrap_err();
-        assert!(
-            message.contains("x25519") && message.contains("secp384r1"),
-            "{message}"
-        );
-        assert_eq!(
-            version("1.1").unwrap_err(),
-            "unknown version; known are 1.2"
-        );
+        assert!(message.contains("x25519") && message.contains("secp384r1"), "{message}");
+        assert_eq!(version("1.1").unwrap_err(), "unknown version; known are 1.2");
         assert_eq!(version("1.3").unwrap_err(), "DTLS 1.3 is not there yet");
     }
 }

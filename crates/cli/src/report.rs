@@ -49,12 +49,7 @@ pub(crate) enum Report<'a> {
         epoch: Option<u64>,
     },
     /// All packets of an echo test came back.
-    EchoTest {
-        packets: u64,
-        smallest: usize,
-        largest: usize,
-        microseconds: u128,
-    },
+    EchoTest { packets: u64, smallest: usize, largest: usize, microseconds: u128 },
     /// A connection was closed.
     Closed {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,10 +127,7 @@ impl ConnectedReport {
             cipher_suite: connected.cipher_suite.to_string(),
             group: connected.group.to_string(),
             signature_scheme: connected.signature_scheme.to_string(),
-            alpn: connected
-                .alpn
-                .as_deref()
-                .map(|name| String::from_utf8_lossy(name).into_owned()),
+            alpn: connected.alpn.as_deref().map(|name| String::from_utf8_lossy(name).into_owned()),
             server_name: connected.server_name.clone(),
             peer_subject: leaf.and_then(subject_text),
             peer_fingerprint: leaf.map(|leaf| fingerprint(&fingerprint_sha256(leaf))),
@@ -155,35 +147,15 @@ impl fmt::Display for Report<'_> {
             Self::Listening { addr } => write!(f, "listening on {addr}"),
             Self::Status { peer, status } => write!(f, "{}{status}", Prefix(*peer)),
             Self::Connected(connected) => connected.fmt(f),
-            Self::Packet {
-                peer: Some(peer),
-                size,
-                ..
-            } => write!(f, "peer {peer}: packet, {size} bytes"),
-            Self::Packet {
-                peer: None,
-                content,
-                ..
-            } => content.fmt(f),
-            Self::Message {
-                direction,
-                message,
-                size,
-                message_seq,
-                level,
-                epoch,
-            } => {
+            Self::Packet { peer: Some(peer), size, .. } => write!(f, "peer {peer}: packet, {size} bytes"),
+            Self::Packet { peer: None, content, .. } => content.fmt(f),
+            Self::Message { direction, message, size, message_seq, level, epoch } => {
                 write!(f, "{direction} {message}, {size} bytes")?;
                 message_seq.map_or(Ok(()), |seq| write!(f, ", message_seq {seq}"))?;
                 level.map_or(Ok(()), |level| write!(f, ", level {level}"))?;
                 epoch.map_or(Ok(()), |epoch| write!(f, ", epoch {epoch}"))
             }
-            Self::EchoTest {
-                packets,
-                smallest,
-                largest,
-                microseconds,
-            } => write!(
+            Self::EchoTest { packets, smallest, largest, microseconds } => write!(
                 f,
                 "echo test: {packets} packets of {smallest} to {largest} bytes came back unchanged in {microseconds} us"
             ),
@@ -199,17 +171,8 @@ impl fmt::Display for ConnectedReport {
         if let Some(addr) = self.addr {
             write!(f, " from {addr}")?;
         }
-        let Self {
-            version,
-            cipher_suite,
-            group,
-            signature_scheme,
-            ..
-        } = self;
-        write!(
-            f,
-            ": {version}, {cipher_suite}, {group}, {signature_scheme}"
-        )?;
+        let Self { version, cipher_suite, group, signature_scheme, .. } = self;
+        write!(f, ": {version}, {cipher_suite}, {group}, {signature_scheme}")?;
         let optional = [
             ("ALPN", &self.alpn),
             ("name", &self.server_name),
@@ -265,53 +228,26 @@ mod tests {
     fn json_events_are_one_line_with_their_name() {
         let json = |report: &Report<'_>| serde_json::to_string(report).unwrap();
         assert_eq!(
-            json(&Report::Listening {
-                addr: ([127, 0, 0, 1], 4433).into()
-            }),
+            json(&Report::Listening { addr: ([127, 0, 0, 1], 4433).into() }),
             r#"{"event":"listening","addr":"127.0.0.1:4433"}"#
         );
         assert_eq!(
-            json(&Report::Packet {
-                peer: None,
-                size: 3,
-                content: Content::of(b"a\nb")
-            }),
+            json(&Report::Packet { peer: None, size: 3, content: Content::of(b"a\nb") }),
             r#"{"event":"packet","size":3,"text":"a\nb"}"#
         );
         assert_eq!(
-            json(&Report::Packet {
-                peer: Some(2),
-                size: 2,
-                content: Content::of(&[0xff, 0x0a])
-            }),
+            json(&Report::Packet { peer: Some(2), size: 2, content: Content::of(&[0xff, 0x0a]) }),
             r#"{"event":"packet","peer":2,"size":2,"hex":"ff0a"}"#
         );
-        assert_eq!(
-            json(&Report::Closed { peer: None }),
-            r#"{"event":"closed"}"#
-        );
+        assert_eq!(json(&Report::Closed { peer: None }), r#"{"event":"closed"}"#);
     }
 
     #[test]
     fn text_is_for_people() {
-        let packet = |content| {
-            Report::Packet {
-                peer: None,
-                size: 3,
-                content,
-            }
-            .to_string()
-        };
+        let packet = |content| Report::Packet { peer: None, size: 3, content }.to_string();
         assert_eq!(packet(Content::of(b"hi\n")), "hi");
         assert_eq!(packet(Content::of(&[0xff, 0x00])), "ff00");
-        assert_eq!(
-            Report::Error {
-                peer: Some(1),
-                reason: "no"
-            }
-            .to_string(),
-            "peer 1: failed: no"
-        );
+        assert_eq!(Report::Error { peer: Some(1), reason: "no" }.to_string(), "peer 1: failed: no");
         assert_eq!(fingerprint(&[0xab, 0x01]), "AB:01");
     }
 }

@@ -19,19 +19,10 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
     let mut options = ServerOptions::default();
     options.cookies = !arguments.no_cookie;
     let mut server = Server::bind_with(arguments.listen, config, options).map_err(Fault::local)?;
-    reporter.report(&Report::Listening {
-        addr: server.local_addr().map_err(Fault::local)?,
-    });
-    let mut guests = Guests {
-        reporter,
-        present: HashSet::new(),
-        gone: 0,
-    };
+    reporter.report(&Report::Listening { addr: server.local_addr().map_err(Fault::local)? });
+    let mut guests = Guests { reporter, present: HashSet::new(), gone: 0 };
     let clock = drystone::Clock::new();
-    let deadline = arguments
-        .common
-        .timeout
-        .map(|timeout| clock.now() + timeout);
+    let deadline = arguments.common.timeout.map(|timeout| clock.now() + timeout);
     let mut copy = Vec::new();
     while arguments.peers.is_none_or(|peers| guests.gone < peers) {
         let now = clock.now();
@@ -66,18 +57,11 @@ struct Guests {
 impl Guests {
     fn packet(&self, peer: PeerId, payload: &[u8]) {
         let content = Content::of(payload);
-        self.reporter.report(&Report::Packet {
-            peer: Some(peer.number()),
-            size: payload.len(),
-            content,
-        });
+        self.reporter.report(&Report::Packet { peer: Some(peer.number()), size: payload.len(), content });
     }
 
     fn error(&self, peer: PeerId, reason: &str) {
-        self.reporter.report(&Report::Error {
-            peer: Some(peer.number()),
-            reason,
-        });
+        self.reporter.report(&Report::Error { peer: Some(peer.number()), reason });
     }
 
     fn event(&mut self, server: &Server, peer: PeerId, event: &Event) {
@@ -90,15 +74,11 @@ impl Guests {
             }
             Event::Closed => self.reporter.report(&Report::Closed { peer: number }),
             Event::Failed(error) => self.error(peer, &error.to_string()),
-            Event::AssociationReplaced => self.reporter.report(&Report::Status {
-                peer: number,
-                status: "replaced",
-            }),
+            Event::AssociationReplaced => {
+                self.reporter.report(&Report::Status { peer: number, status: "replaced" })
+            }
             Event::KeysNearLimit => {
-                return self.reporter.report(&Report::Status {
-                    peer: number,
-                    status: "keys_near_limit",
-                });
+                return self.reporter.report(&Report::Status { peer: number, status: "keys_near_limit" });
             }
             // The command's call-outs all answer at once.
             _ => return,

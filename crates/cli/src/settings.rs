@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use drystone::x509::{Policy, TrustAnchors};
 use drystone::{
-    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, KeyLogFile,
-    PeerVerifier, ServerConfig, Settings,
+    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, KeyLogFile, PeerVerifier,
+    ServerConfig, Settings,
 };
 
 use crate::args::{ClientArgs, ClientAuthMode, CommonArgs, ServerArgs};
@@ -48,8 +48,7 @@ pub(crate) fn server(arguments: &ServerArgs, reporter: Reporter) -> Result<Serve
         _ => return Err(Fault::local("give --cert and --key, or --self-signed")),
     };
     let settings = common(&arguments.common, reporter)?;
-    let config =
-        ServerConfig::new(settings, Credentials::single(credential)).map_err(Fault::local)?;
+    let config = ServerConfig::new(settings, Credentials::single(credential)).map_err(Fault::local)?;
     Ok(config.with_client_auth(client_auth))
 }
 
@@ -61,15 +60,13 @@ fn client_auth(arguments: &ServerArgs) -> Result<ClientAuth, Fault> {
             return Ok(ClientAuth::None);
         }
         (None, false) => {
-            return Err(Fault::local(
-                "--client-auth needs --client-ca or --insecure-clients",
-            ));
+            return Err(Fault::local("--client-auth needs --client-ca or --insecure-clients"));
         }
     };
     match arguments.client_auth {
-        ClientAuthMode::None => Err(Fault::local(
-            "--client-ca and --insecure-clients need --client-auth request or require",
-        )),
+        ClientAuthMode::None => {
+            Err(Fault::local("--client-ca and --insecure-clients need --client-auth request or require"))
+        }
         ClientAuthMode::Request => Ok(ClientAuth::Request(verifier)),
         ClientAuthMode::Require => Ok(ClientAuth::Require(verifier)),
     }
@@ -77,11 +74,7 @@ fn client_auth(arguments: &ServerArgs) -> Result<ClientAuth, Fault> {
 
 fn common(arguments: &CommonArgs, reporter: Reporter) -> Result<Settings, Fault> {
     let mut settings = drystone::settings();
-    settings.alpn = arguments
-        .alpn
-        .iter()
-        .map(|protocol| protocol.clone().into_bytes())
-        .collect();
+    settings.alpn = arguments.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
     settings.cipher_suites = (!arguments.cipher.is_empty()).then(|| arguments.cipher.clone());
     settings.groups = (!arguments.group.is_empty()).then(|| arguments.group.clone());
     settings.min_version = arguments.min.unwrap_or(settings.min_version);

@@ -26,11 +26,7 @@ impl Observer for Watch {
             Direction::Sent => "sent",
         };
         let report = match item {
-            Observed::Handshake {
-                msg_type,
-                message_seq,
-                body,
-            } => Report::Message {
+            Observed::Handshake { msg_type, message_seq, body } => Report::Message {
                 direction,
                 message: msg_type.to_string(),
                 size: HANDSHAKE_HEADER + body.len(),
@@ -46,11 +42,7 @@ impl Observer for Watch {
                 level: None,
                 epoch: None,
             },
-            Observed::Alert {
-                level,
-                description,
-                epoch,
-            } => Report::Message {
+            Observed::Alert { level, description, epoch } => Report::Message {
                 direction,
                 message: format!("Alert {description}"),
                 size: 2,

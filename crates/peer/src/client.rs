@@ -116,20 +116,11 @@ impl Client {
         name: ServerName<'static>,
         config: Arc<ClientConfig>,
     ) -> Result<Self, ClientError> {
-        let mut others = server
-            .to_socket_addrs()
-            .map_err(ClientError::Lookup)?
-            .collect::<Vec<_>>()
-            .into_iter();
+        let mut others =
+            server.to_socket_addrs().map_err(ClientError::Lookup)?.collect::<Vec<_>>().into_iter();
         let clock = Clock::new();
         let address = others.next().ok_or(ClientError::NoAddress)?;
-        let mut dial = Dial {
-            config,
-            name,
-            address,
-            others,
-            heard: false,
-        };
+        let mut dial = Dial { config, name, address, others, heard: false };
         let (socket, connection) = dial.first_that_opens(&clock)?;
         let mut client = Self {
             connection,
@@ -250,23 +241,15 @@ impl Client {
     /// One receive, bounded by `most` and by the connection's own deadline.
     fn wait(&mut self, most: Duration) -> Result<(), ClientError> {
         let now = self.clock.now();
-        let wait = self
-            .connection
-            .poll_timeout()
-            .map_or(most, |at| most.min(at - now));
+        let wait = self.connection.poll_timeout().map_or(most, |at| most.min(at - now));
         let arrival = self.socket.receive(&mut self.received, wait);
         let now = self.clock.now();
-        match arrival.map_err(|source| ClientError::Socket {
-            address: self.dial.address,
-            source,
-        })? {
+        match arrival.map_err(|source| ClientError::Socket { address: self.dial.address, source })? {
             Arrival::Datagram { length, .. } => {
                 self.dial.heard = true;
                 let datagram = self.received.get_mut(..length).unwrap_or_default();
                 let queue = &mut self.queue;
-                inbox::offer(&mut self.connection, now, datagram, |arrived| {
-                    queue.push_back(arrived)
-                });
+                inbox::offer(&mut self.connection, now, datagram, |arrived| queue.push_back(arrived));
                 self.settle(now)
             }
             Arrival::Refused if !self.dial.heard => self.dial_next(),
@@ -277,19 +260,13 @@ impl Client {
     /// After any input: everything out, every event into the queue.
     fn settle(&mut self, now: Instant) -> Result<(), ClientError> {
         while let Some(transmit) = self.connection.poll_transmit(now, &mut self.out) {
-            match self
-                .socket
-                .send(self.out.get(..transmit.len).unwrap_or_default())
-            {
+            match self.socket.send(self.out.get(..transmit.len).unwrap_or_default()) {
                 Err(error) if socket::is_refusal(&error) && !self.dial.heard => {
                     return self.dial_next();
                 }
                 // A network that is away for a moment must not end what is established; retransmission sees to the rest.
                 Err(source) if !socket::is_loss(&source) && !self.has_ended_handshake() => {
-                    return Err(ClientError::Socket {
-                        address: self.dial.address,
-                        source,
-                    });
+                    return Err(ClientError::Socket { address: self.dial.address, source });
                 }
                 Ok(()) | Err(_) => {}
             }
@@ -334,16 +311,12 @@ impl Dial {
             match Socket::connect(self.address) {
                 Ok(socket) => break socket,
                 Err(source) => {
-                    let unreachable = ClientError::Socket {
-                        address: self.address,
-                        source,
-                    };
+                    let unreachable = ClientError::Socket { address: self.address, source };
                     self.address = self.others.next().ok_or(unreachable)?;
                 }
             }
         };
-        let connection =
-            Connection::client(Arc::clone(&self.config), self.name.clone(), clock.start())?;
+        let connection = Connection::client(Arc::clone(&self.config), self.name.clone(), clock.start())?;
         Ok((socket, connection))
     }
 }
@@ -359,8 +332,6 @@ impl Drop for Client {
 impl fmt::Debug for Client {
     /// Without the buffers: they hold plaintext.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("server", &self.dial.address)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("server", &self.dial.address).finish_non_exhaustive()
     }
 }

@@ -27,9 +27,7 @@ pub struct Clock {
 impl Clock {
     /// A clock whose origin is now.
     pub fn new() -> Self {
-        Self {
-            origin: std::time::Instant::now(),
-        }
+        Self { origin: std::time::Instant::now() }
     }
 
     /// The present moment.
@@ -42,14 +40,8 @@ impl Clock {
     /// A system whose date lies before 1970 has no date: certificates can then not be verified, which ends a
     /// handshake with [`Error::DateMissing`](crate::Error::DateMissing) instead of a wrong verdict.
     pub fn start(&self) -> Start {
-        let unix = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .ok()
-            .map(UnixTime::since_unix_epoch);
-        Start {
-            now: self.now(),
-            unix,
-        }
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch);
+        Start { now: self.now(), unix }
     }
 }
 

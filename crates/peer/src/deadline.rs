@@ -20,9 +20,7 @@ pub(crate) struct Deadlines<K> {
 
 impl<K: Copy + Ord> Deadlines<K> {
     pub(crate) const fn new() -> Self {
-        Self {
-            heap: BinaryHeap::new(),
-        }
+        Self { heap: BinaryHeap::new() }
     }
 
     /// Makes sure that `key` comes up at `deadline` or earlier. `armed` is the key's entry that counts.
@@ -51,8 +49,7 @@ impl<K: Copy + Ord> Deadlines<K> {
     /// live keys and not the number of keys that ever were. `armed` tells the entry of a key that counts.
     pub(crate) fn sweep(&mut self, live: usize, armed: impl Fn(K) -> Option<Instant>) {
         if self.heap.len() > live.saturating_mul(2).saturating_add(SLACK) {
-            self.heap
-                .retain(|Reverse((at, key))| armed(*key) == Some(*at));
+            self.heap.retain(|Reverse((at, key))| armed(*key) == Some(*at));
         }
     }
 }
@@ -107,12 +104,7 @@ mod tests {
             assert!(deadlines.heap.len() <= 2 * live.len() + SLACK + 1);
         }
         for key in 9_992..10_000 {
-            assert!(
-                deadlines
-                    .heap
-                    .iter()
-                    .any(|Reverse((_, known))| *known == key)
-            );
+            assert!(deadlines.heap.iter().any(|Reverse((_, known))| *known == key));
         }
     }
 }

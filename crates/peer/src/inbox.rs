@@ -18,10 +18,7 @@ pub struct Packet<'a> {
 /// Something that came out of a connection and waits for the caller.
 #[derive(Debug)]
 pub(crate) enum Arrived {
-    Packet {
-        range: Range<usize>,
-        number: RecordNumber,
-    },
+    Packet { range: Range<usize>, number: RecordNumber },
     Event(Event),
 }
 
@@ -39,10 +36,7 @@ pub(crate) fn offer(
             arrived(Arrived::Event(event));
         }
         let range = range_within(origin, data.payload);
-        arrived(Arrived::Packet {
-            range,
-            number: data.number,
-        });
+        arrived(Arrived::Packet { range, number: data.number });
     }
 }
 

@@ -33,43 +33,27 @@ impl KeyLogFile {
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        Ok(Self {
-            file: Mutex::new(options.open(path)?),
-        })
+        Ok(Self { file: Mutex::new(options.open(path)?) })
     }
 }
 
 impl KeyLog for KeyLogFile {
     /// A line that cannot be written is lost: a full disk must not end an association.
     fn log(&self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
-        let mut line =
-            Vec::with_capacity(label.len() + 2 * (client_random.len() + secret.len()) + 3);
+        let mut line = Vec::with_capacity(label.len() + 2 * (client_random.len() + secret.len()) + 3);
         line.extend_from_slice(label.as_bytes());
         for bytes in [client_random.as_slice(), secret] {
             line.push(b' ');
-            line.extend(
-                bytes
-                    .iter()
-                    .flat_map(|byte| [byte >> 4, byte & 0xf])
-                    .map(hex_digit),
-            );
+            line.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(hex_digit));
         }
         line.push(b'\n');
         // One write, so that lines of several processes do not mix.
-        let _ = self
-            .file
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .write_all(&line);
+        let _ = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
     }
 }
 
 const fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 {
-        b'0' + nibble
-    } else {
-        b'a' + nibble - 10
-    }
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 #[cfg(test)]
@@ -87,17 +71,11 @@ mod tests {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(
-                std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         std::fs::remove_file(&path).unwrap();
-        let expected = format!(
-            "CLIENT_RANDOM {} 0019ff\nCLIENT_RANDOM {} f0\n",
-            "ab".repeat(32),
-            "01".repeat(32)
-        );
+        let expected =
+            format!("CLIENT_RANDOM {} 0019ff\nCLIENT_RANDOM {} f0\n", "ab".repeat(32), "01".repeat(32));
         assert_eq!(text, expected);
     }
 }

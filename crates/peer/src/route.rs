@@ -55,12 +55,7 @@ pub(crate) struct Table<C = Connection> {
 
 impl<C> Table<C> {
     pub(crate) fn new() -> Self {
-        Self {
-            peers: HashMap::new(),
-            routes: HashMap::new(),
-            half_open: VecDeque::new(),
-            last: 0,
-        }
+        Self { peers: HashMap::new(), routes: HashMap::new(), half_open: VecDeque::new(), last: 0 }
     }
 
     /// The associations of the sender of a datagram.
@@ -98,32 +93,19 @@ impl<C> Table<C> {
     pub(crate) fn insert(&mut self, address: SocketAddr, connection: C) -> PeerId {
         self.last = self.last.saturating_add(1);
         let id = PeerId(self.last);
-        self.peers.insert(
-            id,
-            Peer {
-                connection,
-                address,
-                armed: None,
-            },
-        );
+        self.peers.insert(id, Peer { connection, address, armed: None });
         self.half_open.push_back(id);
         self.routes
             .entry(Sender::of(address))
             .and_modify(|route| route.challenger = Some(id))
-            .or_insert(Route {
-                current: id,
-                challenger: None,
-            });
+            .or_insert(Route { current: id, challenger: None });
         id
     }
 
     /// The handshake of `id` is done. Gives the association that it replaces, if it was a challenger; that one has
     /// no address any more and should be removed.
     pub(crate) fn establish(&mut self, id: PeerId) -> Option<PeerId> {
-        let place = self
-            .half_open
-            .iter()
-            .position(|half_open| *half_open == id)?;
+        let place = self.half_open.iter().position(|half_open| *half_open == id)?;
         self.half_open.remove(place);
         let sender = Sender::of(self.peers.get(&id)?.address);
         let route = self.routes.get_mut(&sender)?;
@@ -131,10 +113,7 @@ impl<C> Table<C> {
             return None;
         }
         let replaced = route.current;
-        *route = Route {
-            current: id,
-            challenger: None,
-        };
+        *route = Route { current: id, challenger: None };
         Some(replaced)
     }
 
@@ -144,25 +123,13 @@ impl<C> Table<C> {
         self.half_open.retain(|half_open| *half_open != id);
         let sender = Sender::of(peer.address);
         let remaining = match self.routes.get(&sender)? {
-            Route {
-                current,
-                challenger,
-            } if *current == id => *challenger,
-            Route {
-                current,
-                challenger,
-            } if *challenger == Some(id) => Some(*current),
+            Route { current, challenger } if *current == id => *challenger,
+            Route { current, challenger } if *challenger == Some(id) => Some(*current),
             // Replaced before: the address belongs to its successor.
             _ => return Some(peer),
         };
         match remaining {
-            Some(current) => drop(self.routes.insert(
-                sender,
-                Route {
-                    current,
-                    challenger: None,
-                },
-            )),
+            Some(current) => drop(self.routes.insert(sender, Route { current, challenger: None })),
             None => drop(self.routes.remove(&sender)),
         }
         Some(peer)
@@ -184,11 +151,7 @@ impl Sender {
             SocketAddr::V6(v6) => v6.scope_id(),
             SocketAddr::V4(_) => 0,
         };
-        Self {
-            ip: address.ip().to_canonical(),
-            port: address.port(),
-            scope,
-        }
+        Self { ip: address.ip().to_canonical(), port: address.port(), scope }
     }
 }
 
@@ -217,25 +180,12 @@ mod tests {
     fn an_address_without_its_association_is_unknown() {
         let mut table = Table::new();
         let id = table.insert(address("10.0.0.1:5"), ());
-        assert_eq!(
-            table.route(address("10.0.0.1:5")),
-            Some(Route {
-                current: id,
-                challenger: None
-            })
-        );
+        assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: id, challenger: None }));
         assert_eq!(table.route(address("10.0.0.1:6")), None);
         assert_eq!(table.route(address("10.0.0.2:5")), None);
         assert!(table.remove(id).is_some());
         assert!(table.remove(id).is_none());
-        assert_eq!(
-            (
-                table.route(address("10.0.0.1:5")),
-                table.len(),
-                table.half_open()
-            ),
-            (None, 0, 0)
-        );
+        assert_eq!((table.route(address("10.0.0.1:5")), table.len(), table.half_open()), (None, 0, 0));
     }
 
     #[test]
@@ -244,19 +194,10 @@ mod tests {
         let old = table.insert(address("10.0.0.1:5"), ());
         assert_eq!(table.establish(old), None);
         let new = table.insert(address("10.0.0.1:5"), ());
-        let both = Route {
-            current: old,
-            challenger: Some(new),
-        };
-        assert_eq!(
-            (table.route(address("10.0.0.1:5")), table.half_open()),
-            (Some(both), 1)
-        );
+        let both = Route { current: old, challenger: Some(new) };
+        assert_eq!((table.route(address("10.0.0.1:5")), table.half_open()), (Some(both), 1));
         assert_eq!(table.establish(new), Some(old));
-        let only_new = Some(Route {
-            current: new,
-            challenger: None,
-        });
+        let only_new = Some(Route { current: new, challenger: None });
         assert_eq!(table.route(address("10.0.0.1:5")), only_new);
         assert!(table.remove(old).is_some());
         assert_eq!(table.route(address("10.0.0.1:5")), only_new);
@@ -269,51 +210,28 @@ mod tests {
         table.establish(old);
         let new = table.insert(address("10.0.0.1:5"), ());
         table.remove(new);
-        assert_eq!(
-            table.route(address("10.0.0.1:5")),
-            Some(Route {
-                current: old,
-                challenger: None
-            })
-        );
+        assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: old, challenger: None }));
         let newer = table.insert(address("10.0.0.1:5"), ());
         table.remove(old);
-        assert_eq!(
-            table.route(address("10.0.0.1:5")),
-            Some(Route {
-                current: newer,
-                challenger: None
-            })
-        );
+        assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: newer, challenger: None }));
         assert_eq!(table.establish(newer), None);
     }
 
     #[test]
     fn half_open_associations_are_known_by_age() {
         let mut table = Table::new();
-        let ids: Vec<_> = (1..5_u16)
-            .map(|port| table.insert(([10, 0, 0, 1], port).into(), ()))
-            .collect();
-        assert_eq!(
-            (table.half_open(), table.oldest_half_open()),
-            (4, Some(ids[0]))
-        );
+        let ids: Vec<_> = (1..5_u16).map(|port| table.insert(([10, 0, 0, 1], port).into(), ())).collect();
+        assert_eq!((table.half_open(), table.oldest_half_open()), (4, Some(ids[0])));
         table.establish(ids[0]);
         table.remove(ids[1]);
-        assert_eq!(
-            (table.half_open(), table.oldest_half_open()),
-            (2, Some(ids[2]))
-        );
+        assert_eq!((table.half_open(), table.oldest_half_open()), (2, Some(ids[2])));
         assert_eq!(table.establish(ids[0]), None);
     }
 
     /// Row 67 of the threat list.
     #[test]
     fn threat_67_addresses_are_compared_properly() {
-        let same = [
-            ("10.0.0.1:5", "[::ffff:10.0.0.1]:5"),
-            ("[fe80::1]:5", "[fe80::1%0]:5"),
-        ];
+        let same = [("10.0.0.1:5", "[::ffff:10.0.0.1]:5"), ("[fe80::1]:5", "[fe80::1%0]:5")];
         for (one, other) in same {
             assert_eq!(Sender::of(address(one)), Sender::of(address(other)));
         }
@@ -326,19 +244,13 @@ mod tests {
             assert_ne!(Sender::of(address(one)), Sender::of(address(other)));
         }
         let labelled = std::net::SocketAddrV6::new([0xfe80, 0, 0, 0, 0, 0, 0, 1].into(), 5, 99, 0);
-        assert_eq!(
-            Sender::of(labelled.into()),
-            Sender::of(address("[fe80::1]:5"))
-        );
+        assert_eq!(Sender::of(labelled.into()), Sender::of(address("[fe80::1]:5")));
     }
 
     #[test]
     fn cookies_are_bound_to_address_and_port() {
         let bytes = peer_id_bytes(address("10.0.0.1:258"));
-        assert_eq!(
-            bytes,
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2]
-        );
+        assert_eq!(bytes, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2]);
         assert_eq!(bytes, peer_id_bytes(address("[::ffff:10.0.0.1]:258")));
     }
 }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, Path, RequestId,
-    ServerConfig, Verdict,
+    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, Path, RequestId, ServerConfig,
+    Verdict,
 };
 
 use crate::clock::Clock;
@@ -72,11 +72,7 @@ pub struct ServerOptions {
 
 impl Default for ServerOptions {
     fn default() -> Self {
-        Self {
-            cookies: true,
-            max_half_open: 256,
-            max_peers: 65_536,
-        }
+        Self { cookies: true, max_half_open: 256, max_peers: 65_536 }
     }
 }
 
@@ -142,8 +138,7 @@ impl Server {
         options: ServerOptions,
     ) -> Result<Self, ServerError> {
         let gate = Gate::new(Arc::clone(&config))?;
-        let socket =
-            Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
+        let socket = Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
         Ok(Self {
             socket,
             clock: Clock::new(),
@@ -193,9 +188,7 @@ impl Server {
         let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
         let length = known.connection.send(payload, &mut self.out)?;
         let address = known.address;
-        let sent = self
-            .socket
-            .send_to(self.out.get(..length).unwrap_or_default(), address);
+        let sent = self.socket.send_to(self.out.get(..length).unwrap_or_default(), address);
         self.settle(peer, self.clock.now());
         Ok(sent?)
     }
@@ -218,10 +211,7 @@ impl Server {
     pub fn answer(&mut self, peer: PeerId, id: RequestId, answer: Answer) -> Result<(), SendError> {
         let now = self.clock.now();
         let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
-        known
-            .connection
-            .answer(now, id, answer)
-            .map_err(|misuse: Misuse| SendError::Misuse(misuse))?;
+        known.connection.answer(now, id, answer).map_err(|misuse: Misuse| SendError::Misuse(misuse))?;
         self.settle(peer, now);
         Ok(())
     }
@@ -303,11 +293,7 @@ impl Server {
             // Perhaps a later fragment of the hello that began the association.
             Verdict::Drop(_) => return self.deliver(route, length, now),
         };
-        let is_of = |id| {
-            self.table
-                .get(id)
-                .is_some_and(|peer| peer.connection.is_of(&greeting))
-        };
+        let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&greeting));
         if is_of(route.current) || route.challenger.is_some_and(is_of) {
             return self.deliver(route, length, now);
         }
@@ -319,16 +305,9 @@ impl Server {
 
     /// The gate's verdict on the hello in `received`; its answer lies in `out`.
     fn ask_gate(&mut self, from: SocketAddr, length: usize) -> Verdict {
-        let mut datagram = Datagram::new(
-            Path::default(),
-            self.received.get_mut(..length).unwrap_or_default(),
-        );
-        self.gate.answer(
-            self.clock.start(),
-            &peer_id_bytes(from),
-            &mut datagram,
-            &mut self.out,
-        )
+        let mut datagram =
+            Datagram::new(Path::default(), self.received.get_mut(..length).unwrap_or_default());
+        self.gate.answer(self.clock.start(), &peer_id_bytes(from), &mut datagram, &mut self.out)
     }
 
     fn ask_for_cookie(&mut self, length: usize, from: SocketAddr) {
@@ -338,13 +317,7 @@ impl Server {
     }
 
     /// Begins an association with the hello that lies in `received`.
-    fn accept(
-        &mut self,
-        from: SocketAddr,
-        length: usize,
-        now: Instant,
-        greeting: Option<Greeting>,
-    ) {
+    fn accept(&mut self, from: SocketAddr, length: usize, now: Instant, greeting: Option<Greeting>) {
         if self.table.len() >= self.options.max_peers {
             self.stats.peers_refused += 1;
             return;
@@ -372,9 +345,7 @@ impl Server {
         let Some(challenger) = route.challenger else {
             return self.offer(route.current, Place::Received, length, now);
         };
-        if let (Some(copy), Some(received)) =
-            (self.copy.get_mut(..length), self.received.get(..length))
-        {
+        if let (Some(copy), Some(received)) = (self.copy.get_mut(..length), self.received.get(..length)) {
             copy.copy_from_slice(received);
         }
         self.offer(challenger, Place::Received, length, now);
@@ -395,11 +366,7 @@ impl Server {
         };
         let queue = &mut self.queue;
         inbox::offer(&mut peer.connection, now, datagram, |arrived| {
-            queue.push_back(Queued {
-                peer: id,
-                place,
-                arrived,
-            });
+            queue.push_back(Queued { peer: id, place, arrived });
         });
         self.settle(id, now);
     }
@@ -411,18 +378,12 @@ impl Server {
         };
         while let Some(transmit) = peer.connection.poll_transmit(now, &mut self.out) {
             let datagram = self.out.get(..transmit.len).unwrap_or_default();
-            self.stats.send_failures +=
-                u64::from(self.socket.send_to(datagram, peer.address).is_err());
+            self.stats.send_failures += u64::from(self.socket.send_to(datagram, peer.address).is_err());
         }
         while let Some(event) = peer.connection.poll_event() {
-            self.queue.push_back(Queued {
-                peer: id,
-                place: Place::Received,
-                arrived: Arrived::Event(event),
-            });
+            self.queue.push_back(Queued { peer: id, place: Place::Received, arrived: Arrived::Event(event) });
         }
-        self.deadlines
-            .arm(id, &mut peer.armed, peer.connection.poll_timeout());
+        self.deadlines.arm(id, &mut peer.armed, peer.connection.poll_timeout());
         let connected = peer.connection.is_connected();
         // A failed one stays until its own deadline, to repeat its alert to a peer that missed it.
         let over = peer.connection.is_closed() && peer.connection.poll_timeout().is_none();

@@ -40,19 +40,12 @@ pub(crate) enum Arrival {
 impl Socket {
     /// A socket that takes datagrams of everybody.
     pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
-        Ok(Self {
-            udp: UdpSocket::bind(address)?,
-            waiting: Waiting::Untold,
-        })
+        Ok(Self { udp: UdpSocket::bind(address)?, waiting: Waiting::Untold })
     }
 
     /// A socket on a free port that takes datagrams of `remote` only, and learns of refusals.
     pub(crate) fn connect(remote: SocketAddr) -> io::Result<Self> {
-        let any: SocketAddr = if remote.is_ipv4() {
-            ([0; 4], 0).into()
-        } else {
-            ([0_u16; 8], 0).into()
-        };
+        let any: SocketAddr = if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
         let socket = Self::bind(any)?;
         socket.udp.connect(remote)?;
         Ok(socket)
@@ -68,9 +61,7 @@ impl Socket {
         match self.udp.recv_from(buffer) {
             Ok((length, from)) => Ok(Arrival::Datagram { length, from }),
             Err(error) => match error.kind() {
-                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => {
-                    Ok(Arrival::Nothing)
-                }
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Arrival::Nothing),
                 _ if is_refusal(&error) => Ok(Arrival::Refused),
                 _ => Err(error),
             },
@@ -89,11 +80,7 @@ impl Socket {
 
     /// Tells the operating system how to wait from now on.
     fn tell(&mut self, wait: Duration) -> io::Result<()> {
-        let wanted = if wait.is_zero() {
-            Waiting::Never
-        } else {
-            Waiting::AtMost(whole_milliseconds(wait))
-        };
+        let wanted = if wait.is_zero() { Waiting::Never } else { Waiting::AtMost(whole_milliseconds(wait)) };
         if wanted == self.waiting {
             return Ok(());
         }
@@ -113,10 +100,7 @@ impl Socket {
 
 /// Whether this is how an ICMP "port unreachable" shows (on Windows as a reset).
 pub(crate) fn is_refusal(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset
-    )
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
 }
 
 /// Whether an error on sending means no more than that this datagram is lost, as any may be.
@@ -128,9 +112,7 @@ pub(crate) fn is_loss(error: &io::Error) -> bool {
 /// is sent at the second try.
 fn once_more(mut send: impl FnMut() -> io::Result<usize>) -> io::Result<()> {
     match send() {
-        Err(error) if is_refusal(&error) || error.kind() == ErrorKind::Interrupted => {
-            send().map(drop)
-        }
+        Err(error) if is_refusal(&error) || error.kind() == ErrorKind::Interrupted => send().map(drop),
         sent => sent.map(drop),
     }
 }
@@ -156,16 +138,8 @@ mod tests {
         let (mut listener, dialler) = pair();
         dialler.send(b"seven").unwrap();
         let mut buffer = [0; 16];
-        let arrival = listener
-            .receive(&mut buffer, Duration::from_secs(5))
-            .unwrap();
-        assert_eq!(
-            arrival,
-            Arrival::Datagram {
-                length: 5,
-                from: dialler.local_addr().unwrap()
-            }
-        );
+        let arrival = listener.receive(&mut buffer, Duration::from_secs(5)).unwrap();
+        assert_eq!(arrival, Arrival::Datagram { length: 5, from: dialler.local_addr().unwrap() });
         assert_eq!(&buffer[..5], b"seven");
     }
 
@@ -173,22 +147,12 @@ mod tests {
     fn waiting_is_bounded_and_can_be_none() {
         let (mut listener, dialler) = pair();
         let mut buffer = [0; 16];
-        for wait in [
-            Duration::ZERO,
-            Duration::from_micros(1),
-            Duration::from_millis(20),
-            Duration::ZERO,
-        ] {
-            assert_eq!(
-                listener.receive(&mut buffer, wait).unwrap(),
-                Arrival::Nothing
-            );
+        for wait in [Duration::ZERO, Duration::from_micros(1), Duration::from_millis(20), Duration::ZERO] {
+            assert_eq!(listener.receive(&mut buffer, wait).unwrap(), Arrival::Nothing);
         }
         dialler.send(b"x").unwrap();
         assert!(matches!(
-            listener
-                .receive(&mut buffer, Duration::from_secs(5))
-                .unwrap(),
+            listener.receive(&mut buffer, Duration::from_secs(5)).unwrap(),
             Arrival::Datagram { length: 1, .. }
         ));
     }
@@ -199,22 +163,14 @@ mod tests {
         let (listener, mut dialler) = pair();
         drop(listener);
         dialler.send(b"anybody there?").unwrap();
-        let arrival = dialler
-            .receive(&mut [0; 16], Duration::from_secs(5))
-            .unwrap();
+        let arrival = dialler.receive(&mut [0; 16], Duration::from_secs(5)).unwrap();
         assert_eq!(arrival, Arrival::Refused);
     }
 
     #[test]
     fn waits_are_rounded_up_and_capped() {
-        assert_eq!(
-            whole_milliseconds(Duration::from_nanos(1)),
-            Duration::from_millis(1)
-        );
-        assert_eq!(
-            whole_milliseconds(Duration::from_micros(1_001)),
-            Duration::from_millis(2)
-        );
+        assert_eq!(whole_milliseconds(Duration::from_nanos(1)), Duration::from_millis(1));
+        assert_eq!(whole_milliseconds(Duration::from_micros(1_001)), Duration::from_millis(2));
         assert_eq!(whole_milliseconds(Duration::MAX), MAX_WAIT);
     }
 }
