@@ -20,13 +20,19 @@ pub(crate) fn run(arguments: &ClientArgs, reporter: Reporter) -> Result<(), Faul
         Some(packets) => echo::run(&mut session, packets),
         None => lines::run(&mut session),
     });
+    session.close();
     let status = match &outcome {
         Ok(()) => "disconnected",
         Err(Fault::NameMismatch(_)) => "error_hostname_mismatch",
         Err(_) => "error",
     };
-    session.close();
-    reporter.report(&Report::Status { peer: None, status });
+    let report = Report::Status { peer: None, status };
+    // People are told of a fault on standard error.
+    if outcome.is_ok() {
+        reporter.report(&report)
+    } else {
+        reporter.json_only(&report)
+    }
     outcome
 }
 
@@ -60,8 +66,8 @@ impl Session {
                 Fault::Local(format!("'{}': {reason}; give one with --name", server.host))
             })?,
         };
-        let client = Client::new((server.host.as_str(), server.port), name, config)?;
         reporter.report(&Report::Status { peer: None, status: "handshaking" });
+        let client = Client::new((server.host.as_str(), server.port), name, config)?;
         Ok(Self { client, reporter, clock, deadline })
     }
 
