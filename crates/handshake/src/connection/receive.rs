@@ -4,6 +4,7 @@ use drystone_record::{ContentType, Discard, Opened, RecordNumber};
 
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
+use super::handshaking::Handshaking;
 use super::{Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::error::Misbehaviour;
@@ -60,6 +61,9 @@ impl Connection {
     }
 
     fn apply(&mut self, now: Instant, verdict: Verdict) {
+        if verdict == Verdict::Discard(Discard::FutureEpoch) {
+            self.answer_future_epoch(now);
+        }
         match verdict {
             Verdict::Discard(reason) => self.stats.count(reason),
             Verdict::Fatal(error) => self.fail(now, error),
@@ -220,7 +224,7 @@ impl Connection {
         };
         match accepted {
             Accepted::Whole(message) => self.run_message(now, message),
-            Accepted::Kept => {}
+            Accepted::Kept => handshaking.io.timer.sign_of_life(now.since_origin()),
             Accepted::Duplicate => {
                 self.stats.count(Discard::DuplicateMessage);
                 self.answer_repeat(now, epoch, &fragment);
@@ -250,6 +254,20 @@ impl Connection {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         let io = &mut handshaking.io;
         if io.repeats.observe(epoch, fragment) && io.timer.may_answer_repeat(now.since_origin()) {
+            io.repeat_flight();
+            io.timer.sign_of_life(now.since_origin());
+        }
+    }
+
+    /// The peer already writes with keys that we do not have yet: part of its flight was lost. RFC 6347 section
+    /// 4.2.4 lets us repeat ours, which makes the peer repeat its own at once and not when its timer expires. The
+    /// same limit holds as for other repeats, since anybody can send such records.
+    fn answer_future_epoch(&mut self, now: Instant) {
+        if let Phase::Handshaking(handshaking) = &mut self.phase
+            && let Handshaking { io, .. } = &mut **handshaking
+            && !io.outgoing.is_empty()
+            && io.timer.may_answer_repeat(now.since_origin())
+        {
             io.repeat_flight();
         }
     }
