@@ -1,1 +1,3 @@
 //! Test package.
+
+pub mod interop;
