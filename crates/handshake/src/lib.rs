@@ -6,4 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod codec;
+mod flight;
+pub mod crypto;
 pub mod message;
+mod transcript;

@@ -1,3 +1,66 @@
-//! Placeholder.
+//! Which certificate chains to believe: chain, name, usage, validity and key policy; trust anchors; keys from files.
+//!
+//! This crate takes DER and gives a verdict. It knows nothing of TLS, sockets or clocks: the time is an argument.
+//! Trust is decided in one of two ways, in this order:
+//!
+//! 1. **Byte identity**: the leaf equals a configured certificate, byte for byte. Dates, name and usage still count.
+//! 2. **A path** to a configured certificate, built and checked by `rustls-webpki` (RFC 5280 section 6).
+//!
+//! `x509-parser` only reads what webpki does not offer (dates of anchors, key usage, the common name, version 1); it
+//! never makes a signature or a name acceptable that webpki refuses.
+//!
+//! # Without the feature `std`
+//!
+//! x509-parser needs `std`. Without it there are webpki paths only: no byte identity (a configured leaf is accepted
+//! only where webpki itself can build a path to it, which leaves out CA:TRUE and version 1), no key usage check, no
+//! check of an anchor's dates or CA bit, no common name, and errors name no subject.
+//!
+//! # Example
+//!
+//! ```
+//! use drystone_x509::{Expected, Policy, ServerName, TrustAnchors, UnixTime};
+//! # fn check(ca_pem: &[u8], chain: &[drystone_x509::CertificateDer<'_>], now: UnixTime)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let anchors = TrustAnchors::from_pem(ca_pem)?;
+//! let policy = Policy::new(anchors);
+//! let name = ServerName::try_from("game.example.org")?;
+//! let verified = policy.verify(chain, Expected::Server(&name), now)?;
+//! println!("trusted, key {:?}", verified.public_key().kind());
+//! # Ok(()) }
+//! ```
 #![no_std]
+
 extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod algorithms;
+mod anchor;
+mod date;
+mod diagnose;
+mod error;
+#[cfg(feature = "std")]
+mod identity;
+mod key;
+mod name;
+mod path;
+mod pem;
+mod policy;
+mod private_key;
+#[cfg(feature = "std")]
+mod read;
+mod spki;
+
+pub use algorithms::DEFAULT_ALGORITHMS;
+pub use anchor::TrustAnchors;
+pub use error::{CertificateError, Usage, Which};
+pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};
+pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
+pub use policy::{Expected, How, Policy, Verified};
+pub use private_key::{private_key_from_pem, private_key_from_pem_or_der};
+#[cfg(feature = "std")]
+pub use read::subject_text;
+pub use rustls_pki_types::{
+    CertificateDer, DnsName, IpAddr, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm,
+    SubjectPublicKeyInfoDer, UnixTime,
+};

@@ -1,0 +1,167 @@
+//! What the handshake needs of a hash function and of HMAC. Knows no algorithm by name.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use subtle::ConstantTimeEq;
+use zeroize::DefaultIsZeroes;
+
+/// The output of a [`Hash`] or an [`Hmac`]: up to 64 bytes inline.
+///
+/// Comparison takes constant time, because a `Digest` is also what a received verify_data is compared with.
+/// `Debug` prints only the length, because key derivation passes secrets through this type; such copies are held in
+/// [`zeroize::Zeroizing`].
+#[derive(Clone, Copy)]
+pub struct Digest {
+    length: usize,
+    bytes: [u8; Self::CAPACITY],
+}
+
+impl Digest {
+    /// The most bytes a digest can hold.
+    pub const CAPACITY: usize = 64;
+
+    /// A digest of these bytes, or `None` if there are more than [`Digest::CAPACITY`].
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let mut digest = Self { length: bytes.len(), ..Self::default() };
+        digest.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(digest)
+    }
+}
+
+impl AsRef<[u8]> for Digest {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&[])
+    }
+}
+
+impl Default for Digest {
+    /// The digest of length 0.
+    fn default() -> Self {
+        Self { length: 0, bytes: [0; Self::CAPACITY] }
+    }
+}
+
+impl DefaultIsZeroes for Digest {}
+
+impl PartialEq<[u8]> for Digest {
+    fn eq(&self, other: &[u8]) -> bool {
+        self.as_ref().ct_eq(other).into()
+    }
+}
+
+impl PartialEq for Digest {
+    fn eq(&self, other: &Self) -> bool {
+        *self == *other.as_ref()
+    }
+}
+
+impl Eq for Digest {}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Digest({} bytes)", self.length)
+    }
+}
+
+/// A hash function: of the transcript, and under HMAC of a key schedule.
+///
+/// ```
+/// use drystone_handshake::crypto::{Hash, ring};
+///
+/// let mut context = ring::SHA_256.start();
+/// context.update(b"client hello");
+/// let so_far = context.current();
+/// context.update(b"server hello");
+/// assert_ne!(context.finish(), so_far);
+/// assert_eq!(so_far, ring::SHA_256.hash(&[b"client ", b"hello"]));
+/// ```
+pub trait Hash: Send + Sync + fmt::Debug {
+    /// Bytes of a digest: 1 to [`Digest::CAPACITY`].
+    fn output_length(&self) -> usize;
+
+    /// Begins a hash that is fed piece by piece.
+    fn start(&self) -> Box<dyn HashContext>;
+
+    /// The hash of the concatenation of `data`.
+    fn hash(&self, data: &[&[u8]]) -> Digest;
+}
+
+/// A hash that is being fed.
+pub trait HashContext: Send + Sync {
+    /// Appends `data`.
+    fn update(&mut self, data: &[u8]);
+
+    /// A copy that goes on from the same point.
+    fn fork(&self) -> Box<dyn HashContext>;
+
+    /// The hash of everything fed, after which nothing more can be.
+    fn finish(self: Box<Self>) -> Digest;
+
+    /// The hash of everything fed so far.
+    fn current(&self) -> Digest {
+        self.fork().finish()
+    }
+}
+
+/// HMAC with one hash function (RFC 2104).
+///
+/// ```
+/// use drystone_handshake::crypto::{Hmac, ring};
+///
+/// let key = ring::HMAC_SHA_256.with_key(b"key");
+/// assert_eq!(key.sign(&[b"da", b"ta"]), ring::HMAC_SHA_256.sign(b"key", &[b"data"]));
+/// ```
+pub trait Hmac: Send + Sync + fmt::Debug {
+    /// Bytes of a tag: 1 to [`Digest::CAPACITY`].
+    fn output_length(&self) -> usize;
+
+    /// Prepares a key, for several tags.
+    fn with_key(&self, key: &[u8]) -> Box<dyn HmacKey>;
+
+    /// The tag of the concatenation of `data` under a key that is used once.
+    fn sign(&self, key: &[u8], data: &[&[u8]]) -> Digest {
+        self.with_key(key).sign(data)
+    }
+}
+
+/// An HMAC key, expanded once.
+pub trait HmacKey: Send + Sync {
+    /// Bytes of a tag: 1 to [`Digest::CAPACITY`].
+    fn output_length(&self) -> usize;
+
+    /// The tag of the concatenation of `data`.
+    fn sign(&self, data: &[&[u8]]) -> Digest;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use zeroize::Zeroize;
+
+    use super::*;
+
+    #[test]
+    fn a_digest_holds_up_to_64_bytes() {
+        assert_eq!(Digest::from_slice(&[9; 64]).unwrap().as_ref(), &[9; 64]);
+        assert!(Digest::from_slice(&[9; 65]).is_none());
+    }
+
+    #[test]
+    fn comparison_covers_every_byte_and_the_length() {
+        let digest = Digest::from_slice(&[1, 2, 3]).unwrap();
+        assert_eq!(digest, *[1, 2, 3].as_slice());
+        for other in [&[0, 2, 3][..], &[1, 0, 3], &[1, 2, 0], &[1, 2], &[1, 2, 3, 0], &[]] {
+            assert_ne!(digest, *other);
+        }
+    }
+
+    #[test]
+    fn wiping_clears_every_byte_and_debug_shows_none() {
+        let mut digest = Digest::from_slice(&[0xab; 64]).unwrap();
+        assert_eq!(format!("{digest:?}"), "Digest(64 bytes)");
+        digest.zeroize();
+        assert_eq!(digest.bytes, [0; 64]);
+    }
+}

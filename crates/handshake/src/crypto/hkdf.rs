@@ -1,0 +1,209 @@
+//! HKDF (RFC 5869) and HKDF-Expand-Label (RFC 9846 section 7.1) over any [`Hmac`]. Knows no secret by name.
+
+use alloc::boxed::Box;
+
+use zeroize::Zeroizing;
+
+use crate::crypto::{Digest, Hmac, HmacKey, Secret};
+
+/// HKDF with one hash function and one label prefix.
+///
+/// ```
+/// use drystone_handshake::crypto::{hkdf::Hkdf, ring};
+///
+/// # fn main() -> Result<(), drystone_handshake::crypto::hkdf::ExpandError> {
+/// let hkdf = Hkdf::dtls13(ring::HMAC_SHA_256);
+/// let secret = hkdf.extract(b"salt", b"input keying material");
+/// let mut key = [0; 16];
+/// hkdf.expander(&secret).expand_label(b"key", b"", &mut key)?;
+/// assert_ne!(key, [0; 16]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Hkdf {
+    hmac: &'static dyn Hmac,
+    label_prefix: &'static [u8],
+}
+
+impl Hkdf {
+    /// HKDF as DTLS 1.3 uses it: labels begin with `dtls13`, without a space (RFC 9147 section 5.9).
+    pub const fn dtls13(hmac: &'static dyn Hmac) -> Self {
+        Self { hmac, label_prefix: b"dtls13" }
+    }
+
+    /// HKDF with the prefix of TLS 1.3, for the traces of RFC 8448.
+    #[cfg(test)]
+    pub(crate) const fn tls13(hmac: &'static dyn Hmac) -> Self {
+        Self { hmac, label_prefix: b"tls13 " }
+    }
+
+    /// Bytes of an extracted secret, and of every secret of the key schedule.
+    pub fn output_length(&self) -> usize {
+        self.hmac.output_length()
+    }
+
+    /// HKDF-Extract (RFC 5869 section 2.2).
+    pub fn extract(&self, salt: &[u8], input_keying_material: &[u8]) -> Secret {
+        Secret::from_slice(Zeroizing::new(self.hmac.sign(salt, &[input_keying_material])).as_ref())
+    }
+
+    /// Prepares a secret, to derive several things from it.
+    pub fn expander(&self, secret: &Secret) -> Expander {
+        Expander { key: self.hmac.with_key(secret.expose()), label_prefix: self.label_prefix }
+    }
+
+    /// The tag under a key that is used once: the verify_data of Finished, a binder.
+    pub(crate) fn sign(&self, key: &Secret, data: &[u8]) -> Digest {
+        self.hmac.sign(key.expose(), &[data])
+    }
+}
+
+/// A secret from which things are derived (the "PRK" of RFC 5869).
+pub struct Expander {
+    key: Box<dyn HmacKey>,
+    label_prefix: &'static [u8],
+}
+
+impl Expander {
+    /// HKDF-Expand (RFC 5869 section 2.3): fills `out`.
+    ///
+    /// # Errors
+    ///
+    /// [`ExpandError::OutputTooLong`].
+    pub fn expand(&self, info: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
+        self.fill([info, &[], &[], &[], &[], &[]], out)
+    }
+
+    /// HKDF-Expand-Label (RFC 9846 section 7.1): fills `out`. The label is given without its prefix.
+    ///
+    /// # Errors
+    ///
+    /// Every [`ExpandError`]: label (with its prefix) and context have at most 255 bytes, `out` at most 255 digests.
+    pub fn expand_label(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
+        let length = u16::try_from(out.len()).map_err(|_| ExpandError::OutputTooLong)?;
+        let label_length = self.label_prefix.len().saturating_add(label.len());
+        let label_length = u8::try_from(label_length).map_err(|_| ExpandError::LabelTooLong)?;
+        let context_length = u8::try_from(context.len()).map_err(|_| ExpandError::ContextTooLong)?;
+        let info = [&length.to_be_bytes(), &[label_length][..], self.label_prefix, label, &[context_length], context];
+        self.fill(info, out)
+    }
+
+    /// Derive-Secret (RFC 9846 section 7.1) for the labels of the key schedule.
+    pub(crate) fn derive_secret(&self, label: &'static str, transcript_hash: &Digest) -> Secret {
+        self.secret(label, transcript_hash.as_ref(), self.key.output_length())
+    }
+
+    /// HKDF-Expand-Label for a label of the RFC and a length of the suite.
+    pub(crate) fn secret(&self, label: &'static str, context: &[u8], length: usize) -> Secret {
+        self.try_secret(label.as_bytes(), context, length)
+            .expect("the RFC's labels are short, contexts are digests, and a secret has at most 64 bytes")
+    }
+
+    /// HKDF-Expand-Label into a secret, for a label or context that the caller chose.
+    pub(crate) fn try_secret(&self, label: &[u8], context: &[u8], length: usize) -> Result<Secret, ExpandError> {
+        let mut result = Ok(());
+        let secret = Secret::with(length, |out| result = self.expand_label(label, context, out));
+        result.map(|()| secret)
+    }
+
+    /// HKDF-Expand with the info in parts: T(n) = HMAC(PRK, T(n-1) | info | n).
+    fn fill(&self, info: [&[u8]; 6], out: &mut [u8]) -> Result<(), ExpandError> {
+        let block_length = self.key.output_length();
+        if out.len() > block_length.saturating_mul(255) {
+            return Err(ExpandError::OutputTooLong);
+        }
+        let [a, b, c, d, e, f] = info;
+        let mut block = Zeroizing::new(Digest::default());
+        for (counter, piece) in (1_u8..=255).zip(out.chunks_mut(block_length)) {
+            let previous = block;
+            block = Zeroizing::new(self.key.sign(&[previous.as_ref(), a, b, c, d, e, f, &[counter]]));
+            // The last piece may be shorter than the digest, never longer.
+            for (to, from) in piece.iter_mut().zip(block.as_ref()) {
+                *to = *from;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl core::fmt::Debug for Expander {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Expander").finish_non_exhaustive()
+    }
+}
+
+/// What HKDF cannot derive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExpandError {
+    /// The label has more than 255 bytes, prefix included.
+    #[error("label longer than 255 bytes")]
+    LabelTooLong,
+    /// The context has more than 255 bytes.
+    #[error("context longer than 255 bytes")]
+    ContextTooLong,
+    /// More bytes are wanted than 255 digests.
+    #[error("more output than 255 digests")]
+    OutputTooLong,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::crypto::ring::{HMAC_SHA_256, HMAC_SHA_384};
+    use crate::crypto::test_support::{hex, vector};
+
+    fn wycheproof(hmac: &'static dyn Hmac, file: &str) {
+        let mut passed = 0;
+        for group in vector(file)["testGroups"].as_array().unwrap() {
+            for test in group["tests"].as_array().unwrap() {
+                let field = |name: &str| hex(test[name].as_str().unwrap());
+                let hkdf = Hkdf::dtls13(hmac);
+                let secret = hkdf.extract(&field("salt"), &field("ikm"));
+                let mut out = vec![0; usize::try_from(test["size"].as_u64().unwrap()).unwrap()];
+                let result = hkdf.expander(&secret).expand(&field("info"), &mut out);
+                match test["result"].as_str().unwrap() {
+                    "valid" => assert_eq!((result, out), (Ok(()), field("okm")), "{}", test["tcId"]),
+                    _ => assert_eq!(result, Err(ExpandError::OutputTooLong), "{}", test["tcId"]),
+                }
+                passed += 1;
+            }
+        }
+        assert!(passed > 50, "only {passed} vectors");
+    }
+
+    #[test]
+    fn wycheproof_sha256() {
+        wycheproof(HMAC_SHA_256, "wycheproof/hkdf_sha256_test.json");
+    }
+
+    #[test]
+    fn wycheproof_sha384() {
+        wycheproof(HMAC_SHA_384, "wycheproof/hkdf_sha384_test.json");
+    }
+
+    #[test]
+    fn lengths_that_do_not_fit_their_fields_are_refused() {
+        let hkdf = Hkdf::dtls13(HMAC_SHA_256);
+        let expander = hkdf.expander(&Secret::from_slice(&[1; 32]));
+        let mut out = [0; 32];
+        assert_eq!(expander.expand_label(&[b'x'; 249], &[0; 255], &mut out), Ok(()));
+        assert_eq!(expander.expand_label(&[b'x'; 250], &[], &mut out), Err(ExpandError::LabelTooLong));
+        assert_eq!(expander.expand_label(b"x", &[0; 256], &mut out), Err(ExpandError::ContextTooLong));
+        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 255 * 32]), Ok(()));
+        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 255 * 32 + 1]), Err(ExpandError::OutputTooLong));
+        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 65536]), Err(ExpandError::OutputTooLong));
+    }
+
+    #[test]
+    fn the_prefix_of_dtls_has_no_space() {
+        let secret = Secret::from_slice(&[1; 32]);
+        let (mut by_label, mut by_info) = ([0; 16], [0; 16]);
+        let expander = Hkdf::dtls13(HMAC_SHA_256).expander(&secret);
+        expander.expand_label(b"key", b"", &mut by_label).unwrap();
+        expander.expand(b"\x00\x10\x09dtls13key\x00", &mut by_info).unwrap();
+        assert_eq!(by_label, by_info);
+    }
+}

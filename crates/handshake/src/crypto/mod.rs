@@ -1,0 +1,97 @@
+//! Cryptography that the handshake needs: narrow traits, the key schedules of both versions on top of them, and one
+//! implementation in [`ring`]. Knows no message, no state and no record.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | everything that can be offered, in order of preference | [`CryptoProvider`] |
+//! | suites as data | [`CipherSuite`] |
+//! | hash and HMAC | [`Hash`], [`Hmac`] |
+//! | key exchange | [`KeyExchangeGroup`] |
+//! | signatures | [`SigningKey`], [`SignatureVerifier`] |
+//! | key derivation of DTLS 1.2 | [`prf12`] |
+//! | key derivation of DTLS 1.3 | [`schedule13`], on [`hkdf`] |
+//!
+//! Every trait can be implemented outside of this crate; a provider is plain data that can be put together anew.
+
+pub mod hkdf;
+pub mod prf12;
+pub mod ring;
+pub mod schedule13;
+
+mod hash;
+mod key_log;
+mod kx;
+mod secret;
+mod sign;
+mod suite;
+
+#[cfg(test)]
+pub(crate) mod test_support;
+
+use alloc::vec::Vec;
+
+pub use hash::{Digest, Hash, HashContext, Hmac, HmacKey};
+pub use key_log::KeyLogLabel;
+pub use kx::{KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, StartedKeyExchange};
+pub use secret::{Secret, SharedSecret};
+pub use sign::{SignatureVerifier, SigningError, SigningKey, certificate_verify_content};
+pub use suite::{Authentication, CipherSuite};
+
+use crate::message::registry::{CipherSuiteId, NamedGroup, SignatureScheme};
+
+/// What can be offered and accepted, in order of preference. Nothing outside of it is ever offered.
+///
+/// ```
+/// use drystone_handshake::crypto::ring;
+/// use drystone_handshake::message::registry::NamedGroup;
+///
+/// let mut provider = ring::provider();
+/// provider.groups.retain(|group| group.name() != NamedGroup::SECP384R1);
+/// assert!(provider.group(NamedGroup::SECP384R1).is_none());
+/// assert_eq!(provider.groups[0].name(), NamedGroup::X25519);
+/// ```
+#[derive(Clone, Debug)]
+pub struct CryptoProvider {
+    /// The suites of both versions.
+    pub cipher_suites: Vec<&'static CipherSuite>,
+    /// The groups for the key exchange.
+    pub groups: Vec<&'static dyn KeyExchangeGroup>,
+    /// The signature schemes that are accepted from a peer.
+    pub signature_verifiers: Vec<SignatureVerifier>,
+}
+
+impl CryptoProvider {
+    /// The suite with this code point.
+    pub fn cipher_suite(&self, id: CipherSuiteId) -> Option<&'static CipherSuite> {
+        self.cipher_suites.iter().copied().find(|suite| suite.id == id)
+    }
+
+    /// The group with this code point.
+    pub fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
+        self.groups.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// How signatures of this scheme are verified.
+    pub fn signature_verifier(&self, scheme: SignatureScheme) -> Option<&SignatureVerifier> {
+        self.signature_verifiers.iter().find(|verifier| verifier.scheme == scheme)
+    }
+}
+
+/// One of the two ends of a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The end that sent ClientHello.
+    Client,
+    /// The end that answers it.
+    Server,
+}
+
+impl Side {
+    /// The other end.
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}

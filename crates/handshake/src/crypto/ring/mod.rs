@@ -1,0 +1,34 @@
+//! The provider on [ring](https://docs.rs/ring). Its key shares and signatures take their random numbers from the
+//! operating system. ring does not wipe its own key objects on drop; what leaves it is held in wiped types.
+
+mod hash;
+mod key_file;
+mod kx;
+mod sign;
+mod suites;
+mod verify;
+
+pub use hash::{HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512, SHA_256, SHA_384, SHA_512};
+pub use kx::{SECP256R1, SECP384R1, X25519};
+pub use sign::{KeyError, signing_key};
+pub use suites::CIPHER_SUITES;
+pub use verify::SIGNATURE_VERIFIERS;
+
+use crate::crypto::{CryptoProvider, KeyExchangeGroup};
+
+/// The groups in order of preference. P-384 comes last: it costs ten times as much as the others.
+pub static GROUPS: &[&dyn KeyExchangeGroup] = &[X25519, SECP256R1, SECP384R1];
+
+/// Everything that this module has, in order of preference.
+///
+/// ```
+/// let provider = drystone_handshake::crypto::ring::provider();
+/// assert!(!provider.cipher_suites.is_empty());
+/// ```
+pub fn provider() -> CryptoProvider {
+    CryptoProvider {
+        cipher_suites: CIPHER_SUITES.to_vec(),
+        groups: GROUPS.to_vec(),
+        signature_verifiers: SIGNATURE_VERIFIERS.to_vec(),
+    }
+}

@@ -1,0 +1,194 @@
+//! Signing keys that ring holds in memory.
+
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
+use core::task::Poll;
+
+use ring::error::KeyRejected;
+use ring::rand::SystemRandom;
+use ring::rsa::KeyPair as RsaKeyPair;
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+};
+use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
+
+use super::key_file::{Curve, Parts, parts, subject_public_key_info};
+use crate::crypto::{SigningError, SigningKey};
+use crate::message::registry::SignatureScheme;
+
+/// A signing key from PKCS#8, SEC1 or PKCS#1: RSA of 2048 to 4096 bits, P-256, P-384 or Ed25519.
+///
+/// # Errors
+///
+/// [`KeyError`], which says what is wrong with the key.
+///
+/// ```
+/// use drystone_handshake::crypto::ring::{KeyError, signing_key};
+/// use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+///
+/// let damaged = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vec![0x30, 0x00]));
+/// assert_eq!(signing_key(&damaged).err(), Some(KeyError::Malformed("PrivateKeyInfo")));
+/// ```
+pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
+    let key = match parts(key)? {
+        Parts::Rsa { der, bits } => rsa(der, bits)?,
+        Parts::Ec { curve, private_key, public_key } => ecdsa(curve, private_key, public_key)?,
+        Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
+    };
+    Ok(Arc::new(key))
+}
+
+/// Why a private key cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// This structure could not be read from the DER.
+    #[error("damaged private key: {0}")]
+    Malformed(&'static str),
+    /// Neither PKCS#8 nor SEC1 nor PKCS#1.
+    #[error("unknown private key format")]
+    UnsupportedFormat,
+    /// Neither RSA nor ECDSA nor Ed25519.
+    #[error("private key of an unsupported algorithm")]
+    UnsupportedAlgorithm,
+    /// Neither P-256 nor P-384.
+    #[error("private key on an unsupported elliptic curve")]
+    UnsupportedCurve,
+    /// An RSA key of less than 2048 or more than 4096 bits.
+    #[error("RSA key of {bits} bits, where 2048 to 4096 are supported")]
+    RsaKeySize {
+        /// Bits of the modulus.
+        bits: usize,
+    },
+    /// An ECDSA key without its public part, which RFC 5915 lets a file leave out.
+    #[error("private key file without the public key")]
+    PublicKeyMissing,
+    /// The parts of the key do not fit each other, or one is out of range. The text is ring's name for the reason.
+    #[error("private key rejected: {0}")]
+    Rejected(String),
+}
+
+impl From<KeyRejected> for KeyError {
+    fn from(reason: KeyRejected) -> Self {
+        Self::Rejected(reason.to_string())
+    }
+}
+
+fn rsa(der: &[u8], bits: usize) -> Result<RingSigningKey, KeyError> {
+    if !(2048..=4096).contains(&bits) {
+        return Err(KeyError::RsaKeySize { bits });
+    }
+    let pair = RsaKeyPair::from_der(der)?;
+    Ok(RingSigningKey {
+        public_key: subject_public_key_info(alg_id::RSA_ENCRYPTION, pair.public_key().as_ref()),
+        schemes: RSA_SCHEMES,
+        pair: Pair::Rsa(pair),
+    })
+}
+
+fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSigningKey, KeyError> {
+    let (algorithm, schemes): (_, &[SignatureScheme]) = match curve {
+        Curve::P256 => (&ECDSA_P256_SHA256_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP256R1_SHA256]),
+        Curve::P384 => (&ECDSA_P384_SHA384_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP384R1_SHA384]),
+    };
+    let pair =
+        EcdsaKeyPair::from_private_key_and_public_key(algorithm, private_key, public_key, &SystemRandom::new())?;
+    Ok(RingSigningKey {
+        public_key: subject_public_key_info(curve.algorithm(), public_key),
+        schemes,
+        pair: Pair::Ecdsa(pair),
+    })
+}
+
+fn ed25519(pkcs8: &[u8]) -> Result<RingSigningKey, KeyError> {
+    // "Maybe unchecked": if the document has a public key it is checked, but it need not have one.
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8)?;
+    Ok(RingSigningKey {
+        public_key: subject_public_key_info(alg_id::ED25519, pair.public_key().as_ref()),
+        schemes: &[SignatureScheme::ED25519],
+        pair: Pair::Ed25519(pair),
+    })
+}
+
+/// PSS first: the only RSA padding of DTLS 1.3.
+const RSA_SCHEMES: &[SignatureScheme] = &[
+    SignatureScheme::RSA_PSS_RSAE_SHA256,
+    SignatureScheme::RSA_PSS_RSAE_SHA384,
+    SignatureScheme::RSA_PSS_RSAE_SHA512,
+    SignatureScheme::RSA_PKCS1_SHA256,
+    SignatureScheme::RSA_PKCS1_SHA384,
+    SignatureScheme::RSA_PKCS1_SHA512,
+];
+
+struct RingSigningKey {
+    pair: Pair,
+    public_key: Vec<u8>,
+    schemes: &'static [SignatureScheme],
+}
+
+enum Pair {
+    Rsa(RsaKeyPair),
+    Ecdsa(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl RingSigningKey {
+    fn sign_now(&self, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SigningError> {
+        if !self.schemes.contains(&scheme) {
+            return Err(SigningError::UnsupportedScheme(scheme));
+        }
+        let random = SystemRandom::new();
+        match &self.pair {
+            Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
+            Pair::Ecdsa(pair) => {
+                let signature = pair.sign(&random, message).map_err(|_| SigningError::Failed)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Pair::Rsa(pair) => {
+                let encoding = rsa_encoding(scheme).ok_or(SigningError::UnsupportedScheme(scheme))?;
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(encoding, &random, message, &mut signature).map_err(|_| SigningError::Failed)?;
+                Ok(signature)
+            }
+        }
+    }
+}
+
+fn rsa_encoding(scheme: SignatureScheme) -> Option<&'static dyn RsaEncoding> {
+    match scheme {
+        SignatureScheme::RSA_PSS_RSAE_SHA256 => Some(&RSA_PSS_SHA256),
+        SignatureScheme::RSA_PSS_RSAE_SHA384 => Some(&RSA_PSS_SHA384),
+        SignatureScheme::RSA_PSS_RSAE_SHA512 => Some(&RSA_PSS_SHA512),
+        SignatureScheme::RSA_PKCS1_SHA256 => Some(&RSA_PKCS1_SHA256),
+        SignatureScheme::RSA_PKCS1_SHA384 => Some(&RSA_PKCS1_SHA384),
+        SignatureScheme::RSA_PKCS1_SHA512 => Some(&RSA_PKCS1_SHA512),
+        _ => None,
+    }
+}
+
+impl SigningKey for RingSigningKey {
+    fn public_key(&self) -> Option<SubjectPublicKeyInfoDer<'_>> {
+        Some(SubjectPublicKeyInfoDer::from(self.public_key.as_slice()))
+    }
+
+    fn schemes(&self) -> &[SignatureScheme] {
+        self.schemes
+    }
+
+    fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Poll<Result<Vec<u8>, SigningError>> {
+        Poll::Ready(self.sign_now(scheme, message))
+    }
+}
+
+impl fmt::Debug for RingSigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RingSigningKey").field("schemes", &self.schemes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

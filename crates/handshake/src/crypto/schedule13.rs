@@ -1,0 +1,219 @@
+//! The key schedule of DTLS 1.3 (RFC 9846 section 7.1) as a chain of types, so that the wrong secret cannot be asked
+//! for: [`EarlySecret`], then [`HandshakeSecrets`] and [`MainSecret`], then [`ApplicationSecrets`] and at last
+//! [`ResumptionSecret`]. Each step consumes the one before, which wipes it. Knows no message: transcript hashes are
+//! given.
+//!
+//! ```
+//! use drystone_handshake::crypto::{SharedSecret, ring, schedule13::EarlySecret};
+//!
+//! let hash = |messages: &[u8]| ring::SHA_256.hash(&[messages]);
+//! let early = EarlySecret::new(ring::SHA_256, ring::HMAC_SHA_256, None);
+//! let shared = SharedSecret::from_slice(&[1; 32]);
+//! let (handshake, main) = early.into_handshake(&shared, &hash(b"ClientHello ServerHello"));
+//! let verify_data = handshake.server.verify_data(&hash(b"ClientHello .. CertificateVerify"));
+//! let (application, awaiting) = main.into_application(&hash(b"ClientHello .. server Finished"));
+//! let next_keys_of_the_server = application.server.next();
+//! let resumption = awaiting.into_resumption(&hash(b"ClientHello .. client Finished"));
+//! # let _ = (verify_data, next_keys_of_the_server, resumption);
+//! ```
+
+mod traffic;
+
+pub use traffic::{TrafficKeys, TrafficSecret};
+
+use crate::crypto::hkdf::{ExpandError, Expander, Hkdf};
+use crate::crypto::{Digest, Hash, Hmac, Secret, SharedSecret};
+
+/// What every step of the schedule needs.
+#[derive(Clone, Copy, Debug)]
+struct Functions {
+    hash: &'static dyn Hash,
+    hkdf: Hkdf,
+}
+
+impl Functions {
+    /// Derive-Secret(secret, "derived", ""), then HKDF-Extract with it as the salt: one step down the left side of
+    /// the figure.
+    fn descend(&self, secret: &Expander, input_keying_material: &[u8]) -> Secret {
+        let salt = secret.derive_secret("derived", &self.empty_hash());
+        self.hkdf.extract(salt.expose(), input_keying_material)
+    }
+
+    fn traffic(&self, secret: &Expander, label: &'static str, transcript_hash: &Digest) -> TrafficSecret {
+        TrafficSecret::new(self.hkdf, secret.derive_secret(label, transcript_hash))
+    }
+
+    fn empty_hash(&self) -> Digest {
+        self.hash.hash(&[])
+    }
+
+    /// The "0" of the figure: as many zeros as a digest has bytes.
+    fn zeros(&self) -> Secret {
+        Secret::with(self.hkdf.output_length(), |_| {})
+    }
+}
+
+/// The Early Secret: of a PSK, or of none.
+#[derive(Debug)]
+pub struct EarlySecret {
+    functions: Functions,
+    secret: Expander,
+}
+
+impl EarlySecret {
+    /// Begins the schedule of a suite with this hash.
+    pub fn new(hash: &'static dyn Hash, hmac: &'static dyn Hmac, psk: Option<&[u8]>) -> Self {
+        Self::with_functions(Functions { hash, hkdf: Hkdf::dtls13(hmac) }, psk)
+    }
+
+    fn with_functions(functions: Functions, psk: Option<&[u8]>) -> Self {
+        let zeros = functions.zeros();
+        let secret = functions.hkdf.extract(zeros.expose(), psk.unwrap_or(zeros.expose()));
+        Self { functions, secret: functions.hkdf.expander(&secret) }
+    }
+
+    /// The binder that proves knowledge of the PSK (RFC 9846 section 4.3.11.2). `transcript_hash` covers the hellos
+    /// up to the list of binders.
+    pub fn binder(&self, kind: PskKind, transcript_hash: &Digest) -> Digest {
+        let label = match kind {
+            PskKind::External => "ext binder",
+            PskKind::Resumption => "res binder",
+        };
+        self.functions.traffic(&self.secret, label, &self.functions.empty_hash()).verify_data(transcript_hash)
+    }
+
+    /// client_early_traffic_secret. `client_hello_hash` covers the ClientHello.
+    pub fn client_early_traffic_secret(&self, client_hello_hash: &Digest) -> TrafficSecret {
+        self.functions.traffic(&self.secret, "c e traffic", client_hello_hash)
+    }
+
+    /// early_exporter_secret. `client_hello_hash` covers the ClientHello.
+    pub fn early_exporter_secret(&self, client_hello_hash: &Digest) -> ExporterSecret {
+        let secret = self.secret.derive_secret("e exp master", client_hello_hash);
+        ExporterSecret { functions: self.functions, secret }
+    }
+
+    /// Adds the shared secret of the key exchange. `hello_hash` covers ClientHello to ServerHello.
+    pub fn into_handshake(self, shared_secret: &SharedSecret, hello_hash: &Digest) -> (HandshakeSecrets, MainSecret) {
+        let Self { functions, secret } = self;
+        let handshake = functions.hkdf.expander(&functions.descend(&secret, shared_secret.expose()));
+        let secrets = HandshakeSecrets {
+            client: functions.traffic(&handshake, "c hs traffic", hello_hash),
+            server: functions.traffic(&handshake, "s hs traffic", hello_hash),
+        };
+        let main = functions.descend(&handshake, functions.zeros().expose());
+        (secrets, MainSecret { functions, secret: functions.hkdf.expander(&main) })
+    }
+}
+
+/// Where a PSK comes from: the two have different binder labels, so that one cannot pass for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PskKind {
+    /// Provisioned outside of the protocol.
+    External,
+    /// From the resumption secret of an earlier handshake.
+    Resumption,
+}
+
+/// The secrets that protect the rest of the handshake (epoch 2).
+#[derive(Debug)]
+pub struct HandshakeSecrets {
+    /// client_handshake_traffic_secret.
+    pub client: TrafficSecret,
+    /// server_handshake_traffic_secret.
+    pub server: TrafficSecret,
+}
+
+/// The Main Secret, waiting for the server's Finished.
+#[derive(Debug)]
+pub struct MainSecret {
+    functions: Functions,
+    secret: Expander,
+}
+
+impl MainSecret {
+    /// Derives what protects application data. `transcript_hash` covers ClientHello to the server's Finished.
+    pub fn into_application(self, transcript_hash: &Digest) -> (ApplicationSecrets, AwaitingClientFinished) {
+        let Self { functions, secret } = self;
+        let exporter = secret.derive_secret("exp master", transcript_hash);
+        let secrets = ApplicationSecrets {
+            client: functions.traffic(&secret, "c ap traffic", transcript_hash),
+            server: functions.traffic(&secret, "s ap traffic", transcript_hash),
+            exporter: ExporterSecret { functions, secret: exporter },
+        };
+        (secrets, AwaitingClientFinished { functions, secret })
+    }
+}
+
+/// The secrets of the connected state.
+#[derive(Debug)]
+pub struct ApplicationSecrets {
+    /// client_application_traffic_secret_0.
+    pub client: TrafficSecret,
+    /// server_application_traffic_secret_0.
+    pub server: TrafficSecret,
+    /// exporter_secret.
+    pub exporter: ExporterSecret,
+}
+
+/// The Main Secret, waiting for the client's Finished, the last input of the schedule.
+#[derive(Debug)]
+pub struct AwaitingClientFinished {
+    functions: Functions,
+    secret: Expander,
+}
+
+impl AwaitingClientFinished {
+    /// resumption_secret. `transcript_hash` covers ClientHello to the client's Finished.
+    pub fn into_resumption(self, transcript_hash: &Digest) -> ResumptionSecret {
+        let secret = self.secret.derive_secret("res master", transcript_hash);
+        ResumptionSecret { hkdf: self.functions.hkdf, secret }
+    }
+}
+
+/// exporter_secret (RFC 9846 section 7.5).
+#[derive(Debug)]
+pub struct ExporterSecret {
+    functions: Functions,
+    secret: Secret,
+}
+
+impl ExporterSecret {
+    /// Exported keying material: fills `out`. No context is the same as an empty one.
+    ///
+    /// # Errors
+    ///
+    /// [`ExpandError::LabelTooLong`] above 249 bytes of label, [`ExpandError::OutputTooLong`] above 255 digests.
+    pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
+        let Functions { hash, hkdf } = self.functions;
+        let exporter = hkdf.expander(&self.secret);
+        let secret = exporter.try_secret(label, self.functions.empty_hash().as_ref(), hkdf.output_length())?;
+        hkdf.expander(&secret).expand_label(b"exporter", hash.hash(&[context]).as_ref(), out)
+    }
+
+    /// The secret itself, for the key log.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+}
+
+/// resumption_secret, from which each ticket's PSK comes.
+#[derive(Debug)]
+pub struct ResumptionSecret {
+    hkdf: Hkdf,
+    secret: Secret,
+}
+
+impl ResumptionSecret {
+    /// The PSK of the ticket with this nonce (RFC 9846 section 4.7.1).
+    ///
+    /// # Errors
+    ///
+    /// [`ExpandError::ContextTooLong`] if the nonce has more than 255 bytes, which its field cannot hold.
+    pub fn psk(&self, ticket_nonce: &[u8]) -> Result<Secret, ExpandError> {
+        self.hkdf.expander(&self.secret).try_secret(b"resumption", ticket_nonce, self.hkdf.output_length())
+    }
+}
+
+#[cfg(test)]
+mod tests;

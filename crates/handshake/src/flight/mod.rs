@@ -1,0 +1,32 @@
+//! Flights: handshake messages cut into fragments, put together again, sent again until they have arrived.
+//!
+//! One implementation serves both versions; [`Reliability`] is the only difference. Nothing here knows what a
+//! message means, which keys protect it, what the time is (it is an argument) or where datagrams go.
+//!
+//! ```text
+//! inbound   record payload -> Fragment -> Incoming -> whole messages in order
+//!                                     \-> RepeatDetector: the peer lost our flight
+//! outbound  whole messages -> Outgoing -> datagrams, sealed by the caller's Sealer
+//!           ACK numbers    -> SentRecords -> acknowledged byte ranges
+//! time      RetransmitTimer
+//! ```
+#![allow(dead_code, unused_imports)] // used from `Connection` on
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
+mod fragment;
+mod incoming;
+mod outgoing;
+mod ranges;
+mod repeat;
+mod sent;
+mod timer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use fragment::{Fragment, FragmentFault};
+pub(crate) use incoming::{Accepted, Incoming, Limits, Message, OwnedMessage};
+pub(crate) use outgoing::{MessageTooLong, Outgoing, Reliability, SealFailed, Sealer, WriteError};
+pub(crate) use repeat::RepeatDetector;
+pub(crate) use sent::RecordNumber;
+pub(crate) use timer::{Expired, MINIMUM_MTU, RetransmitTimer, TimerSettings};

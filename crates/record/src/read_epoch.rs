@@ -1,0 +1,368 @@
+//! One epoch of the peer's records: its keys, its replay window, its limits. Owns the order of the checks; the shapes
+//! of records are elsewhere, and so is the choice of the epoch.
+
+use crate::classic::ClassicFraming;
+use crate::content::{MAX_PAYLOAD, split_inner_plaintext};
+use crate::datagram::Protected;
+use crate::header::Header;
+use crate::protection::{Keys, Protection};
+use crate::replay::ReplayWindow;
+use crate::{ContentType, Discard, RecordNumber};
+use core::fmt;
+
+/// The outer content types and headers that an epoch admits, as data. What is not in the set is
+/// [`Discard::UnexpectedContentType`], except that a connection id that is missing is
+/// [`Discard::MissingConnectionId`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AdmittedTypes(u16);
+
+impl AdmittedTypes {
+    /// Epoch 0 of classic protocol, or while the protocol is not decided: ChangeCipherSpec, alert, handshake.
+    pub const CLASSIC_PLAINTEXT: Self = Self::of(&[
+        ContentType::CHANGE_CIPHER_SPEC,
+        ContentType::ALERT,
+        ContentType::HANDSHAKE,
+    ]);
+    /// Epoch 0 where later epochs have unified headers: alert, handshake, and ACK, which only counts (RFC 9147
+    /// section 4.1).
+    pub const UNIFIED_PLAINTEXT: Self =
+        Self::of(&[ContentType::ALERT, ContentType::HANDSHAKE, ContentType::ACK]);
+    /// Protected classic records.
+    pub const CLASSIC: Self = Self::of(&[
+        ContentType::ALERT,
+        ContentType::HANDSHAKE,
+        ContentType::APPLICATION_DATA,
+        ContentType::RETURN_ROUTABILITY_CHECK,
+    ]);
+    /// Protected classic records that must have a connection id (RFC 9146 section 3).
+    pub const CLASSIC_WITH_CONNECTION_ID: Self = Self::of(&[ContentType::TLS12_CID]);
+    /// Unified headers without connection id.
+    pub const UNIFIED: Self = Self(Self::UNIFIED_BIT);
+    /// Unified headers that must have a connection id (RFC 9147 section 9).
+    pub const UNIFIED_WITH_CONNECTION_ID: Self = Self(Self::UNIFIED_CONNECTION_ID_BIT);
+
+    const UNIFIED_BIT: u16 = 1 << 8;
+    const UNIFIED_CONNECTION_ID_BIT: u16 = 1 << 9;
+
+    /// The set of these classic content types. Only 20 to 27 can start a classic record; others are left out.
+    #[must_use]
+    pub const fn of(types: &[ContentType]) -> Self {
+        let mut bits = 0;
+        let mut rest = types;
+        while let [first, tail @ ..] = rest {
+            bits |= Self::bit(*first);
+            rest = tail;
+        }
+        Self(bits)
+    }
+
+    const fn bit(content_type: ContentType) -> u16 {
+        match content_type.0 {
+            20..=27 => 1 << (content_type.0 - 20),
+            _ => 0,
+        }
+    }
+
+    fn check(self, header: &Header) -> Result<(), Discard> {
+        let (bit, sibling) = match *header {
+            Header::Classic { content_type, .. } => {
+                (Self::bit(content_type), Self::bit(ContentType::TLS12_CID))
+            }
+            Header::Unified {
+                connection_id_length: 0,
+                ..
+            } => (Self::UNIFIED_BIT, Self::UNIFIED_CONNECTION_ID_BIT),
+            Header::Unified { .. } => (Self::UNIFIED_CONNECTION_ID_BIT, 0),
+        };
+        if self.0 & bit != 0 {
+            Ok(())
+        } else if self.0 & sibling != 0 {
+            Err(Discard::MissingConnectionId)
+        } else {
+            Err(Discard::UnexpectedContentType)
+        }
+    }
+}
+
+impl fmt::Debug for AdmittedTypes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut set = f.debug_set();
+        for value in 20..=27 {
+            if self.0 & Self::bit(ContentType(value)) != 0 {
+                set.entry(&ContentType(value));
+            }
+        }
+        if self.0 & Self::UNIFIED_BIT != 0 {
+            set.entry(&"unified");
+        }
+        if self.0 & Self::UNIFIED_CONNECTION_ID_BIT != 0 {
+            set.entry(&"unified with connection id");
+        }
+        set.finish()
+    }
+}
+
+/// A record after opening. `payload` lies where it arrived, in the datagram.
+#[derive(PartialEq, Eq)]
+pub struct Opened<'d> {
+    /// Its number.
+    pub number: RecordNumber,
+    /// The type of its content; where the record hides it, the inner type.
+    pub content_type: ContentType,
+    /// Its content, at most 2^14 bytes.
+    pub payload: &'d mut [u8],
+}
+
+impl fmt::Debug for Opened<'_> {
+    /// Prints the payload's length, never the payload.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened")
+            .field("number", &self.number)
+            .field("content_type", &self.content_type)
+            .field("payload_length", &self.payload.len())
+            .finish()
+    }
+}
+
+/// Why a record was not opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Dropped in silence; to be counted, nothing else.
+    #[error("discarded: {0}")]
+    Discard(Discard),
+    /// An authentic record holds more than 2^14 bytes: fatal, record_overflow.
+    #[error("record_overflow: an authentic record holds more than 2^14 bytes")]
+    RecordOverflow,
+    /// An authentic record has no content type, only zeros: fatal, unexpected_message (RFC 9846 section 5.4).
+    #[error("unexpected_message: an authentic record has no content type")]
+    MissingContentType,
+    /// As many records failed authentication as this key may bear: it opens nothing more (RFC 9147 section 4.5.3).
+    /// The association closes, or goes on with newer keys alone.
+    #[error("too many records failed authentication")]
+    ForgeryLimit,
+}
+
+impl From<Discard> for OpenError {
+    fn from(reason: Discard) -> Self {
+        Self::Discard(reason)
+    }
+}
+
+/// Everything that one epoch of the peer's records needs.
+///
+/// A record that is not authentic changes nothing here but the count of forgeries.
+///
+/// ```
+/// use drystone_record::{AdmittedTypes, ContentType, Protection, ReadEpoch, Records};
+///
+/// let mut epoch = ReadEpoch::new(0, Protection::plaintext(), AdmittedTypes::CLASSIC_PLAINTEXT);
+/// let mut datagram = *b"\x15\xfe\xfd\0\0\0\0\0\0\0\0\0\x02\x01\0";
+/// let record = Records::new(&mut datagram).next_record(0).unwrap().unwrap();
+/// let opened = epoch.open(record)?;
+/// assert_eq!((opened.content_type, &*opened.payload), (ContentType::ALERT, &[1, 0][..]));
+/// # Ok::<(), drystone_record::OpenError>(())
+/// ```
+pub struct ReadEpoch {
+    epoch: u64,
+    keys: Keys,
+    window: ReplayWindow,
+    forgeries: u64,
+    forgery_limit: u64,
+    admitted: AdmittedTypes,
+}
+
+impl ReadEpoch {
+    /// An epoch from which nothing has been opened yet.
+    pub fn new(epoch: u64, protection: Protection, admitted: AdmittedTypes) -> Self {
+        let Protection { keys, limits } = protection;
+        Self {
+            epoch,
+            keys,
+            window: ReplayWindow::default(),
+            forgeries: 0,
+            forgery_limit: limits.forgeries,
+            admitted,
+        }
+    }
+
+    /// The epoch's number.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The largest sequence number opened so far. `None` before the first record, and in epoch 0, whose numbers
+    /// nobody vouches for.
+    pub fn largest_opened(&self) -> Option<u64> {
+        self.window.next().checked_sub(1)
+    }
+
+    /// How many records failed authentication.
+    pub fn forgeries(&self) -> u64 {
+        self.forgeries
+    }
+
+    /// Whether half of the forgeries that this key may bear have happened: time to ask for new keys (RFC 9147
+    /// section 4.5.3).
+    pub fn nears_forgery_limit(&self) -> bool {
+        self.forgeries >= self.forgery_limit.div_ceil(2)
+    }
+
+    /// Changes what is admitted: for epoch 0 when the protocol is decided.
+    pub fn set_admitted_types(&mut self, admitted: AdmittedTypes) {
+        self.admitted = admitted;
+    }
+
+    /// Opens a record in place.
+    ///
+    /// Classic records are checked against the replay window before they are opened, since that is cheap and their
+    /// numbers are public (RFC 6347 section 4.1.2.6); unified ones after, since the check itself would otherwise
+    /// tell the hidden number (RFC 9147 section 4.5.1). Epoch 0 has no window: nothing in it is authentic, and a
+    /// forged number must not block a true one.
+    ///
+    /// # Errors
+    /// [`OpenError::Discard`] for everything that anybody could have sent. The others need an authentic record, or
+    /// very many forged ones.
+    pub fn open<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
+        if !self.is_named_by(&record.header) {
+            return Err(Discard::UnknownEpoch.into());
+        }
+        self.admitted.check(&record.header)?;
+        if self.forgeries >= self.forgery_limit {
+            return Err(OpenError::ForgeryLimit);
+        }
+        self.authenticate(record).map_err(|error| match error {
+            OpenError::Discard(Discard::AuthenticationFailed) => self.count_forgery(),
+            other => other,
+        })
+    }
+
+    /// Whether a record with this header is one of this epoch, as far as the header tells.
+    pub(crate) fn is_named_by(&self, header: &Header) -> bool {
+        match (header, &self.keys) {
+            (Header::Classic { epoch, .. }, Keys::Plaintext | Keys::Classic(_)) => {
+                u64::from(*epoch) == self.epoch
+            }
+            (Header::Unified { epoch_low_bits, .. }, Keys::Unified(_)) => {
+                u64::from(*epoch_low_bits) == self.epoch & 3
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn is_plaintext(&self) -> bool {
+        matches!(self.keys, Keys::Plaintext)
+    }
+
+    fn authenticate<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
+        let epoch = self.epoch;
+        let connection_id = record.connection_id();
+        match (&self.keys, record.header) {
+            (
+                Keys::Plaintext,
+                Header::Classic {
+                    content_type,
+                    sequence,
+                    ..
+                },
+            ) => {
+                if record.body.len() > MAX_PAYLOAD {
+                    return Err(Discard::TooLong.into());
+                }
+                let number = RecordNumber { epoch, sequence };
+                Ok(Opened {
+                    number,
+                    content_type,
+                    payload: record.body,
+                })
+            }
+            (
+                Keys::Classic(keys),
+                Header::Classic {
+                    content_type,
+                    version,
+                    sequence,
+                    ..
+                },
+            ) => {
+                self.window.check(sequence)?;
+                let number = RecordNumber { epoch, sequence };
+                let framing = ClassicFraming {
+                    content_type,
+                    version,
+                    number,
+                    connection_id,
+                };
+                let plaintext = keys.open(&framing, record.body)?;
+                self.window.commit(sequence);
+                match content_type {
+                    // RFC 9146 section 5: the inner plaintext, not its content, is limited to 2^14 bytes.
+                    ContentType::TLS12_CID => opened_inner(number, plaintext, MAX_PAYLOAD),
+                    _ if plaintext.len() > MAX_PAYLOAD => Err(OpenError::RecordOverflow),
+                    _ => Ok(Opened {
+                        number,
+                        content_type,
+                        payload: plaintext,
+                    }),
+                }
+            }
+            (
+                Keys::Unified(keys),
+                Header::Unified {
+                    sequence_length, ..
+                },
+            ) => {
+                let at = connection_id.len().saturating_add(1);
+                let expected = self.window.next();
+                let (sequence, plaintext) = keys.open(
+                    record.header_bytes,
+                    at,
+                    sequence_length,
+                    expected,
+                    record.body,
+                )?;
+                self.window.check(sequence)?;
+                self.window.commit(sequence);
+                // RFC 9846 section 5.4: the inner plaintext is limited to 2^14 + 1 bytes.
+                opened_inner(RecordNumber { epoch, sequence }, plaintext, MAX_PAYLOAD + 1)
+            }
+            _ => Err(Discard::UnknownEpoch.into()),
+        }
+    }
+
+    fn count_forgery(&mut self) -> OpenError {
+        self.forgeries = self.forgeries.saturating_add(1);
+        if self.forgeries >= self.forgery_limit {
+            return OpenError::ForgeryLimit;
+        }
+        Discard::AuthenticationFailed.into()
+    }
+}
+
+fn opened_inner(
+    number: RecordNumber,
+    inner: &mut [u8],
+    longest: usize,
+) -> Result<Opened<'_>, OpenError> {
+    if inner.len() > longest {
+        return Err(OpenError::RecordOverflow);
+    }
+    let (content_type, payload) =
+        split_inner_plaintext(inner).ok_or(OpenError::MissingContentType)?;
+    Ok(Opened {
+        number,
+        content_type,
+        payload,
+    })
+}
+
+impl fmt::Debug for ReadEpoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadEpoch")
+            .field("epoch", &self.epoch)
+            .field("shape", &self.keys.shape())
+            .field("largest_opened", &self.largest_opened())
+            .field("forgeries", &self.forgeries)
+            .field("admitted", &self.admitted)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,145 @@
+//! Opening and sealing under unified headers (RFC 9147 section 4): record number encryption, nonces, and the header as
+//! additional data. Knows no windows and no counters.
+
+use crate::aead::{AeadFailure, AeadKey, NONCE_LENGTH};
+use crate::header::{UnifiedForm, write_unified};
+use crate::mask::{MaskKey, SAMPLE_LENGTH};
+use crate::number::reconstruct;
+use crate::protection::{Layout, xor_nonce};
+use crate::{ContentType, Discard, RecordNumber};
+use alloc::boxed::Box;
+use zeroize::Zeroizing;
+
+/// What opens and seals records with unified headers.
+pub(crate) struct UnifiedKeys {
+    pub(crate) aead: Box<dyn AeadKey>,
+    pub(crate) tag_length: usize,
+    pub(crate) iv: Zeroizing<[u8; NONCE_LENGTH]>,
+    pub(crate) mask: Box<dyn MaskKey>,
+}
+
+/// The longest unified header: with an id of 255 bytes.
+const LONGEST_HEADER: usize = 1 + 255 + 2 + 2;
+/// The longest unified header without connection id.
+const LONGEST_PLAIN_HEADER: usize = 1 + 2 + 2;
+
+impl UnifiedKeys {
+    /// Opens a record's body in place. Returns its sequence number and its inner plaintext.
+    ///
+    /// `sequence_at` is where the sequence number starts in `header`, `sequence_length` its length, and `expected`
+    /// one plus the largest number opened in the epoch.
+    ///
+    /// Fails with [`Discard::TooShort`] or [`Discard::AuthenticationFailed`].
+    pub(crate) fn open<'d>(
+        &self,
+        header: &[u8],
+        sequence_at: usize,
+        sequence_length: u8,
+        expected: u64,
+        body: &'d mut [u8],
+    ) -> Result<(u64, &'d mut [u8]), Discard> {
+        if header.len() <= LONGEST_PLAIN_HEADER {
+            let mut copy = [0; LONGEST_PLAIN_HEADER];
+            self.open_with(
+                &mut copy,
+                header,
+                sequence_at,
+                sequence_length,
+                expected,
+                body,
+            )
+        } else {
+            let mut copy = [0; LONGEST_HEADER];
+            self.open_with(
+                &mut copy,
+                header,
+                sequence_at,
+                sequence_length,
+                expected,
+                body,
+            )
+        }
+    }
+
+    /// `copy` becomes the header with its number in the clear: the additional data (RFC 9147 section 4: "prior to
+    /// record number encryption").
+    fn open_with<'d>(
+        &self,
+        copy: &mut [u8],
+        header: &[u8],
+        sequence_at: usize,
+        sequence_length: u8,
+        expected: u64,
+        body: &'d mut [u8],
+    ) -> Result<(u64, &'d mut [u8]), Discard> {
+        // RFC 9147 section 4.2.3: a shorter record has no mask and is rejected.
+        let sample = body
+            .first_chunk::<SAMPLE_LENGTH>()
+            .ok_or(Discard::TooShort)?;
+        let mask = self.mask.mask(sample);
+        let length = body
+            .len()
+            .checked_sub(self.tag_length)
+            .ok_or(Discard::TooShort)?;
+        let (ciphertext, tag) = body.split_at_mut_checked(length).ok_or(Discard::TooShort)?;
+
+        let additional_data = copy.get_mut(..header.len()).ok_or(Discard::Truncated)?;
+        additional_data.copy_from_slice(header);
+        let field = additional_data
+            .iter_mut()
+            .skip(sequence_at)
+            .take(usize::from(sequence_length));
+        let mut low = 0_u16;
+        for (byte, mask) in field.zip(mask) {
+            *byte ^= mask;
+            low = (low << 8) | u16::from(*byte);
+        }
+        let sequence = reconstruct(low, u32::from(sequence_length).saturating_mul(8), expected);
+
+        let nonce = xor_nonce(&self.iv, sequence.to_be_bytes());
+        self.aead
+            .open(&nonce, additional_data, ciphertext, tag)
+            .map_err(|AeadFailure| Discard::AuthenticationFailed)?;
+        Ok((sequence, ciphertext))
+    }
+
+    /// Seals a record in place. `record` has the lengths of `layout` around the payload.
+    pub(crate) fn seal(
+        &self,
+        form: UnifiedForm,
+        number: RecordNumber,
+        connection_id: &[u8],
+        inner_type: ContentType,
+        record: &mut [u8],
+        layout: Layout,
+    ) -> Result<(), AeadFailure> {
+        let (header, body) = record
+            .split_at_mut_checked(layout.header)
+            .ok_or(AeadFailure)?;
+        let body_length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
+        write_unified(header, form, number, connection_id, body_length);
+
+        let length = body.len().checked_sub(layout.tag).ok_or(AeadFailure)?;
+        let (text, tag) = body.split_at_mut_checked(length).ok_or(AeadFailure)?;
+        let payload = length.checked_sub(layout.trailer).ok_or(AeadFailure)?;
+        let (_, trailer) = text.split_at_mut_checked(payload).ok_or(AeadFailure)?;
+        trailer.fill(0);
+        *trailer.first_mut().ok_or(AeadFailure)? = inner_type.0;
+        let nonce = xor_nonce(&self.iv, number.sequence.to_be_bytes());
+        self.aead.seal(&nonce, header, text, tag)?;
+
+        let sample = body.first_chunk::<SAMPLE_LENGTH>().ok_or(AeadFailure)?;
+        let mask = self.mask.mask(sample);
+        let sequence_at = connection_id.len().saturating_add(1);
+        let sequence_length = if form.long_sequence { 2 } else { 1 };
+        for (byte, mask) in header
+            .iter_mut()
+            .skip(sequence_at)
+            .take(sequence_length)
+            .zip(mask)
+        {
+            *byte ^= mask;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,180 @@
+//! Turns webpki's error into ours: what failed, and for which certificate. It must not change a verdict.
+
+#[cfg(feature = "std")]
+mod fields;
+#[cfg(feature = "std")]
+mod trace;
+
+use alloc::string::String;
+
+use rustls_pki_types::CertificateDer;
+use webpki::{EndEntityCert, Error};
+
+use crate::error::{CertificateError, Usage, Which};
+use crate::key::KeySize;
+
+use crate::policy::Policy;
+#[cfg(feature = "std")]
+use fields::{begins, ends, is_authority, permits};
+
+/// A chain that webpki refused.
+pub(crate) struct Failure<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) leaf: &'a CertificateDer<'a>,
+    pub(crate) intermediates: &'a [CertificateDer<'a>],
+    pub(crate) usage: Usage,
+}
+
+/// The error of a single certificate that webpki cannot read or cannot use as a leaf.
+pub(crate) fn unreadable(error: &Error, which: Which) -> CertificateError {
+    match error {
+        Error::UnsupportedCertVersion => CertificateError::UnsupportedVersion { which },
+        Error::UnsupportedCriticalExtension => {
+            CertificateError::UnsupportedCriticalExtension { which }
+        }
+        _ => CertificateError::Malformed { which },
+    }
+}
+
+impl Failure<'_> {
+    pub(crate) fn explain(&self, error: Error) -> CertificateError {
+        match error {
+            Error::CertExpired { time, not_after } => CertificateError::Expired {
+                which: self.first(|each| ends(each, not_after.as_secs())),
+                not_after,
+                time,
+            },
+            Error::CertNotValidYet { time, not_before } => CertificateError::NotYetValid {
+                which: self.first(|each| begins(each, not_before.as_secs())),
+                not_before,
+                time,
+            },
+            Error::UnknownIssuer => self.unknown_issuer(),
+            Error::InvalidSignatureForPublicKey => self.bad_signature(),
+            Error::UnsupportedSignatureAlgorithmContext(_)
+            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
+                CertificateError::UnsupportedAlgorithm {
+                    which: Which::Undetermined,
+                }
+            }
+            Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
+                let which = self.first(|each| !permits(each, self.usage));
+                CertificateError::WrongUsage {
+                    which,
+                    usage: self.usage,
+                }
+            }
+            Error::CaUsedAsEndEntity => CertificateError::AuthorityAsLeaf {
+                which: Which::presented(0, self.leaf),
+            },
+            Error::EndEntityUsedAsCa => CertificateError::NotAnAuthority {
+                which: self.first_issuer(|each| !is_authority(each)),
+            },
+            Error::PathLenConstraintViolated => CertificateError::PathLengthExceeded {
+                which: Which::Undetermined,
+            },
+            Error::NameConstraintViolation => CertificateError::NameConstraintViolated {
+                which: Which::Undetermined,
+            },
+            Error::MaximumSignatureChecksExceeded
+            | Error::MaximumPathBuildCallsExceeded
+            | Error::MaximumPathDepthExceeded
+            | Error::MaximumNameConstraintComparisonsExceeded => CertificateError::TooComplex,
+            other => {
+                let same = |each: &CertificateDer<'_>| {
+                    EndEntityCert::try_from(each).is_err_and(|own| own == other)
+                };
+                let which = self.first(same);
+                unreadable(&other, which)
+            }
+        }
+    }
+
+    /// The presented certificates, leaf first.
+    fn presented(&self) -> impl Iterator<Item = (usize, &CertificateDer<'_>)> {
+        core::iter::once(self.leaf)
+            .chain(self.intermediates)
+            .enumerate()
+    }
+
+    fn first(&self, matches: impl Fn(&CertificateDer<'_>) -> bool) -> Which {
+        let found = self.presented().find(|(_, each)| matches(each));
+        found.map_or(Which::Undetermined, |(at, each)| Which::presented(at, each))
+    }
+
+    fn first_issuer(&self, matches: impl Fn(&CertificateDer<'_>) -> bool) -> Which {
+        let found = self.presented().skip(1).find(|(_, each)| matches(each));
+        found.map_or(Which::Undetermined, |(at, each)| Which::presented(at, each))
+    }
+
+    /// ring refuses a key for its size as if the signature were bad; that is told apart here.
+    fn bad_signature(&self) -> CertificateError {
+        match self.trace() {
+            Some(End::KeySize { issuer, size }) => size.error(issuer, self.policy.min_rsa_bits),
+            Some(End::WrongKey { which } | End::NoIssuer { which, .. }) => {
+                CertificateError::BadSignature { which }
+            }
+            None => CertificateError::BadSignature {
+                which: Which::Undetermined,
+            },
+        }
+    }
+
+    fn unknown_issuer(&self) -> CertificateError {
+        match self.trace() {
+            Some(End::NoIssuer { which, issuer }) => {
+                CertificateError::UnknownIssuer { which, issuer }
+            }
+            Some(End::WrongKey { which }) => CertificateError::UnknownIssuer {
+                which,
+                issuer: None,
+            },
+            Some(End::KeySize { .. }) | None => CertificateError::UnknownIssuer {
+                which: Which::Undetermined,
+                issuer: None,
+            },
+        }
+    }
+}
+
+/// Where the way from the leaf upwards ends.
+enum End {
+    /// Nobody here has the name of the issuer of `which`.
+    NoIssuer {
+        which: Which,
+        issuer: Option<String>,
+    },
+    /// Somebody has the name, but nobody the key that signed `which`.
+    WrongKey { which: Which },
+    /// The issuer's key is refused for its size.
+    KeySize { issuer: Which, size: KeySize },
+}
+
+/// Without x509-parser there is no way to the signed bytes, and so no way to tell where a path broke.
+#[cfg(not(feature = "std"))]
+impl Failure<'_> {
+    fn trace(&self) -> Option<End> {
+        None
+    }
+}
+
+/// Without x509-parser no certificate can be pointed at.
+#[cfg(not(feature = "std"))]
+mod no_fields {
+    use super::{CertificateDer, Usage};
+
+    pub(super) fn begins(_: &CertificateDer<'_>, _: u64) -> bool {
+        false
+    }
+    pub(super) fn ends(_: &CertificateDer<'_>, _: u64) -> bool {
+        false
+    }
+    pub(super) fn is_authority(_: &CertificateDer<'_>) -> bool {
+        true
+    }
+    pub(super) fn permits(_: &CertificateDer<'_>, _: Usage) -> bool {
+        true
+    }
+}
+#[cfg(not(feature = "std"))]
+use no_fields::{begins, ends, is_authority, permits};

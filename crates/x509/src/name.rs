@@ -1,0 +1,136 @@
+//! Whether a leaf is for the expected name. Alternative names are webpki's business, the common name is ours.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use rustls_pki_types::{CertificateDer, ServerName};
+use webpki::EndEntityCert;
+
+use crate::diagnose;
+use crate::error::{CertificateError, Which};
+use crate::policy::Policy;
+
+/// Names kept in an error; a certificate can carry thousands.
+const NAMES_KEPT: usize = 64;
+
+/// Where the matching name stood.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NameSource {
+    AlternativeName,
+    #[cfg(feature = "std")]
+    CommonName,
+}
+
+impl NameSource {
+    pub(crate) fn is_common_name(self) -> bool {
+        self != Self::AlternativeName
+    }
+}
+
+/// Compares the alternative names, or the common name if there are none and the policy allows it.
+pub(crate) fn check(
+    policy: &Policy,
+    parsed: &EndEntityCert<'_>,
+    leaf: &CertificateDer<'_>,
+    expected: &ServerName<'_>,
+) -> Result<NameSource, CertificateError> {
+    match parsed.verify_is_valid_for_subject_name(expected) {
+        Ok(()) => Ok(NameSource::AlternativeName),
+        Err(webpki::Error::CertNotValidForName(context)) => {
+            let names = context.presented;
+            fall_back(policy, leaf, expected, names)
+        }
+        Err(error) => Err(diagnose::unreadable(&error, Which::presented(0, leaf))),
+    }
+}
+
+#[cfg(feature = "std")]
+fn fall_back(
+    policy: &Policy,
+    leaf: &CertificateDer<'_>,
+    expected: &ServerName<'_>,
+    names: Vec<String>,
+) -> Result<NameSource, CertificateError> {
+    let malformed = || CertificateError::Malformed {
+        which: Which::presented(0, leaf),
+    };
+    let reading = crate::read::Reading::of(leaf).ok_or_else(malformed)?;
+    if reading.has_alternative_names().map_err(|_| malformed())? {
+        return Err(mismatch(expected, names));
+    }
+    check_without_alternatives(policy, &reading, expected)
+}
+
+#[cfg(not(feature = "std"))]
+fn fall_back(
+    _policy: &Policy,
+    _leaf: &CertificateDer<'_>,
+    expected: &ServerName<'_>,
+    names: Vec<String>,
+) -> Result<NameSource, CertificateError> {
+    Err(mismatch(expected, names))
+}
+
+/// The common name, for a certificate known to have no alternative names.
+///
+/// With several common names none counts: implementations differ in which is the one (RFC 6125 section 6.4.4).
+#[cfg(feature = "std")]
+pub(crate) fn check_without_alternatives(
+    policy: &Policy,
+    reading: &crate::read::Reading<'_>,
+    expected: &ServerName<'_>,
+) -> Result<NameSource, CertificateError> {
+    if !policy.allow_common_name {
+        return Err(mismatch(expected, Vec::new()));
+    }
+    match reading.common_names().as_slice() {
+        [one] if same_name(one, expected) => Ok(NameSource::CommonName),
+        names => Err(mismatch(
+            expected,
+            names.iter().map(|name| String::from(*name)).collect(),
+        )),
+    }
+}
+
+/// Equal but for letter case and a final dot.
+#[cfg(feature = "std")]
+fn same_name(common_name: &str, expected: &ServerName<'_>) -> bool {
+    let without_dot = |name: &str| String::from(name.strip_suffix('.').unwrap_or(name));
+    match expected {
+        ServerName::DnsName(name) => {
+            without_dot(common_name).eq_ignore_ascii_case(&without_dot(name.as_ref()))
+        }
+        ServerName::IpAddress(_) => {
+            ServerName::try_from(common_name).is_ok_and(|presented| presented == *expected)
+        }
+        _ => false,
+    }
+}
+
+fn mismatch(expected: &ServerName<'_>, presented: Vec<String>) -> CertificateError {
+    let presented = presented
+        .iter()
+        .take(NAMES_KEPT)
+        .map(|name| shown(name))
+        .collect();
+    CertificateError::NameMismatch {
+        expected: expected.to_owned(),
+        presented,
+    }
+}
+
+/// webpki wraps names in their kind, as `DnsName("a.example")`; and they are a stranger's text.
+fn shown(name: &str) -> String {
+    let bare = name
+        .strip_prefix("DnsName(\"")
+        .and_then(|rest| rest.strip_suffix("\")"));
+    let bare = bare.or_else(|| {
+        name.strip_prefix("IpAddress(")
+            .and_then(|rest| rest.strip_suffix(')'))
+    });
+    bare.unwrap_or(name)
+        .chars()
+        .take(256)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}

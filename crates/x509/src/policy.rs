@@ -1,0 +1,218 @@
+//! What is demanded of a chain, and the order in which it is checked. It must not know how a path is built.
+
+use alloc::sync::Arc;
+
+use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
+
+use crate::algorithms::DEFAULT_ALGORITHMS;
+use crate::anchor::TrustAnchors;
+use crate::error::{CertificateError, Usage, Which};
+use crate::key::{MIN_RSA_BITS, PublicKey};
+use crate::path;
+
+/// Which chains to trust. Build it once and share it.
+///
+/// ```
+/// use drystone_x509::{CertificateError, Expected, Policy, ServerName, TrustAnchors, UnixTime};
+/// use core::time::Duration;
+///
+/// let policy = Policy::new(TrustAnchors::new()).max_chain_length(4);
+/// let name = ServerName::try_from("example.org").unwrap();
+/// let now = UnixTime::since_unix_epoch(Duration::from_secs(1_800_000_000));
+/// let verdict = policy.verify(&[], Expected::Server(&name), now);
+/// assert_eq!(verdict.unwrap_err(), CertificateError::EmptyChain);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) anchors: TrustAnchors,
+    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(crate) allow_common_name: bool,
+    pub(crate) min_rsa_bits: usize,
+    max_chain_length: usize,
+    max_chain_bytes: usize,
+}
+
+/// Who the peer should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Expected<'a> {
+    /// A server with this DNS name or IP address.
+    Server(&'a ServerName<'a>),
+    /// A server of any name: **whoever holds any trusted certificate can pose as it**. For configured certificates
+    /// of single servers, and for systems without names.
+    ServerUnnamed,
+    /// A client. Clients have no name to check; the caller reads the certificate.
+    Client,
+}
+
+impl Expected<'_> {
+    pub(crate) fn usage(&self) -> Usage {
+        match self {
+            Self::Server(_) | Self::ServerUnnamed => Usage::ServerAuth,
+            Self::Client => Usage::ClientAuth,
+        }
+    }
+
+    pub(crate) fn name(&self) -> Option<&ServerName<'_>> {
+        match self {
+            Self::Server(name) => Some(name),
+            Self::ServerUnnamed | Self::Client => None,
+        }
+    }
+}
+
+/// A chain that is trusted.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    pub(crate) how: How,
+    pub(crate) anchor_subject: Option<Arc<str>>,
+    pub(crate) public_key: PublicKey,
+}
+
+/// Why a chain is trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum How {
+    /// The leaf is a configured certificate, byte for byte.
+    ExactCertificate,
+    /// A path leads from the leaf to a configured authority.
+    Path {
+        /// Authorities between the leaf and the configured one.
+        intermediates: usize,
+    },
+}
+
+impl Verified {
+    /// Why it is trusted.
+    pub fn how(&self) -> How {
+        self.how
+    }
+
+    /// The subject of the configured certificate that trust comes from, for messages. `None` without `std`.
+    pub fn anchor_subject(&self) -> Option<&str> {
+        self.anchor_subject.as_deref()
+    }
+
+    /// The key of the leaf. The peer must still prove that it holds it.
+    pub fn public_key(&self) -> &PublicKey {
+        &self.public_key
+    }
+}
+
+impl Policy {
+    /// Trusts `anchors`, with the defaults named at each setter.
+    pub fn new(anchors: TrustAnchors) -> Self {
+        Self {
+            anchors,
+            algorithms: DEFAULT_ALGORITHMS,
+            allow_common_name: false,
+            min_rsa_bits: MIN_RSA_BITS,
+            max_chain_length: 10,
+            max_chain_bytes: 64 * 1024,
+        }
+    }
+
+    /// How many certificates a peer may present, the leaf included. Default 10. A path uses at most 6 authorities
+    /// below the configured one, whatever this says.
+    #[must_use]
+    pub fn max_chain_length(mut self, certificates: usize) -> Self {
+        self.max_chain_length = certificates;
+        self
+    }
+
+    /// How many bytes of DER a peer may present, all certificates together. Default 65,536.
+    #[must_use]
+    pub fn max_chain_bytes(mut self, bytes: usize) -> Self {
+        self.max_chain_bytes = bytes;
+        self
+    }
+
+    /// Whether the common name of the subject counts as the certificate's name where there is no subjectAltName at
+    /// all. Default no: RFC 9525 section 2 forbids it, but tools of game engines make such certificates.
+    ///
+    /// The name must then be equal, letter case apart; no wildcards. An authority with name constraints cannot vouch
+    /// for a common name. Without the feature `std` this has no effect.
+    #[must_use]
+    pub fn allow_common_name(mut self, allow: bool) -> Self {
+        self.allow_common_name = allow;
+        self
+    }
+
+    /// The smallest RSA modulus in bits, for the leaf and for every authority. Default 2048, which is also the least:
+    /// lower values count as 2048.
+    #[must_use]
+    pub fn min_rsa_bits(mut self, bits: usize) -> Self {
+        self.min_rsa_bits = bits.max(MIN_RSA_BITS);
+        self
+    }
+
+    /// The algorithms that certificates may be signed with, and whose kinds of key a leaf may have. Default
+    /// [`DEFAULT_ALGORITHMS`].
+    #[must_use]
+    pub fn signature_algorithms(
+        mut self,
+        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    ) -> Self {
+        self.algorithms = algorithms;
+        self
+    }
+
+    /// What is trusted.
+    pub fn anchors(&self) -> &TrustAnchors {
+        &self.anchors
+    }
+
+    /// Whether to trust `chain` (leaf first, the rest in any order) at `time`.
+    ///
+    /// This is everything but the proof that the peer holds the leaf's key: check its handshake signature with
+    /// [`Verified::public_key`].
+    ///
+    /// # Errors
+    ///
+    /// The reason to refuse it; [`CertificateError`] says which wins if there are several.
+    pub fn verify(
+        &self,
+        chain: &[CertificateDer<'_>],
+        expected: Expected<'_>,
+        time: UnixTime,
+    ) -> Result<Verified, CertificateError> {
+        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::EmptyChain)?;
+        self.check_limits(chain)?;
+        #[cfg(feature = "std")]
+        if let Some(configured) = self.anchors.find(leaf) {
+            return crate::identity::verify(self, configured, expected, time);
+        }
+        path::verify(self, leaf, intermediates, expected, time)
+    }
+
+    /// Size and kind of the leaf's key, before any arithmetic with it.
+    pub(crate) fn check_leaf_key(
+        &self,
+        key: &PublicKey,
+        leaf: &CertificateDer<'_>,
+    ) -> Result<(), CertificateError> {
+        let (min, which) = (self.min_rsa_bits, || Which::presented(0, leaf));
+        key.check_size(min)
+            .map_err(|size| size.error(which(), min))?;
+        if key.is_supported_by(self.algorithms) {
+            Ok(())
+        } else {
+            Err(CertificateError::UnsupportedAlgorithm { which: which() })
+        }
+    }
+
+    /// Before anything is parsed.
+    fn check_limits(&self, chain: &[CertificateDer<'_>]) -> Result<(), CertificateError> {
+        let (count, max) = (chain.len(), self.max_chain_length);
+        if count > max {
+            return Err(CertificateError::ChainTooLong { count, max });
+        }
+        let bytes = chain
+            .iter()
+            .fold(0, |sum: usize, each| sum.saturating_add(each.len()));
+        let max = self.max_chain_bytes;
+        if bytes > max {
+            return Err(CertificateError::ChainTooLarge { bytes, max });
+        }
+        Ok(())
+    }
+}

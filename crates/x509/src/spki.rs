@@ -1,0 +1,133 @@
+//! Cuts a SubjectPublicKeyInfo into algorithm and key bits, and counts the bits of an RSA modulus.
+//!
+//! This exists because key sizes are needed without `std` too. It reads these two fixed shapes and nothing else, and
+//! decides nothing: signatures are checked by webpki over the same bytes.
+
+const SEQUENCE: u8 = 0x30;
+const INTEGER: u8 = 0x02;
+const BIT_STRING: u8 = 0x03;
+
+/// The content of the AlgorithmIdentifier and the bytes of the key (RFC 5280 section 4.1).
+///
+/// `None` if `spki` is not exactly one DER SubjectPublicKeyInfo, or if the key has unused bits.
+pub(crate) fn split(spki: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (body, rest) = value(spki, SEQUENCE)?;
+    let (algorithm, after) = value(body, SEQUENCE)?;
+    let (bits, end) = value(after, BIT_STRING)?;
+    let (unused, key) = bits.split_first()?;
+    (rest.is_empty() && end.is_empty() && *unused == 0).then_some((algorithm, key))
+}
+
+/// The size of an RSA modulus in bits, from an RSAPublicKey (RFC 8017 appendix A.1.1).
+///
+/// `None` if it is not DER or the modulus is not positive.
+pub(crate) fn rsa_modulus_bits(key: &[u8]) -> Option<usize> {
+    let (body, rest) = value(key, SEQUENCE)?;
+    let (modulus, after) = value(body, INTEGER)?;
+    let (_exponent, end) = value(after, INTEGER)?;
+    if !rest.is_empty() || !end.is_empty() {
+        return None;
+    }
+    let magnitude = match modulus {
+        // DER: a zero in front only to keep the sign bit clear.
+        [0, tail @ ..] if tail.first()? & 0x80 != 0 => tail,
+        [first, ..] if *first != 0 && first & 0x80 == 0 => modulus,
+        _ => return None,
+    };
+    let leading = usize::try_from(magnitude.first()?.leading_zeros()).ok()?;
+    magnitude.len().checked_mul(8)?.checked_sub(leading)
+}
+
+/// The content of the value with tag `tag` that `input` starts with, and what follows it.
+///
+/// Lengths above 65,535 are refused, like webpki does for whole certificates; longer forms than needed are not DER.
+fn value(input: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (header, rest) = input.split_first_chunk::<2>()?;
+    let [found, first] = *header;
+    if found != tag {
+        return None;
+    }
+    match first {
+        0..=0x7f => rest.split_at_checked(usize::from(first)),
+        0x81 => {
+            let ([length], rest) = rest.split_first_chunk::<1>()?;
+            (*length >= 0x80).then(|| rest.split_at_checked(usize::from(*length)))?
+        }
+        0x82 => {
+            let (length, rest) = rest.split_first_chunk::<2>()?;
+            let length = u16::from_be_bytes(*length);
+            (length >= 0x100).then(|| rest.split_at_checked(usize::from(length)))?
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rsa_key(modulus: &[u8]) -> Vec<u8> {
+        let modulus = tlv(INTEGER, modulus);
+        tlv(SEQUENCE, &[&modulus[..], &[2, 3, 1, 0, 1]].concat())
+    }
+
+    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = content.len();
+        let mut out = match length {
+            0..0x80 => vec![tag, length as u8],
+            0x80..0x100 => vec![tag, 0x81, length as u8],
+            _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
+        };
+        out.extend_from_slice(content);
+        out
+    }
+
+    #[test]
+    fn counts_modulus_bits() {
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[1])), Some(1));
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[0x7f; 4])), Some(31));
+        assert_eq!(
+            rsa_modulus_bits(&rsa_key(&[&[0], &[0xff; 128][..]].concat())),
+            Some(1024)
+        );
+        assert_eq!(
+            rsa_modulus_bits(&rsa_key(&[&[0], &[0x80; 1025][..]].concat())),
+            Some(8200)
+        );
+    }
+
+    #[test]
+    fn refuses_what_is_not_der() {
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[0x80])), None, "negative");
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[0, 0x7f])), None, "padded");
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[0])), None, "zero");
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[])), None, "empty");
+        assert_eq!(
+            value(&[SEQUENCE, 0x81, 1, 0], SEQUENCE),
+            None,
+            "long form of a short length"
+        );
+        assert_eq!(value(&[SEQUENCE, 0x80], SEQUENCE), None, "indefinite");
+        assert_eq!(value(&[SEQUENCE, 2, 0], SEQUENCE), None, "cut off");
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_do_not_panic(bytes: Vec<u8>) {
+            let _ = split(&bytes);
+            let _ = rsa_modulus_bits(&bytes);
+        }
+
+        #[test]
+        fn splits_what_was_joined(algorithm: Vec<u8>, key: Vec<u8>) {
+            let bits = [&[0][..], &key].concat();
+            let spki = tlv(SEQUENCE, &[tlv(SEQUENCE, &algorithm), tlv(BIT_STRING, &bits)].concat());
+            prop_assert_eq!(split(&spki), Some((&algorithm[..], &key[..])));
+        }
+    }
+}
