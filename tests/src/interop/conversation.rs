@@ -3,6 +3,7 @@
 //! It knows the order of events. It must not know any program's arguments.
 
 use super::process::{Process, Stream};
+use super::relay::Relay;
 use super::side::Side;
 use super::stack::{Client, Echo, PATIENCE, Server, Stack};
 use serde_json::Value;
@@ -28,7 +29,8 @@ pub struct Report {
 }
 
 impl Conversation<'_> {
-    /// Holds the conversation: every packet must come back, and both sides must end well.
+    /// Holds the conversation: every packet must come back, both sides must end well, and if an MTU is set, no
+    /// datagram may be larger.
     ///
     /// # Errors
     /// What went wrong first, with what the programs said.
@@ -39,7 +41,20 @@ impl Conversation<'_> {
     }
 
     fn run_with(&self, server: &mut Server) -> Result<Report, String> {
-        let mut client = self.client.0.connect(&self.client.1, server.port)?;
+        let Some(limit) = self.client.1.mtu.max(self.server.1.mtu) else {
+            return self.run_at(server.port, server);
+        };
+        let relay = Relay::start(server.port)?;
+        let report = self.run_at(relay.port, server)?;
+        let largest = relay.largest();
+        if largest.from_client.max(largest.from_server) > usize::from(limit) {
+            return Err(format!("datagrams above {limit} bytes: {largest:?}"));
+        }
+        Ok(report)
+    }
+
+    fn run_at(&self, port: u16, server: &mut Server) -> Result<Report, String> {
+        let mut client = self.client.0.connect(&self.client.1, port)?;
         let connected = self.client.0.expect_connected(&mut client)?;
         for index in 0..self.packets {
             self.exchange(server, &mut client, &self.payload(index))?;

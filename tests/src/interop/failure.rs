@@ -41,7 +41,7 @@ impl Failure<'_> {
     /// # Errors
     /// If it did not fail in this way within a second, with what the programs said.
     pub fn run(&self) -> Result<(), String> {
-        let mut server = self.server.0.serve(&self.server.1)?;
+        let server = self.server.0.serve(&self.server.1)?;
         let mut client = self.client.0.connect(&self.client.1, server.port)?;
         let deadline = Instant::now() + LIMIT;
         let result = self

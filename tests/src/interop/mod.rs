@@ -12,6 +12,7 @@ mod openssl;
 mod pki;
 mod port;
 mod process;
+mod relay;
 mod side;
 mod stack;
 mod table;

@@ -60,7 +60,12 @@ impl Pki {
                 .map(|kind| {
                     Ok((
                         kind,
-                        root.identity(folder, kind, params()?, &format!("{role}-{}", kind.name()))?,
+                        root.identity(
+                            folder,
+                            kind,
+                            &params()?,
+                            &format!("{role}-{}", kind.name()),
+                        )?,
                     ))
                 })
                 .collect::<Result<Vec<_>, String>>()
@@ -74,11 +79,11 @@ impl Pki {
             with_intermediate: intermediate.identity(
                 folder,
                 KeyKind::P256,
-                server_params()?,
+                &server_params()?,
                 "chain",
             )?,
-            expired: root.identity(folder, KeyKind::P256, expired, "expired")?,
-            stranger: other.identity(folder, KeyKind::P256, client_params()?, "stranger")?,
+            expired: root.identity(folder, KeyKind::P256, &expired, "expired")?,
+            stranger: other.identity(folder, KeyKind::P256, &client_params()?, "stranger")?,
             root: write(&folder.join("root.pem"), &root.pem)?,
             other_root: write(&folder.join("other-root.pem"), &other.pem)?,
         })
@@ -125,7 +130,7 @@ impl Authority {
         &self,
         folder: &Path,
         kind: KeyKind,
-        params: CertificateParams,
+        params: &CertificateParams,
         file: &str,
     ) -> Result<Identity, String> {
         let (key_file, key) = make_key(folder, kind, file)?;
