@@ -1,12 +1,58 @@
-//! DTLS handshake: messages, flights, cookies, key schedules, and the sans-I/O `Connection`.
+//! The DTLS protocol without I/O: messages, flights, cookies, key schedules, the states of client and server, and
+//! [`Connection`], which ties them to the record layer.
+//!
+//! ```text
+//!  datagram in -> records -> epochs (drystone-record) -> reassembly (flight) -> state machine (client, server)
+//!                                    |                                              |          |
+//!                             application data                                 call-outs     events
+//!  datagram out <- records <- epochs <- flights, alerts <---------------------------+
+//! ```
+//!
+//! * [`Connection`] is one association; its page says how to drive it.
+//! * [`Gate`] stands before a server's associations and answers strangers without memory.
+//! * [`Settings`], [`ClientConfig`] and [`ServerConfig`] configure both.
+//! * [`PeerVerifier`], [`CredentialResolver`] and [`crypto::SigningKey`] are the call-outs; each may answer later.
+//!
+//! No socket, no clock, no global state; `no_std` with `alloc`. Time and datagrams are arguments, randomness is a
+//! setting. Whoever wants sockets uses the crate `drystone`.
 #![no_std]
 
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-mod codec;
-mod flight;
+mod client;
+pub mod codec;
+mod config;
+mod connection;
+mod credential;
 pub mod crypto;
+mod error;
+mod event;
+mod flight;
+#[cfg(fuzzing)]
+pub mod fuzzing;
+mod machine;
 pub mod message;
+mod observe;
+mod random;
+mod server;
+mod signature;
+mod time;
 mod transcript;
+mod v12;
+mod verify;
+
+pub use config::{ClientAuth, ClientConfig, CookieSettings, MIN_MTU, ServerConfig, Settings};
+pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
+pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
+pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
+pub use event::{Answer, Connected, Event, Request, RequestId};
+pub use flight::Limits;
+pub use observe::{Direction, KeyLog, Observed, Observer};
+pub use random::{FromRng, SecureRandom};
+pub use server::gate::{Gate, Greeting, Verdict};
+pub use time::{Instant, Start};
+pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
+
+pub use drystone_record::{Discard, Overhead, RecordNumber, Stats};

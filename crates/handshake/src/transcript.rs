@@ -1,10 +1,13 @@
 //! The transcript of the handshake: which bytes of which messages are hashed, and with what. Knows no message's
 //! content, and asks for no version: the framing is given when the hash becomes known.
 
+#![allow(dead_code)] // Used from the client and server states on.
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::crypto::{Digest, Hash, HashContext};
+use crate::flight::Message;
 use crate::message::registry::HandshakeType;
 
 /// How a message's header enters the transcript.
@@ -32,11 +35,20 @@ pub(crate) struct TranscriptBuffer {
 impl TranscriptBuffer {
     /// An empty transcript that keeps at most `limit` bytes, headers included, here and in the [`Transcript`].
     pub(crate) fn new(limit: usize) -> Self {
-        Self { messages: Vec::new(), remaining: limit, limit }
+        Self {
+            messages: Vec::new(),
+            remaining: limit,
+            limit,
+        }
     }
 
     /// Appends a whole message.
-    pub(crate) fn push(&mut self, msg_type: HandshakeType, message_seq: u16, body: &[u8]) -> Result<(), TranscriptFull> {
+    pub(crate) fn push(
+        &mut self,
+        msg_type: HandshakeType,
+        message_seq: u16,
+        body: &[u8],
+    ) -> Result<(), TranscriptFull> {
         length_field(body)?;
         let size = body.len().checked_add(12).ok_or(TranscriptFull)?;
         self.remaining = self.remaining.checked_sub(size).ok_or(TranscriptFull)?;
@@ -52,7 +64,12 @@ impl TranscriptBuffer {
 
     /// Begins to hash, with what was kept. `keep_raw`: whether the bytes are kept too, because the hash of a
     /// CertificateVerify in DTLS 1.2 is not known before its signature scheme is.
-    pub(crate) fn into_transcript(self, framing: Framing, hash: &'static dyn Hash, keep_raw: bool) -> Transcript {
+    pub(crate) fn into_transcript(
+        self,
+        framing: Framing,
+        hash: &'static dyn Hash,
+        keep_raw: bool,
+    ) -> Transcript {
         let mut transcript = Transcript::new(framing, hash, keep_raw.then_some(self.limit));
         for (msg_type, message_seq, body) in &self.messages {
             transcript
@@ -80,8 +97,16 @@ struct Raw {
 
 impl Transcript {
     fn new(framing: Framing, hash: &'static dyn Hash, raw_limit: Option<usize>) -> Self {
-        let raw = raw_limit.map(|limit| Raw { bytes: Vec::new(), limit });
-        Self { framing, hash, context: hash.start(), raw }
+        let raw = raw_limit.map(|limit| Raw {
+            bytes: Vec::new(),
+            limit,
+        });
+        Self {
+            framing,
+            hash,
+            context: hash.start(),
+            raw,
+        }
     }
 
     /// The transcript of a server that kept nothing of ClientHello1 but its hash, in the cookie. Begins with the
@@ -89,9 +114,10 @@ impl Transcript {
     pub(crate) fn after_stateless_retry(hash: &'static dyn Hash, hello1_hash: &Digest) -> Self {
         let mut transcript = Self::new(Framing::WithoutFragmentFields, hash, None);
         let hello1_hash = hello1_hash.as_ref();
-        // A digest has at most 64 bytes.
-        let length = u8::try_from(hello1_hash.len()).unwrap_or(u8::MAX);
-        transcript.context.update(&[HandshakeType::MESSAGE_HASH.0, 0, 0, length]);
+        let length = u8::try_from(hello1_hash.len()).expect("a digest has at most 64 bytes");
+        transcript
+            .context
+            .update(&[HandshakeType::MESSAGE_HASH.0, 0, 0, length]);
         transcript.context.update(hello1_hash);
         transcript
     }
@@ -103,7 +129,12 @@ impl Transcript {
     }
 
     /// Appends a whole message. An error only arises while the bytes are kept.
-    pub(crate) fn push(&mut self, msg_type: HandshakeType, message_seq: u16, body: &[u8]) -> Result<(), TranscriptFull> {
+    pub(crate) fn push(
+        &mut self,
+        msg_type: HandshakeType,
+        message_seq: u16,
+        body: &[u8],
+    ) -> Result<(), TranscriptFull> {
         let length = length_field(body)?;
         let [a, b, c] = length;
         let [d, e] = message_seq.to_be_bytes();
@@ -111,7 +142,9 @@ impl Transcript {
         let header = [msg_type.0, a, b, c, d, e, 0, 0, 0, a, b, c];
         let header = match self.framing {
             Framing::WithFragmentFields => header.as_slice(),
-            Framing::WithoutFragmentFields => header.first_chunk::<4>().map_or(&[][..], |short| short),
+            Framing::WithoutFragmentFields => {
+                header.first_chunk::<4>().map_or(&[][..], |short| short)
+            }
         };
         if let Some(raw) = &mut self.raw {
             raw.append(&[header, body])?;
@@ -119,6 +152,11 @@ impl Transcript {
         self.context.update(header);
         self.context.update(body);
         Ok(())
+    }
+
+    /// Appends a message of the peer's.
+    pub(crate) fn add(&mut self, message: Message<'_>) -> Result<(), TranscriptFull> {
+        self.push(message.msg_type, message.message_seq, message.body)
     }
 
     /// The hash of the messages so far.
@@ -146,7 +184,10 @@ impl Transcript {
 impl core::fmt::Debug for Transcript {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let kept = self.raw().map(<[u8]>::len);
-        f.debug_struct("Transcript").field("framing", &self.framing).field("kept_bytes", &kept).finish_non_exhaustive()
+        f.debug_struct("Transcript")
+            .field("framing", &self.framing)
+            .field("kept_bytes", &kept)
+            .finish_non_exhaustive()
     }
 }
 

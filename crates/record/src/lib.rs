@@ -47,6 +47,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod admitted;
 mod aead;
 mod classic;
 mod content;
@@ -64,6 +65,7 @@ mod unified;
 mod write_epoch;
 mod write_epochs;
 
+pub use admitted::AdmittedTypes;
 pub use aead::{Aead, AeadFailure, AeadKey, InvalidKey, NONCE_LENGTH};
 pub use classic::ClassicNonce;
 pub use content::{ContentType, MAX_PAYLOAD};
@@ -73,7 +75,7 @@ pub use header::{Header, UnifiedForm};
 pub use mask::{Mask, MaskKey, SAMPLE_LENGTH};
 pub use number::{MAX_EPOCH, RecordNumber};
 pub use protection::{ConfidentialityLimit, Limits, Overhead, Protection};
-pub use read_epoch::{AdmittedTypes, OpenError, Opened, ReadEpoch};
+pub use read_epoch::{OpenError, Opened, ReadEpoch};
 pub use read_epochs::{RETENTION, ReadEpochs};
-pub use write_epoch::{SealError, Sealed, SequencePassed, WriteEpoch};
+pub use write_epoch::{ConnectionIdTooLong, SealError, Sealed, SequencePassed, WriteEpoch};
 pub use write_epochs::{EpochNotNewer, WriteEpochs};

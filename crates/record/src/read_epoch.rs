@@ -1,106 +1,16 @@
 //! One epoch of the peer's records: its keys, its replay window, its limits. Owns the order of the checks; the shapes
 //! of records are elsewhere, and so is the choice of the epoch.
 
-use crate::classic::ClassicFraming;
+use crate::admitted::AdmittedTypes;
+use crate::classic::{ClassicFraming, ClassicKeys};
 use crate::content::{MAX_PAYLOAD, split_inner_plaintext};
 use crate::datagram::Protected;
 use crate::header::Header;
 use crate::protection::{Keys, Protection};
 use crate::replay::ReplayWindow;
+use crate::unified::{MaskedHeader, UnifiedKeys};
 use crate::{ContentType, Discard, RecordNumber};
 use core::fmt;
-
-/// The outer content types and headers that an epoch admits, as data. What is not in the set is
-/// [`Discard::UnexpectedContentType`], except that a connection id that is missing is
-/// [`Discard::MissingConnectionId`].
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub struct AdmittedTypes(u16);
-
-impl AdmittedTypes {
-    /// Epoch 0 of classic protocol, or while the protocol is not decided: ChangeCipherSpec, alert, handshake.
-    pub const CLASSIC_PLAINTEXT: Self = Self::of(&[
-        ContentType::CHANGE_CIPHER_SPEC,
-        ContentType::ALERT,
-        ContentType::HANDSHAKE,
-    ]);
-    /// Epoch 0 where later epochs have unified headers: alert, handshake, and ACK, which only counts (RFC 9147
-    /// section 4.1).
-    pub const UNIFIED_PLAINTEXT: Self =
-        Self::of(&[ContentType::ALERT, ContentType::HANDSHAKE, ContentType::ACK]);
-    /// Protected classic records.
-    pub const CLASSIC: Self = Self::of(&[
-        ContentType::ALERT,
-        ContentType::HANDSHAKE,
-        ContentType::APPLICATION_DATA,
-        ContentType::RETURN_ROUTABILITY_CHECK,
-    ]);
-    /// Protected classic records that must have a connection id (RFC 9146 section 3).
-    pub const CLASSIC_WITH_CONNECTION_ID: Self = Self::of(&[ContentType::TLS12_CID]);
-    /// Unified headers without connection id.
-    pub const UNIFIED: Self = Self(Self::UNIFIED_BIT);
-    /// Unified headers that must have a connection id (RFC 9147 section 9).
-    pub const UNIFIED_WITH_CONNECTION_ID: Self = Self(Self::UNIFIED_CONNECTION_ID_BIT);
-
-    const UNIFIED_BIT: u16 = 1 << 8;
-    const UNIFIED_CONNECTION_ID_BIT: u16 = 1 << 9;
-
-    /// The set of these classic content types. Only 20 to 27 can start a classic record; others are left out.
-    #[must_use]
-    pub const fn of(types: &[ContentType]) -> Self {
-        let mut bits = 0;
-        let mut rest = types;
-        while let [first, tail @ ..] = rest {
-            bits |= Self::bit(*first);
-            rest = tail;
-        }
-        Self(bits)
-    }
-
-    const fn bit(content_type: ContentType) -> u16 {
-        match content_type.0 {
-            20..=27 => 1 << (content_type.0 - 20),
-            _ => 0,
-        }
-    }
-
-    fn check(self, header: &Header) -> Result<(), Discard> {
-        let (bit, sibling) = match *header {
-            Header::Classic { content_type, .. } => {
-                (Self::bit(content_type), Self::bit(ContentType::TLS12_CID))
-            }
-            Header::Unified {
-                connection_id_length: 0,
-                ..
-            } => (Self::UNIFIED_BIT, Self::UNIFIED_CONNECTION_ID_BIT),
-            Header::Unified { .. } => (Self::UNIFIED_CONNECTION_ID_BIT, 0),
-        };
-        if self.0 & bit != 0 {
-            Ok(())
-        } else if self.0 & sibling != 0 {
-            Err(Discard::MissingConnectionId)
-        } else {
-            Err(Discard::UnexpectedContentType)
-        }
-    }
-}
-
-impl fmt::Debug for AdmittedTypes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut set = f.debug_set();
-        for value in 20..=27 {
-            if self.0 & Self::bit(ContentType(value)) != 0 {
-                set.entry(&ContentType(value));
-            }
-        }
-        if self.0 & Self::UNIFIED_BIT != 0 {
-            set.entry(&"unified");
-        }
-        if self.0 & Self::UNIFIED_CONNECTION_ID_BIT != 0 {
-            set.entry(&"unified with connection id");
-        }
-        set.finish()
-    }
-}
 
 /// A record after opening. `payload` lies where it arrived, in the datagram.
 #[derive(PartialEq, Eq)]
@@ -254,9 +164,14 @@ impl ReadEpoch {
     }
 
     fn authenticate<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
-        let epoch = self.epoch;
         let connection_id = record.connection_id();
-        match (&self.keys, record.header) {
+        let Protected {
+            header,
+            header_bytes,
+            body,
+        } = record;
+        let epoch = self.epoch;
+        match (&self.keys, header) {
             (
                 Keys::Plaintext,
                 Header::Classic {
@@ -265,14 +180,14 @@ impl ReadEpoch {
                     ..
                 },
             ) => {
-                if record.body.len() > MAX_PAYLOAD {
+                let number = RecordNumber { epoch, sequence };
+                if body.len() > MAX_PAYLOAD {
                     return Err(Discard::TooLong.into());
                 }
-                let number = RecordNumber { epoch, sequence };
                 Ok(Opened {
                     number,
                     content_type,
-                    payload: record.body,
+                    payload: body,
                 })
             }
             (
@@ -284,7 +199,6 @@ impl ReadEpoch {
                     ..
                 },
             ) => {
-                self.window.check(sequence)?;
                 let number = RecordNumber { epoch, sequence };
                 let framing = ClassicFraming {
                     content_type,
@@ -292,18 +206,7 @@ impl ReadEpoch {
                     number,
                     connection_id,
                 };
-                let plaintext = keys.open(&framing, record.body)?;
-                self.window.commit(sequence);
-                match content_type {
-                    // RFC 9146 section 5: the inner plaintext, not its content, is limited to 2^14 bytes.
-                    ContentType::TLS12_CID => opened_inner(number, plaintext, MAX_PAYLOAD),
-                    _ if plaintext.len() > MAX_PAYLOAD => Err(OpenError::RecordOverflow),
-                    _ => Ok(Opened {
-                        number,
-                        content_type,
-                        payload: plaintext,
-                    }),
-                }
+                open_classic(keys, &mut self.window, &framing, body)
             }
             (
                 Keys::Unified(keys),
@@ -311,19 +214,13 @@ impl ReadEpoch {
                     sequence_length, ..
                 },
             ) => {
-                let at = connection_id.len().saturating_add(1);
-                let expected = self.window.next();
-                let (sequence, plaintext) = keys.open(
-                    record.header_bytes,
-                    at,
+                let framing = MaskedHeader {
+                    bytes: header_bytes,
+                    sequence_at: connection_id.len().saturating_add(1),
                     sequence_length,
-                    expected,
-                    record.body,
-                )?;
-                self.window.check(sequence)?;
-                self.window.commit(sequence);
-                // RFC 9846 section 5.4: the inner plaintext is limited to 2^14 + 1 bytes.
-                opened_inner(RecordNumber { epoch, sequence }, plaintext, MAX_PAYLOAD + 1)
+                    expected: self.window.next(),
+                };
+                open_unified(keys, &mut self.window, epoch, &framing, body)
             }
             _ => Err(Discard::UnknownEpoch.into()),
         }
@@ -336,6 +233,42 @@ impl ReadEpoch {
         }
         Discard::AuthenticationFailed.into()
     }
+}
+
+fn open_classic<'d>(
+    keys: &ClassicKeys,
+    window: &mut ReplayWindow,
+    framing: &ClassicFraming<'_>,
+    body: &'d mut [u8],
+) -> Result<Opened<'d>, OpenError> {
+    let number = framing.number;
+    window.check(number.sequence)?;
+    let plaintext = keys.open(framing, body)?;
+    window.commit(number.sequence);
+    match framing.content_type {
+        // RFC 9146 section 5: the inner plaintext, not its content, is limited to 2^14 bytes.
+        ContentType::TLS12_CID => opened_inner(number, plaintext, MAX_PAYLOAD),
+        _ if plaintext.len() > MAX_PAYLOAD => Err(OpenError::RecordOverflow),
+        content_type => Ok(Opened {
+            number,
+            content_type,
+            payload: plaintext,
+        }),
+    }
+}
+
+fn open_unified<'d>(
+    keys: &UnifiedKeys,
+    window: &mut ReplayWindow,
+    epoch: u64,
+    framing: &MaskedHeader<'_>,
+    body: &'d mut [u8],
+) -> Result<Opened<'d>, OpenError> {
+    let (sequence, plaintext) = keys.open(framing, body)?;
+    window.check(sequence)?;
+    window.commit(sequence);
+    // RFC 9846 section 5.4: the inner plaintext is limited to 2^14 + 1 bytes.
+    opened_inner(RecordNumber { epoch, sequence }, plaintext, MAX_PAYLOAD + 1)
 }
 
 fn opened_inner(

@@ -5,6 +5,7 @@ use crate::Discard;
 use crate::datagram::Protected;
 use crate::header::Header;
 use crate::read_epoch::{OpenError, Opened, ReadEpoch};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -46,11 +47,10 @@ impl ReadEpochs {
     /// Epochs that start with this one, which is the current one.
     pub fn new(first: ReadEpoch) -> Self {
         let current = first.epoch();
-        let mut slots = Vec::with_capacity(1);
-        slots.push(Slot {
+        let slots = vec![Slot {
             epoch: first,
             retire_at: None,
-        });
+        }];
         Self { slots, current }
     }
 

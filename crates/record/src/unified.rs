@@ -18,6 +18,25 @@ pub(crate) struct UnifiedKeys {
     pub(crate) mask: Box<dyn MaskKey>,
 }
 
+/// A header as it arrived, its sequence number masked.
+pub(crate) struct MaskedHeader<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where the sequence number starts.
+    pub(crate) sequence_at: usize,
+    /// The length of the sequence number in bytes, 1 or 2.
+    pub(crate) sequence_length: u8,
+    /// One plus the largest number opened in the epoch.
+    pub(crate) expected: u64,
+}
+
+/// What a header says when we write it, and the type that the record hides.
+pub(crate) struct UnifiedFraming<'a> {
+    pub(crate) form: UnifiedForm,
+    pub(crate) number: RecordNumber,
+    pub(crate) connection_id: &'a [u8],
+    pub(crate) content_type: ContentType,
+}
+
 /// The longest unified header: with an id of 255 bytes.
 const LONGEST_HEADER: usize = 1 + 255 + 2 + 2;
 /// The longest unified header without connection id.
@@ -26,38 +45,16 @@ const LONGEST_PLAIN_HEADER: usize = 1 + 2 + 2;
 impl UnifiedKeys {
     /// Opens a record's body in place. Returns its sequence number and its inner plaintext.
     ///
-    /// `sequence_at` is where the sequence number starts in `header`, `sequence_length` its length, and `expected`
-    /// one plus the largest number opened in the epoch.
-    ///
     /// Fails with [`Discard::TooShort`] or [`Discard::AuthenticationFailed`].
     pub(crate) fn open<'d>(
         &self,
-        header: &[u8],
-        sequence_at: usize,
-        sequence_length: u8,
-        expected: u64,
+        header: &MaskedHeader<'_>,
         body: &'d mut [u8],
     ) -> Result<(u64, &'d mut [u8]), Discard> {
-        if header.len() <= LONGEST_PLAIN_HEADER {
-            let mut copy = [0; LONGEST_PLAIN_HEADER];
-            self.open_with(
-                &mut copy,
-                header,
-                sequence_at,
-                sequence_length,
-                expected,
-                body,
-            )
+        if header.bytes.len() <= LONGEST_PLAIN_HEADER {
+            self.open_with(&mut [0; LONGEST_PLAIN_HEADER], header, body)
         } else {
-            let mut copy = [0; LONGEST_HEADER];
-            self.open_with(
-                &mut copy,
-                header,
-                sequence_at,
-                sequence_length,
-                expected,
-                body,
-            )
+            self.open_with(&mut [0; LONGEST_HEADER], header, body)
         }
     }
 
@@ -66,10 +63,7 @@ impl UnifiedKeys {
     fn open_with<'d>(
         &self,
         copy: &mut [u8],
-        header: &[u8],
-        sequence_at: usize,
-        sequence_length: u8,
-        expected: u64,
+        header: &MaskedHeader<'_>,
         body: &'d mut [u8],
     ) -> Result<(u64, &'d mut [u8]), Discard> {
         // RFC 9147 section 4.2.3: a shorter record has no mask and is rejected.
@@ -83,18 +77,23 @@ impl UnifiedKeys {
             .ok_or(Discard::TooShort)?;
         let (ciphertext, tag) = body.split_at_mut_checked(length).ok_or(Discard::TooShort)?;
 
-        let additional_data = copy.get_mut(..header.len()).ok_or(Discard::Truncated)?;
-        additional_data.copy_from_slice(header);
-        let field = additional_data
-            .iter_mut()
-            .skip(sequence_at)
-            .take(usize::from(sequence_length));
+        let additional_data = copy
+            .get_mut(..header.bytes.len())
+            .ok_or(Discard::Truncated)?;
+        additional_data.copy_from_slice(header.bytes);
+        let length = usize::from(header.sequence_length);
         let mut low = 0_u16;
-        for (byte, mask) in field.zip(mask) {
+        for (byte, mask) in additional_data
+            .iter_mut()
+            .skip(header.sequence_at)
+            .take(length)
+            .zip(mask)
+        {
             *byte ^= mask;
             low = (low << 8) | u16::from(*byte);
         }
-        let sequence = reconstruct(low, u32::from(sequence_length).saturating_mul(8), expected);
+        let bits = u32::from(header.sequence_length).saturating_mul(8);
+        let sequence = reconstruct(low, bits, header.expected);
 
         let nonce = xor_nonce(&self.iv, sequence.to_be_bytes());
         self.aead
@@ -106,13 +105,16 @@ impl UnifiedKeys {
     /// Seals a record in place. `record` has the lengths of `layout` around the payload.
     pub(crate) fn seal(
         &self,
-        form: UnifiedForm,
-        number: RecordNumber,
-        connection_id: &[u8],
-        inner_type: ContentType,
+        framing: &UnifiedFraming<'_>,
         record: &mut [u8],
         layout: Layout,
     ) -> Result<(), AeadFailure> {
+        let UnifiedFraming {
+            form,
+            number,
+            connection_id,
+            content_type,
+        } = *framing;
         let (header, body) = record
             .split_at_mut_checked(layout.header)
             .ok_or(AeadFailure)?;
@@ -124,7 +126,7 @@ impl UnifiedKeys {
         let payload = length.checked_sub(layout.trailer).ok_or(AeadFailure)?;
         let (_, trailer) = text.split_at_mut_checked(payload).ok_or(AeadFailure)?;
         trailer.fill(0);
-        *trailer.first_mut().ok_or(AeadFailure)? = inner_type.0;
+        *trailer.first_mut().ok_or(AeadFailure)? = content_type.0;
         let nonce = xor_nonce(&self.iv, number.sequence.to_be_bytes());
         self.aead.seal(&nonce, header, text, tag)?;
 

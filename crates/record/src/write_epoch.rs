@@ -6,6 +6,7 @@ use crate::content::MAX_PAYLOAD;
 use crate::header::{CLASSIC_VERSION, UnifiedForm, write_classic};
 use crate::number::MAX_EPOCH;
 use crate::protection::{ConfidentialityLimit, Keys, Layout, Overhead, Protection};
+use crate::unified::UnifiedFraming;
 use crate::{AeadFailure, ContentType, RecordNumber};
 use alloc::boxed::Box;
 use core::fmt;
@@ -60,6 +61,11 @@ impl From<AeadFailure> for SealError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the sequence number has been passed already")]
 pub struct SequencePassed;
+
+/// The connection id has more than the 255 bytes that RFC 9146 section 3 allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("the connection id is longer than 255 bytes")]
+pub struct ConnectionIdTooLong;
 
 /// Everything that one epoch of our own records needs.
 ///
@@ -155,14 +161,16 @@ impl WriteEpoch {
         self.form = form;
     }
 
-    /// Sets the connection id that the peer asked for, at most 255 bytes, empty for none. Plaintext records never
-    /// carry it. Returns `false`, and changes nothing, if it is longer.
-    pub fn set_connection_id(&mut self, connection_id: &[u8]) -> bool {
-        let fits = connection_id.len() <= usize::from(u8::MAX);
-        if fits {
-            self.connection_id = connection_id.into();
+    /// Sets the connection id that the peer asked for, empty for none. Plaintext records never carry it.
+    ///
+    /// # Errors
+    /// [`ConnectionIdTooLong`] if it has more than 255 bytes; nothing changes then.
+    pub fn set_connection_id(&mut self, connection_id: &[u8]) -> Result<(), ConnectionIdTooLong> {
+        if connection_id.len() > usize::from(u8::MAX) {
+            return Err(ConnectionIdTooLong);
         }
-        fits
+        self.connection_id = connection_id.into();
+        Ok(())
     }
 
     /// Whether seven eighths of what this key may seal are used, or of the sequence numbers: time for new keys.
@@ -259,14 +267,16 @@ impl WriteEpoch {
                 };
                 keys.seal(&framing, content_type, record, layout)
             }
-            Keys::Unified(keys) => keys.seal(
-                self.form,
-                number,
-                connection_id,
-                content_type,
-                record,
-                layout,
-            ),
+            Keys::Unified(keys) => {
+                let form = self.form;
+                let framing = UnifiedFraming {
+                    form,
+                    number,
+                    connection_id,
+                    content_type,
+                };
+                keys.seal(&framing, record, layout)
+            }
         }
     }
 

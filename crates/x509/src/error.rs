@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use thiserror::Error;
 
 use crate::date::Date;
@@ -154,7 +154,7 @@ pub enum CertificateError {
         usage: Usage,
     },
     /// Everything else is in order, but the leaf is not for the expected name.
-    #[error("the certificate is not for \"{}\"{}", expected.to_str(), Names(presented))]
+    #[error("the certificate is not for \"{}\"{}", Name(expected), Names(presented))]
     NameMismatch {
         /// The name that was asked for.
         expected: ServerName<'static>,
@@ -254,6 +254,24 @@ struct Quoted<'a>(Option<&'a str>);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |text| write!(f, " ({text})"))
+    }
+}
+
+/// The expected name in words; `ServerName` itself says them with std only.
+struct Name<'a>(&'a ServerName<'a>);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ServerName::DnsName(name) => f.write_str(name.as_ref()),
+            ServerName::IpAddress(IpAddr::V4(address)) => {
+                fmt::Display::fmt(&core::net::Ipv4Addr::from(*address.as_ref()), f)
+            }
+            ServerName::IpAddress(IpAddr::V6(address)) => {
+                fmt::Display::fmt(&core::net::Ipv6Addr::from(*address.as_ref()), f)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ macro_rules! code_points {
         pub struct $type(pub $int);
 
         impl $type {
-            $( $(#[$item])* pub const $constant: Self = Self($value); )*
+            $( #[doc = concat!("`", $name, "`")] #[doc = ""] $(#[$item])* pub const $constant: Self = Self($value); )*
 
             /// Every value that has a name here.
             pub const KNOWN: &'static [Self] = &[ $( Self::$constant ),* ];
@@ -33,6 +33,16 @@ macro_rules! code_points {
                 Self::KNOWN.iter().copied().find(|point| {
                     point.name().is_some_and(|known| known.eq_ignore_ascii_case(name))
                 })
+            }
+        }
+
+        impl $crate::codec::Element<'_> for $type {
+            fn read(reader: &mut $crate::codec::Reader<'_>) -> Result<Self, $crate::codec::DecodeError> {
+                $crate::codec::Element::read(reader).map(Self)
+            }
+
+            fn write(&self, writer: &mut $crate::codec::Writer<'_>) {
+                $crate::codec::Element::write(&self.0, writer);
             }
         }
 

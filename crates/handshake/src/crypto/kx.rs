@@ -57,6 +57,13 @@ pub trait PendingKeyExchange: Send + Sync {
     fn finish(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError>;
 }
 
+/// Says nothing of what is pending: it is a secret.
+impl fmt::Debug for dyn PendingKeyExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingKeyExchange").finish_non_exhaustive()
+    }
+}
+
 /// Why a key exchange failed. Closed: a share is wrong, or there was nothing to make one from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyExchangeError {

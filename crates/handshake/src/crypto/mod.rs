@@ -34,7 +34,10 @@ pub use hash::{Digest, Hash, HashContext, Hmac, HmacKey};
 pub use key_log::KeyLogLabel;
 pub use kx::{KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, StartedKeyExchange};
 pub use secret::{Secret, SharedSecret};
-pub use sign::{SignatureVerifier, SigningError, SigningKey, certificate_verify_content};
+pub use sign::{
+    SignatureVerifier, SigningError, SigningKey, certificate_verify_content,
+    server_key_exchange_content, signs_certificate_verify13,
+};
 pub use suite::{Authentication, CipherSuite};
 
 use crate::message::registry::{CipherSuiteId, NamedGroup, SignatureScheme};
@@ -50,6 +53,43 @@ use crate::message::registry::{CipherSuiteId, NamedGroup, SignatureScheme};
 /// assert!(provider.group(NamedGroup::SECP384R1).is_none());
 /// assert_eq!(provider.groups[0].name(), NamedGroup::X25519);
 /// ```
+///
+/// A group of one's own, here one that counts the keys made:
+///
+/// ```
+/// use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+/// use drystone_handshake::crypto::{
+///     KeyExchangeError, KeyExchangeGroup, SharedSecret, StartedKeyExchange, ring,
+/// };
+/// use drystone_handshake::message::registry::NamedGroup;
+///
+/// #[derive(Debug)]
+/// struct Counting(AtomicUsize);
+///
+/// impl KeyExchangeGroup for Counting {
+///     fn name(&self) -> NamedGroup {
+///         ring::X25519.name()
+///     }
+///     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
+///         self.0.fetch_add(1, Relaxed);
+///         ring::X25519.start()
+///     }
+///     fn respond(&self, peer_share: &[u8]) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
+///         self.0.fetch_add(1, Relaxed);
+///         ring::X25519.respond(peer_share)
+///     }
+/// }
+///
+/// static GROUP: Counting = Counting(AtomicUsize::new(0));
+///
+/// # fn main() -> Result<(), KeyExchangeError> {
+/// let mut provider = ring::provider();
+/// provider.groups = vec![&GROUP];
+/// provider.groups[0].start()?;
+/// assert_eq!(GROUP.0.load(Relaxed), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct CryptoProvider {
     /// The suites of both versions.
@@ -63,21 +103,29 @@ pub struct CryptoProvider {
 impl CryptoProvider {
     /// The suite with this code point.
     pub fn cipher_suite(&self, id: CipherSuiteId) -> Option<&'static CipherSuite> {
-        self.cipher_suites.iter().copied().find(|suite| suite.id == id)
+        self.cipher_suites
+            .iter()
+            .copied()
+            .find(|suite| suite.id == id)
     }
 
     /// The group with this code point.
     pub fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
-        self.groups.iter().copied().find(|group| group.name() == name)
+        self.groups
+            .iter()
+            .copied()
+            .find(|group| group.name() == name)
     }
 
     /// How signatures of this scheme are verified.
     pub fn signature_verifier(&self, scheme: SignatureScheme) -> Option<&SignatureVerifier> {
-        self.signature_verifiers.iter().find(|verifier| verifier.scheme == scheme)
+        self.signature_verifiers
+            .iter()
+            .find(|verifier| verifier.scheme == scheme)
     }
 }
 
-/// One of the two ends of a handshake.
+/// One of the two ends of a handshake. Closed: there are two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
     /// The end that sent ClientHello.

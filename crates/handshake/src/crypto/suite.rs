@@ -3,7 +3,7 @@
 use drystone_record::{Aead, Limits, Mask};
 
 use crate::crypto::{Hash, Hmac};
-use crate::message::registry::{CipherSuiteId, ProtocolVersion};
+use crate::message::registry::{CipherSuiteId, ProtocolVersion, SignatureScheme};
 
 /// A cipher suite of one version, with all that it stands for.
 ///
@@ -47,7 +47,7 @@ impl CipherSuite {
     }
 }
 
-/// The kind of key that a suite authenticates with.
+/// The kind of key that a suite authenticates with. Closed: handshakes without certificates are not offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authentication {
     /// ECDSA and Ed25519 keys (RFC 8422 section 5.10).
@@ -56,4 +56,47 @@ pub enum Authentication {
     Rsa,
     /// Every kind: DTLS 1.3 negotiates it apart from the suite.
     Any,
+}
+
+impl Authentication {
+    /// Whether a server may sign in this scheme for the suite.
+    pub fn admits(self, scheme: SignatureScheme) -> bool {
+        match self {
+            Self::Ecdsa => matches!(
+                scheme,
+                SignatureScheme::ECDSA_SECP256R1_SHA256
+                    | SignatureScheme::ECDSA_SECP384R1_SHA384
+                    | SignatureScheme::ECDSA_SECP521R1_SHA512
+                    | SignatureScheme::ED25519
+            ),
+            Self::Rsa => matches!(
+                scheme,
+                SignatureScheme::RSA_PSS_RSAE_SHA256
+                    | SignatureScheme::RSA_PSS_RSAE_SHA384
+                    | SignatureScheme::RSA_PSS_RSAE_SHA512
+                    | SignatureScheme::RSA_PKCS1_SHA256
+                    | SignatureScheme::RSA_PKCS1_SHA384
+                    | SignatureScheme::RSA_PKCS1_SHA512
+            ),
+            Self::Any => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scheme_belongs_to_one_kind_of_key() {
+        for scheme in SignatureScheme::KNOWN {
+            let rsa = scheme.name().unwrap().starts_with("rsa");
+            assert_eq!(Authentication::Rsa.admits(*scheme), rsa, "{scheme}");
+            assert_eq!(Authentication::Ecdsa.admits(*scheme), !rsa, "{scheme}");
+            assert!(Authentication::Any.admits(*scheme));
+        }
+        // An unknown scheme belongs to neither.
+        let unknown = SignatureScheme(0xfe01);
+        assert!(!Authentication::Rsa.admits(unknown) && !Authentication::Ecdsa.admits(unknown));
+    }
 }

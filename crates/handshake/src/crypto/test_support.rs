@@ -4,8 +4,11 @@ use std::vec::Vec;
 
 /// The bytes of a hexadecimal string.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
-    assert!(text.len() % 2 == 0, "odd number of digits");
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal")).collect()
+    assert!(text.len().is_multiple_of(2), "odd number of digits");
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal"))
+        .collect()
 }
 
 /// A JSON file of the repository's `vectors` folder.

@@ -12,21 +12,26 @@ use crate::message::registry::HandshakeType;
 
 /// How much of a peer's handshake is held at a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Bytes of a Certificate message. Default 64 KiB.
-    pub(crate) certificate: u32,
+    pub certificate: u32,
     /// Bytes of any other message. Default 16 KiB.
-    pub(crate) other: u32,
+    pub other: u32,
     /// How many messages after the next expected one may be held. Default 7: with the expected one that is
     /// room for the longest flight that either version has.
-    pub(crate) messages_ahead: u16,
+    pub messages_ahead: u16,
     /// Separate pieces in which one message may be held. Default 32: more pieces than datagrams in flight.
-    pub(crate) pieces: usize,
+    pub pieces: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { certificate: 64 * 1024, other: 16 * 1024, messages_ahead: 7, pieces: 32 }
+        Self {
+            certificate: 64 * 1024,
+            other: 16 * 1024,
+            messages_ahead: 7,
+            pieces: 32,
+        }
     }
 }
 
@@ -55,7 +60,12 @@ pub(crate) struct OwnedMessage {
 impl OwnedMessage {
     /// The message, borrowed: the form in which the unfragmented ones come too.
     pub(crate) fn as_message(&self) -> Message<'_> {
-        Message { epoch: self.epoch, msg_type: self.msg_type, message_seq: self.message_seq, body: &self.body }
+        Message {
+            epoch: self.epoch,
+            msg_type: self.msg_type,
+            message_seq: self.message_seq,
+            body: &self.body,
+        }
     }
 }
 
@@ -92,11 +102,17 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// Expects `next_message_seq` first, in any epoch.
     pub(crate) const fn new(limits: Limits, next_message_seq: u16) -> Self {
-        Self { limits, next: next_message_seq as u32, epoch: 0, partials: Vec::new() }
+        Self {
+            limits,
+            next: next_message_seq as u32,
+            epoch: 0,
+            partials: Vec::new(),
+        }
     }
 
-    /// Takes in a fragment that arrived in a record of `epoch`.
-    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>) -> Accepted<'f> {
+    /// Takes in a fragment that arrived in a record of `epoch`. Without `deliver` even the next expected message is
+    /// stored, for a state machine that waits for something else first.
+    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>, deliver: bool) -> Accepted<'f> {
         if u32::from(fragment.message_seq) < self.next {
             return Accepted::Duplicate;
         }
@@ -104,7 +120,7 @@ impl Incoming {
             Ok(stored) => stored,
             Err(fault) => return Accepted::Dropped(fault),
         };
-        if u32::from(fragment.message_seq) == self.next && fragment.is_whole() {
+        if deliver && u32::from(fragment.message_seq) == self.next && fragment.is_whole() {
             self.advance(stored);
             return Accepted::Whole(Message {
                 epoch,
@@ -119,9 +135,10 @@ impl Incoming {
     /// The next expected message, if its last gap was closed by a stored fragment.
     pub(crate) fn take_ready(&mut self) -> Option<OwnedMessage> {
         let next = self.next;
-        let index = self.partials.iter().position(|partial| {
-            u32::from(partial.message_seq) == next && partial.is_complete()
-        })?;
+        let index = self
+            .partials
+            .iter()
+            .position(|partial| u32::from(partial.message_seq) == next && partial.is_complete())?;
         self.advance(Some(index)).map(Partial::into_message)
     }
 
@@ -153,12 +170,22 @@ impl Incoming {
 
     /// Bytes of heap in use: at most 4 times the bytes received plus 512, with the default limits.
     pub(crate) fn held_bytes(&self) -> usize {
-        let table = self.partials.capacity().saturating_mul(size_of::<Partial>());
-        self.partials.iter().map(Partial::held_bytes).fold(table, usize::saturating_add)
+        let table = self
+            .partials
+            .capacity()
+            .saturating_mul(size_of::<Partial>());
+        self.partials
+            .iter()
+            .map(Partial::held_bytes)
+            .fold(table, usize::saturating_add)
     }
 
     /// Holds a fragment against the limits and against earlier ones. Returns where the earlier ones are.
-    fn check(&mut self, epoch: u64, fragment: &Fragment<'_>) -> Result<Option<usize>, FragmentFault> {
+    fn check(
+        &mut self,
+        epoch: u64,
+        fragment: &Fragment<'_>,
+    ) -> Result<Option<usize>, FragmentFault> {
         let limit = match fragment.msg_type {
             HandshakeType::CERTIFICATE => self.limits.certificate,
             _ => self.limits.other,
@@ -194,13 +221,19 @@ impl Incoming {
         Ok(Some(index))
     }
 
-    fn store(&mut self, stored: Option<usize>, epoch: u64, fragment: &Fragment<'_>) -> Accepted<'static> {
+    fn store(
+        &mut self,
+        stored: Option<usize>,
+        epoch: u64,
+        fragment: &Fragment<'_>,
+    ) -> Accepted<'static> {
         if let Some(partial) = stored.and_then(|index| self.partials.get_mut(index)) {
             return partial.add(fragment, self.limits.pieces);
         }
         if self.partials.is_empty() {
             // One allocation for as many as there can be: growing would for a moment hold two of them.
-            self.partials.reserve_exact(usize::from(self.limits.messages_ahead).saturating_add(1));
+            self.partials
+                .reserve_exact(usize::from(self.limits.messages_ahead).saturating_add(1));
         }
         let mut partial = Partial::new(epoch, fragment);
         // A first piece always fits, even if the setting says none does.
@@ -214,7 +247,10 @@ impl Incoming {
     }
 
     fn find(&self, message_seq: u16) -> Option<(usize, &Partial)> {
-        self.partials.iter().enumerate().find(|(_, partial)| partial.message_seq == message_seq)
+        self.partials
+            .iter()
+            .enumerate()
+            .find(|(_, partial)| partial.message_seq == message_seq)
     }
 
     /// The expected message is whole: expects the one after it, and gives up what is stored of it.
@@ -276,7 +312,11 @@ impl Partial {
         }
         self.make_room(fragment.payload.len().saturating_sub(covered.len()));
         self.bytes.splice(covered, fragment.payload.iter().copied());
-        if known { Accepted::Duplicate } else { Accepted::Kept }
+        if known {
+            Accepted::Duplicate
+        } else {
+            Accepted::Kept
+        }
     }
 
     /// Doubles like a vector does, but never beyond the length of the message.
@@ -285,7 +325,8 @@ impl Partial {
         if needed > self.bytes.capacity() {
             let whole = usize::try_from(self.length).unwrap_or(usize::MAX);
             let doubled = self.bytes.capacity().saturating_mul(2).min(whole);
-            self.bytes.reserve_exact(needed.max(doubled).saturating_sub(self.bytes.len()));
+            self.bytes
+                .reserve_exact(needed.max(doubled).saturating_sub(self.bytes.len()));
         }
     }
 
@@ -294,7 +335,9 @@ impl Partial {
     }
 
     fn held_bytes(&self) -> usize {
-        self.bytes.capacity().saturating_add(self.ranges.held_bytes())
+        self.bytes
+            .capacity()
+            .saturating_add(self.ranges.held_bytes())
     }
 
     fn into_message(self) -> OwnedMessage {

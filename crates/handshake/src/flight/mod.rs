@@ -11,7 +11,10 @@
 //! time      RetransmitTimer
 //! ```
 #![allow(dead_code, unused_imports)] // used from `Connection` on
-#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
+)]
 
 mod fragment;
 mod incoming;
@@ -25,7 +28,8 @@ mod timer;
 mod tests;
 
 pub(crate) use fragment::{Fragment, FragmentFault};
-pub(crate) use incoming::{Accepted, Incoming, Limits, Message, OwnedMessage};
+pub use incoming::Limits;
+pub(crate) use incoming::{Accepted, Incoming, Message};
 pub(crate) use outgoing::{MessageTooLong, Outgoing, Reliability, SealFailed, Sealer, WriteError};
 pub(crate) use repeat::RepeatDetector;
 pub(crate) use sent::RecordNumber;

@@ -13,6 +13,13 @@ code_points! {
     DTLS_1_3 = 0xfefc, "DTLS 1.3";
 }
 
+impl ProtocolVersion {
+    /// Whether this version is `other` or an older one. Newer versions of DTLS have smaller numbers.
+    pub const fn is_at_most(self, other: Self) -> bool {
+        self.0 >= other.0
+    }
+}
+
 code_points! {
     /// Handshake message types (RFC 9846 section 4, RFC 6347 section 4.2.2).
     pub struct HandshakeType(u8);
@@ -165,4 +172,37 @@ code_points! {
     UNKNOWN_PSK_IDENTITY = 115, "unknown_psk_identity";
     CERTIFICATE_REQUIRED = 116, "certificate_required";
     NO_APPLICATION_PROTOCOL = 120, "no_application_protocol";
+}
+
+code_points! {
+    /// Alert levels (RFC 9846 section 6). In DTLS 1.3 the level carries no meaning.
+    pub struct AlertLevel(u8);
+    WARNING = 1, "warning";
+    FATAL = 2, "fatal";
+}
+
+code_points! {
+    /// Formats of elliptic curve points (RFC 8422 section 5.1.2).
+    pub struct EcPointFormat(u8);
+    UNCOMPRESSED = 0, "uncompressed";
+}
+
+code_points! {
+    /// How a pre-shared key is used (RFC 9846 section 4.3.9).
+    pub struct PskKeyExchangeMode(u8);
+    PSK_KE = 0, "psk_ke";
+    PSK_DHE_KE = 1, "psk_dhe_ke";
+}
+
+code_points! {
+    /// What a Certificate message carries (RFC 7250 section 3).
+    pub struct CertificateType(u8);
+    X509 = 0, "X509";
+    RAW_PUBLIC_KEY = 2, "RawPublicKey";
+}
+
+code_points! {
+    /// Kinds of certificate status (RFC 6066 section 8).
+    pub struct CertificateStatusType(u8);
+    OCSP = 1, "ocsp";
 }

@@ -12,7 +12,11 @@ pub(super) enum Parts<'a> {
     /// RSAPrivateKey, and the bits of its modulus.
     Rsa { der: &'a [u8], bits: usize },
     /// The scalar and the uncompressed point.
-    Ec { curve: Curve, private_key: &'a [u8], public_key: &'a [u8] },
+    Ec {
+        curve: Curve,
+        private_key: &'a [u8],
+        public_key: &'a [u8],
+    },
     /// The whole PKCS#8 document: the public key in it is optional.
     Ed25519 { pkcs8: &'a [u8] },
 }
@@ -71,7 +75,10 @@ fn pkcs8(document: &[u8]) -> Result<Parts<'_>, KeyError> {
         rsa(private_key)
     } else if algorithm == &*alg_id::ED25519 {
         Ok(Parts::Ed25519 { pkcs8: document })
-    } else if let Some(curve) = Curve::ALL.into_iter().find(|curve| algorithm == &*curve.algorithm()) {
+    } else if let Some(curve) = Curve::ALL
+        .into_iter()
+        .find(|curve| algorithm == &*curve.algorithm())
+    {
         ec(private_key, Some(curve))
     } else if algorithm.starts_with(EC_PUBLIC_KEY) {
         Err(KeyError::UnsupportedCurve)
@@ -90,7 +97,10 @@ fn rsa(der: &[u8]) -> Result<Parts<'_>, KeyError> {
     let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
     let significant = modulus.get(zeros..).unwrap_or_default();
     let top_zeros = significant.first().map_or(0, |byte| byte.leading_zeros());
-    let bits = significant.len().saturating_mul(8).saturating_sub(usize::try_from(top_zeros).unwrap_or(0));
+    let bits = significant
+        .len()
+        .saturating_mul(8)
+        .saturating_sub(usize::try_from(top_zeros).expect("a byte has at most 8 zeros"));
     Ok(Parts::Rsa { der, bits })
 }
 
@@ -100,13 +110,20 @@ fn ec(der: &[u8], outer_curve: Option<Curve>) -> Result<Parts<'_>, KeyError> {
     let mut fields = Der(Der(der).whole(SEQUENCE).ok_or(MALFORMED)?);
     let mut cut = || {
         fields.element(INTEGER)?;
-        Some((fields.element(OCTET_STRING)?, fields.optional(EXPLICIT_0)?, fields.optional(EXPLICIT_1)?))
+        Some((
+            fields.element(OCTET_STRING)?,
+            fields.optional(EXPLICIT_0)?,
+            fields.optional(EXPLICIT_1)?,
+        ))
     };
     let (private_key, parameters, public_key) = cut().ok_or(MALFORMED)?;
     let inner_curve = match parameters {
-        Some(oid) => {
-            Some(Curve::ALL.into_iter().find(|curve| oid == curve.oid()).ok_or(KeyError::UnsupportedCurve)?)
-        }
+        Some(oid) => Some(
+            Curve::ALL
+                .into_iter()
+                .find(|curve| oid == curve.oid())
+                .ok_or(KeyError::UnsupportedCurve)?,
+        ),
         None => None,
     };
     if let (Some(outer), Some(inner)) = (outer_curve, inner_curve)
@@ -116,16 +133,29 @@ fn ec(der: &[u8], outer_curve: Option<Curve>) -> Result<Parts<'_>, KeyError> {
     }
     let curve = outer_curve
         .or(inner_curve)
-        .or_else(|| Curve::ALL.into_iter().find(|curve| private_key.len() == curve.scalar_length()))
+        .or_else(|| {
+            Curve::ALL
+                .into_iter()
+                .find(|curve| private_key.len() == curve.scalar_length())
+        })
         .ok_or(KeyError::UnsupportedCurve)?;
-    let bits = Der(public_key.ok_or(KeyError::PublicKeyMissing)?).whole(BIT_STRING).ok_or(MALFORMED)?;
+    let bits = Der(public_key.ok_or(KeyError::PublicKeyMissing)?)
+        .whole(BIT_STRING)
+        .ok_or(MALFORMED)?;
     // The first byte counts the unused bits of the last.
     let public_key = bits.strip_prefix(&[0]).ok_or(MALFORMED)?;
-    Ok(Parts::Ec { curve, private_key, public_key })
+    Ok(Parts::Ec {
+        curve,
+        private_key,
+        public_key,
+    })
 }
 
 /// SubjectPublicKeyInfo (RFC 5280 section 4.1) of a public key.
-pub(super) fn subject_public_key_info(algorithm: AlgorithmIdentifier, public_key: &[u8]) -> Vec<u8> {
+pub(super) fn subject_public_key_info(
+    algorithm: AlgorithmIdentifier,
+    public_key: &[u8],
+) -> Vec<u8> {
     let algorithm = element(SEQUENCE, &[&algorithm]);
     let public_key = element(BIT_STRING, &[&[0], public_key]);
     element(SEQUENCE, &[&algorithm, &public_key])
@@ -152,7 +182,7 @@ impl<'a> Der<'a> {
         let (length, rest) = match rest {
             [0x82, high, low, rest @ ..] => (usize::from(u16::from_be_bytes([*high, *low])), rest),
             [0x81, length, rest @ ..] => (usize::from(*length), rest),
-            [length @ ..0x80, rest @ ..] => (usize::from(*length), rest),
+            [length @ ..=0x7f, rest @ ..] => (usize::from(*length), rest),
             _ => return None,
         };
         let (value, rest) = rest.split_at_checked(length)?;
@@ -161,9 +191,12 @@ impl<'a> Der<'a> {
     }
 
     /// The value of the next element if it has this tag. The outer `None` means that it is damaged.
-    #[allow(clippy::option_option, reason = "absent and damaged are different answers")]
     fn optional(&mut self, tag: u8) -> Option<Option<&'a [u8]>> {
-        if self.0.first() == Some(&tag) { self.element(tag).map(Some) } else { Some(None) }
+        if self.0.first() == Some(&tag) {
+            self.element(tag).map(Some)
+        } else {
+            Some(None)
+        }
     }
 
     /// The value of the only element there is.
@@ -183,10 +216,9 @@ fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     out.push(tag);
     match length {
         [] => out.push(0),
-        [short @ ..0x80] => out.push(*short),
-        // At most 8 bytes of length, so that the sum fits.
+        [short @ ..=0x7f] => out.push(*short),
         long => {
-            out.push(0x80 | u8::try_from(long.len()).unwrap_or(8));
+            out.push(0x80 | u8::try_from(long.len()).expect("a length has at most 8 bytes"));
             out.extend_from_slice(long);
         }
     }

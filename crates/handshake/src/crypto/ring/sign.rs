@@ -11,8 +11,9 @@ use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
 use ring::rsa::KeyPair as RsaKeyPair;
 use ring::signature::{
-    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _,
-    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+    ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
 };
 use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 
@@ -36,7 +37,11 @@ use crate::message::registry::SignatureScheme;
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
     let key = match parts(key)? {
         Parts::Rsa { der, bits } => rsa(der, bits)?,
-        Parts::Ec { curve, private_key, public_key } => ecdsa(curve, private_key, public_key)?,
+        Parts::Ec {
+            curve,
+            private_key,
+            public_key,
+        } => ecdsa(curve, private_key, public_key)?,
         Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
     };
     Ok(Arc::new(key))
@@ -72,17 +77,16 @@ pub enum KeyError {
     Rejected(String),
 }
 
-impl From<KeyRejected> for KeyError {
-    fn from(reason: KeyRejected) -> Self {
-        Self::Rejected(reason.to_string())
-    }
+/// Not `From`: ring's types stay out of the public interface.
+fn rejected(reason: KeyRejected) -> KeyError {
+    KeyError::Rejected(reason.to_string())
 }
 
 fn rsa(der: &[u8], bits: usize) -> Result<RingSigningKey, KeyError> {
     if !(2048..=4096).contains(&bits) {
         return Err(KeyError::RsaKeySize { bits });
     }
-    let pair = RsaKeyPair::from_der(der)?;
+    let pair = RsaKeyPair::from_der(der).map_err(rejected)?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(alg_id::RSA_ENCRYPTION, pair.public_key().as_ref()),
         schemes: RSA_SCHEMES,
@@ -92,11 +96,22 @@ fn rsa(der: &[u8], bits: usize) -> Result<RingSigningKey, KeyError> {
 
 fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSigningKey, KeyError> {
     let (algorithm, schemes): (_, &[SignatureScheme]) = match curve {
-        Curve::P256 => (&ECDSA_P256_SHA256_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP256R1_SHA256]),
-        Curve::P384 => (&ECDSA_P384_SHA384_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP384R1_SHA384]),
+        Curve::P256 => (
+            &ECDSA_P256_SHA256_ASN1_SIGNING,
+            &[SignatureScheme::ECDSA_SECP256R1_SHA256],
+        ),
+        Curve::P384 => (
+            &ECDSA_P384_SHA384_ASN1_SIGNING,
+            &[SignatureScheme::ECDSA_SECP384R1_SHA384],
+        ),
     };
-    let pair =
-        EcdsaKeyPair::from_private_key_and_public_key(algorithm, private_key, public_key, &SystemRandom::new())?;
+    let pair = EcdsaKeyPair::from_private_key_and_public_key(
+        algorithm,
+        private_key,
+        public_key,
+        &SystemRandom::new(),
+    )
+    .map_err(rejected)?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(curve.algorithm(), public_key),
         schemes,
@@ -106,7 +121,7 @@ fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSign
 
 fn ed25519(pkcs8: &[u8]) -> Result<RingSigningKey, KeyError> {
     // "Maybe unchecked": if the document has a public key it is checked, but it need not have one.
-    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8)?;
+    let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8).map_err(rejected)?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(alg_id::ED25519, pair.public_key().as_ref()),
         schemes: &[SignatureScheme::ED25519],
@@ -145,13 +160,17 @@ impl RingSigningKey {
         match &self.pair {
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::Ecdsa(pair) => {
-                let signature = pair.sign(&random, message).map_err(|_| SigningError::Failed)?;
+                let signature = pair
+                    .sign(&random, message)
+                    .map_err(|_| SigningError::Failed)?;
                 Ok(signature.as_ref().to_vec())
             }
             Pair::Rsa(pair) => {
-                let encoding = rsa_encoding(scheme).ok_or(SigningError::UnsupportedScheme(scheme))?;
+                let encoding =
+                    rsa_encoding(scheme).ok_or(SigningError::UnsupportedScheme(scheme))?;
                 let mut signature = vec![0; pair.public().modulus_len()];
-                pair.sign(encoding, &random, message, &mut signature).map_err(|_| SigningError::Failed)?;
+                pair.sign(encoding, &random, message, &mut signature)
+                    .map_err(|_| SigningError::Failed)?;
                 Ok(signature)
             }
         }
@@ -186,7 +205,9 @@ impl SigningKey for RingSigningKey {
 
 impl fmt::Debug for RingSigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RingSigningKey").field("schemes", &self.schemes).finish_non_exhaustive()
+        f.debug_struct("RingSigningKey")
+            .field("schemes", &self.schemes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,317 @@
+//! Configurations: what both sides share, and what only a client or a server has. Checked once, when built.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::credential::CredentialResolver;
+use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup};
+use crate::flight::Limits;
+use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use crate::observe::{KeyLog, Observer};
+use crate::random::SecureRandom;
+use crate::verify::PeerVerifier;
+use crate::ConfigError;
+
+/// The least MTU: room for every record of the handshake's smallest pieces (RFC 9147 section 4.4 takes 228 bytes of
+/// payload as the floor after repeated loss).
+pub const MIN_MTU: usize = 228;
+
+/// The most bytes of plaintext in a record (RFC 5246 section 6.2.1).
+pub(crate) const MAX_PLAINTEXT: usize = 1 << 14;
+
+/// Settings that both sides share. Make one with [`Settings::new`], change fields, hand it to a configuration.
+///
+/// ```
+/// use drystone_handshake::{FromRng, Settings, crypto};
+///
+/// let mut settings = Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng));
+/// settings.alpn = vec![b"game/1".to_vec()];
+/// settings.mtu = 1350;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The implementations of the cryptography, in the order of preference.
+    pub provider: CryptoProvider,
+    /// The source of random bytes.
+    pub random: Arc<dyn SecureRandom>,
+    /// The lowest version to accept. Default: DTLS 1.2.
+    pub min_version: ProtocolVersion,
+    /// The highest version to accept. Default: DTLS 1.2.
+    pub max_version: ProtocolVersion,
+    /// The cipher suites to offer or accept, in the order of preference; `None` takes all of the provider's.
+    pub cipher_suites: Option<Vec<CipherSuiteId>>,
+    /// The groups to offer or accept, in the order of preference; `None` takes all of the provider's.
+    pub groups: Option<Vec<NamedGroup>>,
+    /// Application protocols in the order of preference (RFC 7301); empty means that none is negotiated.
+    pub alpn: Vec<Vec<u8>>,
+    /// DTLS-SRTP protection profiles in the order of preference (RFC 5764); empty means that none is negotiated.
+    pub srtp_profiles: Vec<SrtpProfile>,
+    /// The most bytes of plaintext that the peer may put in one record, 64 to 16,384 (RFC 8449); `None` does not
+    /// say and takes 16,384.
+    pub record_size_limit: Option<u16>,
+    /// Whether peers without extended_master_secret are refused in DTLS 1.2 (RFC 7627). Default: true.
+    pub require_extended_master_secret: bool,
+    /// The most bytes of UDP payload that a datagram may have. Default: 1200; at least 228.
+    pub mtu: usize,
+    /// The time until the first retransmission of a flight, doubled for each further one. Default: 400 ms, a
+    /// deliberate exception to the 1 s that RFC 6347 section 4.2.4.1 and RFC 9147 section 5.8.2 recommend: games
+    /// and calls should not wait a second for one lost datagram.
+    pub initial_timeout: Duration,
+    /// The retransmissions of one flight after which the peer counts as unreachable. Default: 12.
+    pub max_retransmissions: u8,
+    /// The time after which an unfinished handshake fails; `None` waits as long as retransmissions go on.
+    /// Default: 30 s.
+    pub handshake_deadline: Option<Duration>,
+    /// Whether a fatal alert in plaintext waits for the next retransmission before it ends the handshake, because
+    /// anybody can forge one. Default: true; false obeys it at once.
+    pub plaintext_alert_grace: bool,
+    /// Whether the peer's chain is kept for the life of the association and not only given in the Connected event.
+    /// Default: false.
+    pub keep_peer_chain: bool,
+    /// Limits on the reassembly of handshake messages.
+    pub limits: Limits,
+    /// Receives secrets for decrypting captures. Default: none.
+    pub key_log: Option<Arc<dyn KeyLog>>,
+    /// Sees handshake messages, alerts and ChangeCipherSpec. Default: none.
+    pub observer: Option<Arc<dyn Observer>>,
+}
+
+impl Settings {
+    /// The defaults over these cryptographic implementations and this source of random bytes.
+    pub fn new(provider: CryptoProvider, random: impl SecureRandom + 'static) -> Self {
+        Self {
+            provider,
+            random: Arc::new(random),
+            min_version: ProtocolVersion::DTLS_1_2,
+            max_version: ProtocolVersion::DTLS_1_2,
+            cipher_suites: None,
+            groups: None,
+            alpn: Vec::new(),
+            srtp_profiles: Vec::new(),
+            record_size_limit: None,
+            require_extended_master_secret: true,
+            mtu: 1200,
+            initial_timeout: Duration::from_millis(400),
+            max_retransmissions: 12,
+            handshake_deadline: Some(Duration::from_secs(30)),
+            plaintext_alert_grace: true,
+            keep_peer_chain: false,
+            limits: Limits::default(),
+            key_log: None,
+            observer: None,
+        }
+    }
+}
+
+/// Settings after their check, with suites and groups resolved.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) settings: Settings,
+    pub(crate) cipher_suites: Vec<&'static CipherSuite>,
+    pub(crate) groups: Vec<&'static dyn KeyExchangeGroup>,
+}
+
+impl Common {
+    fn new(settings: Settings) -> Result<Self, ConfigError> {
+        if !settings.min_version.is_at_most(settings.max_version) {
+            return Err(ConfigError::Versions);
+        }
+        if settings.mtu < MIN_MTU {
+            return Err(ConfigError::Mtu(settings.mtu));
+        }
+        if settings.initial_timeout < Duration::from_millis(1) {
+            return Err(ConfigError::Timeout);
+        }
+        if let Some(limit) = settings.record_size_limit
+            && !(64..=MAX_PLAINTEXT).contains(&usize::from(limit))
+        {
+            return Err(ConfigError::RecordSizeLimit(limit));
+        }
+        let alpn_bytes: usize = settings.alpn.iter().map(|name| name.len().saturating_add(1)).sum();
+        if settings.alpn.iter().any(|name| name.is_empty() || name.len() > 255) || alpn_bytes > 0xffff {
+            return Err(ConfigError::ApplicationProtocol);
+        }
+        if settings.provider.signature_verifiers.is_empty() {
+            return Err(ConfigError::NoSignatureVerifier);
+        }
+        let cipher_suites = Self::resolve_suites(&settings)?;
+        let groups = Self::resolve_groups(&settings)?;
+        Ok(Self { settings, cipher_suites, groups })
+    }
+
+    fn resolve_suites(settings: &Settings) -> Result<Vec<&'static CipherSuite>, ConfigError> {
+        let provided = &settings.provider.cipher_suites;
+        let mut suites: Vec<_> = match &settings.cipher_suites {
+            None => provided.to_vec(),
+            Some(ids) => ids
+                .iter()
+                .map(|id| provided.iter().copied().find(|suite| suite.id == *id))
+                .collect::<Option<_>>()
+                .ok_or(ConfigError::Unsupported("implementation of one of `cipher_suites`"))?,
+        };
+        suites.retain(|suite| {
+            settings.min_version.is_at_most(suite.version) && suite.version.is_at_most(settings.max_version)
+        });
+        if suites.is_empty() { Err(ConfigError::NoCipherSuite) } else { Ok(suites) }
+    }
+
+    fn resolve_groups(settings: &Settings) -> Result<Vec<&'static dyn KeyExchangeGroup>, ConfigError> {
+        let provided = &settings.provider.groups;
+        let groups: Vec<_> = match &settings.groups {
+            None => provided.to_vec(),
+            Some(names) => names
+                .iter()
+                .map(|name| provided.iter().copied().find(|group| group.name() == *name))
+                .collect::<Option<_>>()
+                .ok_or(ConfigError::Unsupported("implementation of one of `groups`"))?,
+        };
+        if groups.is_empty() { Err(ConfigError::NoGroup) } else { Ok(groups) }
+    }
+
+    /// The group with this name, if it is enabled.
+    pub(crate) fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
+        self.groups.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// The suite with this id, if it is enabled.
+    pub(crate) fn cipher_suite(&self, id: CipherSuiteId) -> Option<&'static CipherSuite> {
+        self.cipher_suites.iter().copied().find(|suite| suite.id == id)
+    }
+}
+
+/// What a client needs. Shared by all its connections in an `Arc`.
+///
+/// It cannot be built without a way to authenticate the server: a [`Policy`](drystone_x509::Policy), a verifier of
+/// one's own, or, loudly, [`DangerouslyAcceptAnyCertificate`](crate::DangerouslyAcceptAnyCertificate).
+#[derive(Debug)]
+pub struct ClientConfig {
+    pub(crate) common: Common,
+    pub(crate) verifier: Arc<dyn PeerVerifier>,
+    pub(crate) credentials: Option<Arc<dyn CredentialResolver>>,
+}
+
+impl ClientConfig {
+    /// Checks the settings and builds a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which setting cannot work and what to change.
+    pub fn new(settings: Settings, verifier: impl PeerVerifier + 'static) -> Result<Self, ConfigError> {
+        Ok(Self { common: Common::new(settings)?, verifier: Arc::new(verifier), credentials: None })
+    }
+
+    /// Presents a certificate to servers that ask for one; without credentials the list sent is empty.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: impl CredentialResolver + 'static) -> Self {
+        self.credentials = Some(Arc::new(credentials));
+        self
+    }
+}
+
+/// Whether a server asks its clients for certificates.
+#[derive(Clone, Debug, Default)]
+pub enum ClientAuth {
+    /// It does not ask.
+    #[default]
+    None,
+    /// It asks; a client without one is accepted, a bad one is refused.
+    Request(Arc<dyn PeerVerifier>),
+    /// It asks, and refuses clients without one.
+    Require(Arc<dyn PeerVerifier>),
+}
+
+impl ClientAuth {
+    pub(crate) fn verifier(&self) -> Option<&Arc<dyn PeerVerifier>> {
+        match self {
+            Self::None => None,
+            Self::Request(verifier) | Self::Require(verifier) => Some(verifier),
+        }
+    }
+}
+
+/// How a server's cookies are made (rules for servers that share them stand on [`Gate`](crate::Gate)).
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct CookieSettings {
+    /// The root secret; `None` draws a fresh one for this configuration. Servers that share an address (or that
+    /// restart) share the root so that they accept each other's cookies.
+    pub secret: Option<[u8; 32]>,
+    /// How long a cookie is good. At least 60 s and never less than the handshake deadline, whatever is set here.
+    pub lifetime: Duration,
+    /// How often the key that is derived from the root changes; the present and the previous key are good.
+    pub rotation: Duration,
+}
+
+impl Default for CookieSettings {
+    fn default() -> Self {
+        Self { secret: None, lifetime: Duration::from_secs(60), rotation: Duration::from_secs(3600) }
+    }
+}
+
+impl core::fmt::Debug for CookieSettings {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CookieSettings")
+            .field("lifetime", &self.lifetime)
+            .field("rotation", &self.rotation)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a server needs. Shared by its gate and all its connections in an `Arc`.
+#[derive(Debug)]
+pub struct ServerConfig {
+    pub(crate) common: Common,
+    pub(crate) credentials: Arc<dyn CredentialResolver>,
+    pub(crate) client_auth: ClientAuth,
+    pub(crate) cookies: CookieSettings,
+    pub(crate) prefer_client_order: bool,
+    pub(crate) amplification_limit: Option<u32>,
+}
+
+impl ServerConfig {
+    /// Checks the settings and builds a configuration.
+    ///
+    /// # Errors
+    /// [`ConfigError`] says which setting cannot work and what to change.
+    pub fn new(settings: Settings, credentials: impl CredentialResolver + 'static) -> Result<Self, ConfigError> {
+        Ok(Self {
+            common: Common::new(settings)?,
+            credentials: Arc::new(credentials),
+            client_auth: ClientAuth::None,
+            cookies: CookieSettings::default(),
+            prefer_client_order: false,
+            amplification_limit: Some(3),
+        })
+    }
+
+    /// Asks clients for certificates. Default: [`ClientAuth::None`].
+    #[must_use]
+    pub fn with_client_auth(mut self, client_auth: ClientAuth) -> Self {
+        self.client_auth = client_auth;
+        self
+    }
+
+    /// How cookies are made.
+    #[must_use]
+    pub fn with_cookies(mut self, cookies: CookieSettings) -> Self {
+        self.cookies = cookies;
+        self
+    }
+
+    /// Chooses suites and groups by the client's order instead of the server's.
+    #[must_use]
+    pub fn prefer_client_order(mut self, yes: bool) -> Self {
+        self.prefer_client_order = yes;
+        self
+    }
+
+    /// How many times the bytes received may be sent to an unproven address when no cookie is asked for
+    /// ([`Connection::server_without_cookie`](crate::Connection::server_without_cookie)). Default: `Some(3)` (RFC
+    /// 9147 section 5.1). `None` lifts the limit where something else proved the address, such as ICE.
+    #[must_use]
+    pub fn with_amplification_limit(mut self, times: Option<u32>) -> Self {
+        self.amplification_limit = times;
+        self
+    }
+}

@@ -1,0 +1,113 @@
+//! Keying material for other protocols (RFC 5705), and the keys of DTLS-SRTP (RFC 5764).
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use super::{Connection, Phase};
+use crate::Misuse;
+use crate::crypto::prf12::ExportError;
+use crate::message::registry::{ProtocolVersion, SrtpProfile};
+
+impl Connection {
+    /// The negotiated version, once connected.
+    pub fn version(&self) -> Option<ProtocolVersion> {
+        match &self.phase {
+            Phase::Connected(established) => Some(established.version()),
+            _ => None,
+        }
+    }
+
+    /// Exports keying material (RFC 5705 section 4): fills `out` with bytes that both sides, and nobody else, can
+    /// derive. An absent and an empty context differ in DTLS 1.2. Works for the life of the association.
+    ///
+    /// # Errors
+    /// [`Misuse`] before the association is connected, with a label that the protocol uses itself, with a context or
+    /// an output of more than 65,535 bytes, and in DTLS 1.2 without extended master secret (RFC 7627 section 5.4).
+    pub fn export_keying_material(
+        &self,
+        label: &[u8],
+        context: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Misuse> {
+        let Phase::Connected(established) = &self.phase else { return Err(Misuse::NotConnected) };
+        let exporter = &established.exporter;
+        if !exporter.extended {
+            return Err(Misuse::NoExtendedMasterSecret);
+        }
+        if out.len() > usize::from(u16::MAX) {
+            return Err(Misuse::ExporterLength);
+        }
+        exporter.master.export(label, &exporter.randoms, context, out).map_err(|error| match error {
+            ExportError::ReservedLabel => Misuse::ReservedLabel,
+            ExportError::ContextTooLong => Misuse::ExporterLength,
+        })
+    }
+
+    /// The negotiated DTLS-SRTP profile, if any.
+    pub fn srtp_profile(&self) -> Option<SrtpProfile> {
+        match &self.phase {
+            Phase::Connected(established) => established.srtp_profile,
+            _ => None,
+        }
+    }
+
+    /// The keys and salts for SRTP, split as RFC 5764 section 4.2 says; `None` if no profile was negotiated or it is
+    /// unknown, or where nothing can be exported.
+    pub fn srtp_keys(&self) -> Option<SrtpKeys> {
+        let (key_length, salt_length) = match self.srtp_profile()? {
+            SrtpProfile::AES128_CM_HMAC_SHA1_80 | SrtpProfile::AES128_CM_HMAC_SHA1_32 => (16, 14),
+            SrtpProfile::AEAD_AES_128_GCM => (16, 12),
+            SrtpProfile::AEAD_AES_256_GCM => (32, 12),
+            _ => return None,
+        };
+        let mut keys = SrtpKeys { material: [0; SrtpKeys::MAX], key_length, salt_length };
+        let length = key_length.saturating_add(salt_length).saturating_mul(2);
+        let out = keys.material.get_mut(..length)?;
+        self.export_keying_material(b"EXTRACTOR-dtls_srtp", None, out).ok()?;
+        Some(keys)
+    }
+}
+
+/// Master keys and salts for SRTP. Wiped when dropped.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct SrtpKeys {
+    /// client key, server key, client salt, server salt.
+    material: [u8; Self::MAX],
+    #[zeroize(skip)]
+    key_length: usize,
+    #[zeroize(skip)]
+    salt_length: usize,
+}
+
+impl SrtpKeys {
+    const MAX: usize = 2 * (32 + 14);
+
+    /// The key for what the client sends.
+    pub fn client_key(&self) -> &[u8] {
+        self.part(0, self.key_length)
+    }
+
+    /// The key for what the server sends.
+    pub fn server_key(&self) -> &[u8] {
+        self.part(self.key_length, self.key_length)
+    }
+
+    /// The salt for what the client sends.
+    pub fn client_salt(&self) -> &[u8] {
+        self.part(self.key_length.saturating_mul(2), self.salt_length)
+    }
+
+    /// The salt for what the server sends.
+    pub fn server_salt(&self) -> &[u8] {
+        self.part(self.key_length.saturating_mul(2).saturating_add(self.salt_length), self.salt_length)
+    }
+
+    fn part(&self, start: usize, length: usize) -> &[u8] {
+        self.material.get(start..start.saturating_add(length)).unwrap_or(&[])
+    }
+}
+
+impl core::fmt::Debug for SrtpKeys {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("SrtpKeys").finish_non_exhaustive()
+    }
+}

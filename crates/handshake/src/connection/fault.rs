@@ -1,0 +1,112 @@
+//! Which faults end an association: the one place that decides between a discard and a fatal error.
+//!
+//! | what arrives | unauthenticated | authenticated |
+//! | --- | --- | --- |
+//! | a record that cannot be opened | discard | - |
+//! | a fragment that is malformed, contradicts or exceeds a limit | discard | fatal |
+//! | a fragment that is early, late or in too many pieces | discard | discard |
+//! | a whole, expected message that offends, during the handshake | fatal | fatal |
+//! | a handshake message or alert after the handshake | discard | fatal |
+//! | a fatal alert during the handshake | waits for the next retransmission | fatal |
+//!
+//! Rows and reasons: RFC 6347 section 4.1.2.7, RFC 9147 section 4.5.2, RFC 9846 section 6. The fourth row is the
+//! state machine's own verdict; the others are given here.
+
+use drystone_record::{Discard, OpenError};
+
+use crate::Error;
+use crate::error::Misbehaviour;
+use crate::flight::FragmentFault;
+
+/// What a fault amounts to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Discard(Discard),
+    Fatal(Error),
+}
+
+/// A record that could not be opened. Fatal are only faults that the peer itself made, inside its protection, and
+/// the end of the key's endurance.
+pub(super) fn of_record(error: OpenError) -> Verdict {
+    match error {
+        OpenError::Discard(reason) => Verdict::Discard(reason),
+        OpenError::RecordOverflow => Verdict::Fatal(Error::RecordOverflow),
+        OpenError::MissingContentType => Verdict::Fatal(Error::malformed("record")),
+        OpenError::ForgeryLimit => Verdict::Fatal(Error::ForgeryLimit),
+    }
+}
+
+/// A handshake fragment that was refused.
+pub(super) fn of_fragment(fault: FragmentFault, authenticated: bool) -> Verdict {
+    let fatal = match fault {
+        // The network reorders; this is nobody's fault.
+        FragmentFault::TooFarAhead | FragmentFault::StaleEpoch | FragmentFault::TooManyPieces => None,
+        FragmentFault::Truncated | FragmentFault::BeyondMessage | FragmentFault::Empty => {
+            Some(Error::malformed("handshake fragment"))
+        }
+        FragmentFault::Contradiction => Some(Misbehaviour::ContradictingFragments.into()),
+        FragmentFault::TooLong => Some(Error::TooLarge),
+    };
+    match fatal {
+        Some(error) if authenticated => Verdict::Fatal(error),
+        _ => Verdict::Discard(reason(fault)),
+    }
+}
+
+fn reason(fault: FragmentFault) -> Discard {
+    match fault {
+        FragmentFault::Truncated | FragmentFault::BeyondMessage | FragmentFault::Empty => Discard::MalformedFragment,
+        FragmentFault::Contradiction => Discard::ContradictingFragment,
+        FragmentFault::TooLong | FragmentFault::TooManyPieces => Discard::FragmentBeyondLimit,
+        FragmentFault::TooFarAhead => Discard::MessageOutsideWindow,
+        FragmentFault::StaleEpoch => Discard::PlaintextAfterKeys,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAULTS: [FragmentFault; 8] = [
+        FragmentFault::Truncated,
+        FragmentFault::BeyondMessage,
+        FragmentFault::Empty,
+        FragmentFault::Contradiction,
+        FragmentFault::TooLong,
+        FragmentFault::TooFarAhead,
+        FragmentFault::TooManyPieces,
+        FragmentFault::StaleEpoch,
+    ];
+
+    #[test]
+    fn no_unauthenticated_fragment_is_fatal() {
+        for fault in FAULTS {
+            assert!(matches!(of_fragment(fault, false), Verdict::Discard(_)), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_peers_own_faults_are_fatal() {
+        let fatal: alloc::vec::Vec<_> =
+            FAULTS.into_iter().filter(|fault| matches!(of_fragment(*fault, true), Verdict::Fatal(_))).collect();
+        assert_eq!(
+            fatal,
+            [
+                FragmentFault::Truncated,
+                FragmentFault::BeyondMessage,
+                FragmentFault::Empty,
+                FragmentFault::Contradiction,
+                FragmentFault::TooLong
+            ]
+        );
+    }
+
+    #[test]
+    fn no_record_that_fails_to_open_is_fatal_but_by_its_content() {
+        for reason in Discard::ALL {
+            assert_eq!(of_record(OpenError::Discard(*reason)), Verdict::Discard(*reason));
+        }
+        assert_eq!(of_record(OpenError::ForgeryLimit), Verdict::Fatal(Error::ForgeryLimit));
+        assert_eq!(of_record(OpenError::RecordOverflow), Verdict::Fatal(Error::RecordOverflow));
+    }
+}

@@ -1,0 +1,209 @@
+//! An association before it is connected: the state machine, its flights and its deadline.
+
+use alloc::boxed::Box;
+use core::mem;
+
+use drystone_x509::ServerName;
+
+use super::alert::LingerUntil;
+use super::established::LastFlight;
+use super::io::Io;
+use super::{Config, Connection, Established, Phase};
+use crate::client::{self, ClientState};
+use crate::config::Settings;
+use crate::event::{Answer, Connected, Event, Request, RequestId};
+use crate::flight::Expired;
+use crate::flight::Message;
+use crate::machine::{Context, Input, Next, OpenRequest, State};
+use crate::message::registry::ProtocolVersion;
+use crate::observe::{Direction, Observed};
+use crate::server::gate::Greeting;
+use crate::server::{ExpectClientHello, ServerState};
+use crate::time::{Instant, Start};
+use crate::{Error, Misuse};
+
+#[derive(Debug)]
+pub(super) struct Handshaking {
+    pub(super) state: State,
+    pub(super) io: Io,
+    pub(super) open_request: Option<OpenRequest>,
+    deadline: Option<Instant>,
+    /// The random of the hello that a server was greeted with.
+    pub(super) client_random: Option<[u8; 32]>,
+}
+
+impl Handshaking {
+    pub(super) fn new(settings: &Settings, start: &Start) -> Self {
+        Self {
+            state: State::Spent,
+            io: Io::new(settings),
+            open_request: None,
+            deadline: settings.handshake_deadline.map(|limit| start.now + limit),
+            client_random: None,
+        }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let retransmission = self.io.timer.deadline().map(Instant::from_origin);
+        [retransmission, self.deadline].into_iter().flatten().min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Err(Error::HandshakeTimeout);
+        }
+        match self.io.timer.expire(now.since_origin()) {
+            None => Ok(()),
+            Some(Expired::GiveUp) => Err(Error::HandshakeTimeout),
+            Some(Expired::Retransmit) => match self.io.plaintext_alert {
+                // Nothing acceptable came since: the alert was no forgery, or the forger has won (rule 1f).
+                Some(description) => Err(Error::AlertReceived { description, authenticated: false }),
+                None => {
+                    self.io.repeat_flight();
+                    Ok(())
+                }
+            },
+        }
+    }
+
+    pub(super) fn linger(&self, now: Instant, settings: &Settings) -> Option<LingerUntil> {
+        Some(LingerUntil::new(now, self.deadline, settings)).filter(|_| self.deadline.is_none_or(|end| now < end))
+    }
+
+    /// The client's first state, if that is where the handshake is.
+    pub(super) fn expects_server_hello(&self) -> Option<&client::ExpectServerHello> {
+        match &self.state {
+            State::Client(ClientState::ServerHello(state)) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Whether a server waits for its first message.
+    pub(super) fn expects_client_hello(&self) -> bool {
+        matches!(self.state, State::Server(ServerState::ClientHello(_)))
+    }
+}
+
+impl Connection {
+    pub(super) fn begin_client(&mut self, server_name: ServerName<'static>) -> Result<(), Error> {
+        let Self { phase: Phase::Handshaking(handshaking), config: Config::Client(config), start, .. } = self else {
+            return Ok(());
+        };
+        let io = &mut handshaking.io;
+        let mut cx = Context { config: &**config, common: &config.common, start, now: start.now, io };
+        handshaking.state = client::hello::start(server_name, &mut cx)?;
+        Ok(())
+    }
+
+    pub(super) fn begin_server(&mut self, greeting: Option<Greeting>) {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        if let Some(greeting) = &greeting {
+            handshaking.io.incoming.set_next_message_seq(greeting.message_seq);
+            // The HelloVerifyRequest was message 0.
+            handshaking.io.start_message_seq_at(1);
+            handshaking.client_random = Some(*greeting.proven.client_random());
+        }
+        let state = ExpectClientHello::new(greeting.map(|greeting| greeting.proven));
+        handshaking.state = State::Server(ServerState::ClientHello(state));
+    }
+
+    /// Runs the state machine on a whole message.
+    pub(super) fn run_message(&mut self, now: Instant, message: Message<'_>) {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        // If we answer this message, it was the last of its flight.
+        handshaking.io.repeats.flight_ended(&message);
+        let item =
+            Observed::Handshake { msg_type: message.msg_type, message_seq: message.message_seq, body: message.body };
+        self.observe(Direction::Received, item);
+        self.run(now, Input::Message(message));
+    }
+
+    /// Runs the state machine on messages that were put together or waited.
+    pub(super) fn run_ready(&mut self, now: Instant) {
+        while let Phase::Handshaking(handshaking) = &mut self.phase
+            && handshaking.open_request.is_none()
+            && let Some(message) = handshaking.io.incoming.take_ready()
+        {
+            self.run_message(now, message.as_message());
+        }
+    }
+
+    pub(super) fn run(&mut self, now: Instant, input: Input<'_>) {
+        let Self { phase: Phase::Handshaking(handshaking), config, start, .. } = self else { return };
+        let state = mem::replace(&mut handshaking.state, State::Spent);
+        match state.step(input, config, start, now, &mut handshaking.io) {
+            Err(error) => return self.fail(now, error),
+            Ok(Next::State(state)) => handshaking.state = state,
+            Ok(Next::Request(state, request)) => {
+                handshaking.state = state;
+                self.open_request(request);
+            }
+            Ok(Next::Connected(outcome)) => {
+                let (connected, established) = *outcome;
+                return self.connect(now, connected, established);
+            }
+        }
+        self.settle();
+    }
+
+    /// What every accepted message brings with it.
+    fn settle(&mut self) {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        handshaking.io.plaintext_alert = None;
+        if let Some(epoch) = handshaking.io.pending_write.take() {
+            // The epochs of one handshake only rise.
+            let _ = self.writes.install(epoch);
+        }
+        if let Some(epoch) = self.writes.get_mut(0) {
+            // The server has answered the first hello.
+            epoch.set_header_version(ProtocolVersion::DTLS_1_2.0);
+        }
+    }
+
+    fn open_request(&mut self, request: Request) {
+        let id = RequestId(self.requests);
+        self.requests = self.requests.wrapping_add(1);
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            handshaking.open_request = Some(OpenRequest { id, kind: request.kind() });
+            self.events.push_back(Event::Request(id, Box::new(request)));
+        }
+    }
+
+    /// Closes the request that this answers.
+    pub(super) fn take_request(&mut self, id: RequestId, answer: &Answer) -> Result<(), Misuse> {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return Err(Misuse::NoSuchRequest) };
+        let open = handshaking.open_request.filter(|open| open.id == id).ok_or(Misuse::NoSuchRequest)?;
+        if !answer.fits(open.kind) {
+            return Err(Misuse::WrongAnswer);
+        }
+        handshaking.open_request = None;
+        Ok(())
+    }
+
+    /// The handshake is done: what it needed is dropped, but for a flight that the peer may still ask for.
+    fn connect(&mut self, now: Instant, mut connected: Connected, mut established: Established) {
+        self.settle();
+        let settings = &self.config.common().settings;
+        if settings.keep_peer_chain {
+            established.keep_peer_chain(connected.peer_chain.clone());
+        }
+        connected.peer_chain.shrink_to_fit();
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        if matches!(self.config, Config::Server(_)) {
+            // In a full handshake of 1.2 the server speaks last.
+            established.keep_last_flight(LastFlight::new(&mut handshaking.io, now));
+        }
+        self.amplification = None;
+        self.phase = Phase::Connected(established);
+        if matches!(self.config, Config::Client(_)) {
+            self.retire_handshake_epochs();
+        }
+        self.events.push_back(Event::Connected(Box::new(connected)));
+    }
+
+    pub(super) fn observe(&self, direction: Direction, item: Observed<'_>) {
+        if let Some(observer) = &self.common().settings.observer {
+            observer.observe(direction, item);
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! `Connection`: one association, without sockets, clocks or threads.
+
+mod alert;
+mod amplification;
+mod datagram;
+mod established;
+mod export;
+mod fault;
+mod handshaking;
+pub(crate) mod io;
+mod receive;
+mod transmit;
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use core::ops::Range;
+
+use drystone_record::{
+    AdmittedTypes, ContentType, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats, WriteEpoch,
+    WriteEpochs,
+};
+use drystone_x509::{CertificateDer, ServerName};
+
+use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_MTU, ServerConfig};
+use crate::event::{Answer, Event, RequestId};
+use crate::machine::Input;
+use crate::message::registry::ProtocolVersion;
+use crate::server::gate::Greeting;
+use crate::time::{Instant, Start};
+use crate::{Error, Misuse};
+
+pub use datagram::{Data, Datagram, Path, Transmit};
+pub use export::SrtpKeys;
+
+use alert::PendingAlert;
+use amplification::Amplification;
+pub(crate) use established::Established;
+use established::LastFlight;
+use handshaking::Handshaking;
+
+/// One DTLS association, client or server, sans I/O: datagrams and time go in, datagrams, deadlines and events come
+/// out.
+///
+/// There are four kinds of methods:
+///
+/// * **getters**: [`is_connected`](Self::is_connected), [`error`](Self::error), [`stats`](Self::stats), ...
+/// * **the world in**: [`receive`](Self::receive) and [`handle_timeout`](Self::handle_timeout);
+/// * **commands**: [`seal`](Self::seal), [`send`](Self::send), [`close`](Self::close), [`answer`](Self::answer), ...
+/// * **the world out**: [`poll_transmit`](Self::poll_transmit), [`poll_event`](Self::poll_event),
+///   [`poll_timeout`](Self::poll_timeout).
+///
+/// One sentence rules the caller's loop: **after any input, command or timeout, drain `poll_transmit` and
+/// `poll_event`, then sleep until `poll_timeout`.**
+///
+/// Nothing that the network may do at will returns an error or panics: it is counted in [`stats`](Self::stats). An
+/// error that ends the association is state: [`Event::Failed`] and [`error`](Self::error). Commands return
+/// [`Misuse`], which changes nothing.
+///
+/// A plaintext handshake message that somebody forges in time, knowing addresses and message_seq, can make a
+/// handshake fail; no version of DTLS prevents that before keys exist. Once keys are in use, nothing that is not
+/// authenticated ends, stalls or grows an association.
+///
+/// ```
+/// use std::sync::Arc;
+/// use drystone_handshake::*;
+/// use drystone_x509::{Policy, ServerName, TrustAnchors};
+///
+/// # fn clock() -> Instant { Instant::default() }
+/// # fn example(anchors: TrustAnchors, socket: &std::net::UdpSocket) -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng));
+/// let config = Arc::new(ClientConfig::new(settings, Policy::new(anchors))?);
+/// let name = ServerName::try_from("game.example.org")?;
+/// let mut connection = Connection::client(config, name, Start { now: clock(), unix: None })?;
+///
+/// let mut buffer = [0; 2048];
+/// while let Some(transmit) = connection.poll_transmit(clock(), &mut buffer) {
+///     socket.send(&buffer[..transmit.len])?;
+/// }
+/// let length = socket.recv(&mut buffer)?;
+/// let mut datagram = Datagram::new(Path::default(), &mut buffer[..length]);
+/// while let Some(data) = connection.receive(clock(), &mut datagram) {
+///     println!("{} bytes", data.payload.len());
+/// }
+/// # Ok(()) }
+/// ```
+pub struct Connection {
+    config: Config,
+    start: Start,
+    path: Path,
+    mtu: usize,
+    reads: ReadEpochs,
+    writes: WriteEpochs,
+    stats: Stats,
+    phase: Phase,
+    events: VecDeque<Event>,
+    alert: Option<PendingAlert>,
+    /// Set while the peer's address is unproven and no cookie was asked for.
+    amplification: Option<Amplification>,
+    requests: u32,
+}
+
+/// The configuration of either role.
+#[derive(Debug)]
+pub(crate) enum Config {
+    Client(Arc<ClientConfig>),
+    Server(Arc<ServerConfig>),
+}
+
+impl Config {
+    fn common(&self) -> &Common {
+        match self {
+            Self::Client(config) => &config.common,
+            Self::Server(config) => &config.common,
+        }
+    }
+}
+
+/// Where an association is in its life.
+#[derive(Debug)]
+enum Phase {
+    Handshaking(Box<Handshaking>),
+    Connected(Established),
+    /// The peer has closed: what it numbered before its close_notify is still delivered.
+    Draining {
+        close_notify: drystone_record::RecordNumber,
+    },
+    /// We have closed; the flight that connects the peer may still have to go out.
+    Closed(Option<Box<LastFlight>>),
+    Failed(Error, Option<Box<alert::Linger>>),
+}
+
+impl Connection {
+    /// A client that connects to the server of this name. The first datagram is ready for
+    /// [`poll_transmit`](Self::poll_transmit).
+    ///
+    /// # Errors
+    /// [`Error::RandomFailure`] if there are no random numbers.
+    pub fn client(config: Arc<ClientConfig>, server_name: ServerName<'static>, start: Start) -> Result<Self, Error> {
+        let mut connection = Self::new(Config::Client(config), Path::default(), start, None);
+        // RFC 9147 section 5.1, RFC 6347 section 4.2.1: the version of the first hello's record.
+        connection.writes.current_mut().set_header_version(ProtocolVersion::DTLS_1_0.0);
+        connection.begin_client(server_name)?;
+        Ok(connection)
+    }
+
+    /// A server for a client that the [`Gate`](crate::Gate) let in. Hand it the datagram of the greeting next.
+    ///
+    /// # Errors
+    /// None at present; the result leaves room for configurations that can fail late.
+    pub fn server(config: Arc<ServerConfig>, greeting: Greeting, start: Start) -> Result<Self, Error> {
+        let mut connection = Self::new(Config::Server(config), greeting.path, start, None);
+        // RFC 6347 section 4.2.2: the ServerHello continues where the stateless HelloVerifyRequest left off.
+        let _ = connection.writes.current_mut().set_next_sequence(greeting.record_sequence);
+        connection.begin_server(Some(greeting));
+        Ok(connection)
+    }
+
+    /// A server that does not ask for a cookie, for uses where something else proves the client's address (ICE).
+    /// Hand it the client's first datagram next.
+    ///
+    /// Until the client's Finished proves the address, at most
+    /// [`amplification limit`](ServerConfig::with_amplification_limit) times the bytes received are sent.
+    ///
+    /// # Errors
+    /// None at present; the result leaves room for configurations that can fail late.
+    pub fn server_without_cookie(config: Arc<ServerConfig>, path: Path, start: Start) -> Result<Self, Error> {
+        let amplification = config.amplification_limit.map(Amplification::new);
+        let mut connection = Self::new(Config::Server(config), path, start, amplification);
+        connection.begin_server(None);
+        Ok(connection)
+    }
+
+    fn new(config: Config, path: Path, start: Start, amplification: Option<Amplification>) -> Self {
+        let settings = &config.common().settings;
+        let handshaking = Handshaking::new(settings, &start);
+        Self {
+            mtu: settings.mtu,
+            config,
+            start,
+            path,
+            reads: ReadEpochs::new(ReadEpoch::new(0, Protection::plaintext(), AdmittedTypes::CLASSIC_PLAINTEXT)),
+            writes: WriteEpochs::new(WriteEpoch::new(0, Protection::plaintext())),
+            stats: Stats::default(),
+            phase: Phase::Handshaking(Box::new(handshaking)),
+            events: VecDeque::new(),
+            alert: None,
+            amplification,
+            requests: 0,
+        }
+    }
+
+    // ---- getters ----
+
+    /// Whether application data can be sent and received.
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Connected(_))
+    }
+
+    /// Whether the association is over: closed by either side, replaced or failed. Drain `poll_transmit` and drop it;
+    /// a failed one may be kept until its deadline, so that it repeats its alert to a peer that missed it.
+    pub fn is_closed(&self) -> bool {
+        match self.phase {
+            Phase::Handshaking(_) | Phase::Connected(_) => false,
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => true,
+        }
+    }
+
+    /// Why the association failed, if it did.
+    pub fn error(&self) -> Option<&Error> {
+        match &self.phase {
+            Phase::Failed(error, _) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// What was dropped, by reason. Nothing here is an error.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// The path that datagrams are sent to.
+    pub fn path(&self) -> Path {
+        self.path
+    }
+
+    /// The most bytes of UDP payload in one datagram.
+    pub fn mtu(&self) -> usize {
+        self.mtu
+    }
+
+    /// The bytes that sealing a payload needs before and after it.
+    pub fn overhead(&self) -> Overhead {
+        self.writes.current().overhead()
+    }
+
+    /// The most bytes that one record may carry to this peer: 16,384, or less if it said so (record_size_limit).
+    pub fn max_payload(&self) -> usize {
+        match &self.phase {
+            Phase::Connected(established) => established.max_payload(),
+            _ => MAX_PLAINTEXT,
+        }
+    }
+
+    /// The most bytes whose record fits one datagram of the MTU.
+    pub fn max_unfragmented_payload(&self) -> usize {
+        self.mtu.saturating_sub(self.overhead().total()).min(self.max_payload())
+    }
+
+    /// The peer's certificates, leaf first, if [`keep_peer_chain`](crate::Settings::keep_peer_chain) is set.
+    pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
+        match &self.phase {
+            Phase::Connected(established) => established.peer_chain(),
+            _ => &[],
+        }
+    }
+
+    /// Whether the greeting's hello is a copy of the one that began this association, so that it must not begin
+    /// another.
+    pub fn is_of(&self, greeting: &Greeting) -> bool {
+        let client_random = match &self.phase {
+            Phase::Handshaking(handshaking) => handshaking.client_random,
+            Phase::Connected(established) => Some(*established.client_random()),
+            _ => None,
+        };
+        client_random.is_some_and(|random| random == *greeting.proven.client_random())
+    }
+
+    // ---- commands ----
+
+    /// Seals application data where it lies: `payload` is the range of the plaintext in `buffer`, with
+    /// [`overhead`](Self::overhead) bytes free around it. Returns the record, a part of `buffer`; no copy, no
+    /// allocation. One record is one datagram, unless the caller puts several together.
+    ///
+    /// # Errors
+    /// [`Misuse`] if not connected, if the payload is longer than [`max_payload`](Self::max_payload), if the range or
+    /// the room around it is wrong, or if the key is used up (the association then fails with
+    /// [`Error::KeyLimit`]).
+    pub fn seal<'o>(&mut self, buffer: &'o mut [u8], payload: Range<usize>) -> Result<&'o [u8], Misuse> {
+        let Phase::Connected(established) = &mut self.phase else { return Err(Misuse::NotConnected) };
+        let limit = established.max_payload();
+        if payload.len() > limit {
+            return Err(Misuse::PayloadTooLarge { limit });
+        }
+        let epoch = self.writes.current_mut();
+        match epoch.seal(ContentType::APPLICATION_DATA, buffer, payload) {
+            Ok(sealed) => {
+                if epoch.nears_limit() && established.warn_of_limit() {
+                    self.events.push_back(Event::KeysNearLimit);
+                }
+                buffer.get(sealed.range).ok_or(Misuse::Range)
+            }
+            Err(error) => Err(self.seal_failed(error)),
+        }
+    }
+
+    /// Seals a copy of `payload` at the start of `out`, and returns the length of the record.
+    ///
+    /// # Errors
+    /// Like [`seal`](Self::seal).
+    pub fn send(&mut self, payload: &[u8], out: &mut [u8]) -> Result<usize, Misuse> {
+        if !self.is_connected() {
+            return Err(Misuse::NotConnected);
+        }
+        let limit = self.max_payload();
+        if payload.len() > limit {
+            return Err(Misuse::PayloadTooLarge { limit });
+        }
+        let overhead = self.overhead();
+        let no_room = Misuse::NoRoom { prefix: overhead.prefix, suffix: overhead.suffix };
+        let end = overhead.prefix.saturating_add(payload.len());
+        out.get_mut(overhead.prefix..end).ok_or(no_room)?.copy_from_slice(payload);
+        // The prefix is exactly the header's length, so that the record begins where the buffer does.
+        self.seal(out, overhead.prefix..end).map(<[u8]>::len)
+    }
+
+    fn seal_failed(&mut self, error: SealError) -> Misuse {
+        let Overhead { prefix, suffix } = self.overhead();
+        match error {
+            SealError::PayloadOutsideBuffer => Misuse::Range,
+            SealError::PrefixTooSmall | SealError::SuffixTooSmall => Misuse::NoRoom { prefix, suffix },
+            SealError::PayloadTooLarge => Misuse::PayloadTooLarge { limit: MAX_PLAINTEXT },
+            SealError::SequenceExhausted | SealError::EpochExhausted | SealError::KeyLimit | SealError::Aead => {
+                self.fail_now(Error::KeyLimit);
+                Misuse::KeyLimit
+            }
+        }
+    }
+
+    /// Changes the MTU: bytes of UDP payload, at least 228 (less counts as 228). Takes effect with the next datagram;
+    /// flights are cut anew when they are repeated.
+    pub fn set_mtu(&mut self, mtu: usize) {
+        self.mtu = mtu.max(MIN_MTU);
+    }
+
+    /// Closes the association: tells the peer with close_notify and takes no more data. A handshake is given up.
+    pub fn close(&mut self, _now: Instant) {
+        let last_flight = match &mut self.phase {
+            Phase::Handshaking(_) => None,
+            Phase::Connected(established) => established.take_unsent_flight(),
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => return,
+        };
+        self.phase = Phase::Closed(last_flight);
+        self.alert = Some(PendingAlert::close_notify());
+    }
+
+    /// A newer association of the same peer has taken this one's place (RFC 6347 section 4.2.8): ends it silently
+    /// with [`Event::AssociationReplaced`].
+    pub fn replaced(&mut self, _now: Instant) {
+        if !self.is_closed() {
+            self.phase = Phase::Closed(None);
+            self.alert = None;
+            self.events.push_back(Event::AssociationReplaced);
+        }
+    }
+
+    /// Answers an [`Event::Request`].
+    ///
+    /// # Errors
+    /// [`Misuse::NoSuchRequest`] if that request is not open (any more), [`Misuse::WrongAnswer`] if the answer is of
+    /// another kind.
+    pub fn answer(&mut self, now: Instant, id: RequestId, answer: Answer) -> Result<(), Misuse> {
+        self.take_request(id, &answer)?;
+        self.run(now, Input::Answer(answer));
+        self.run_ready(now);
+        Ok(())
+    }
+
+    // ---- the world out ----
+
+    /// The next event, if any.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            // Events are few and early; an idle association keeps no room for them.
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout), in whole microseconds; `None` for never. Changes with
+    /// every other call.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Handshaking(handshaking) => handshaking.next_timeout(),
+            Phase::Connected(established) => established.next_timeout(),
+            Phase::Failed(_, Some(linger)) => Some(linger.until()),
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(_, None) => None,
+        }
+    }
+
+    // ---- the world in ----
+
+    /// Acts on the passing of time. Early calls do nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let outcome = match &mut self.phase {
+            Phase::Handshaking(handshaking) => handshaking.handle_timeout(now),
+            Phase::Connected(established) => {
+                if established.forget_last_flight(now) {
+                    // Nothing is sent in epoch 0 any more.
+                    self.retire_handshake_epochs();
+                }
+                Ok(())
+            }
+            Phase::Failed(_, linger) => {
+                if linger.as_ref().is_some_and(|linger| linger.until() <= now) {
+                    *linger = None;
+                }
+                Ok(())
+            }
+            Phase::Draining { .. } | Phase::Closed(_) => Ok(()),
+        };
+        if let Err(error) = outcome {
+            self.fail(now, error);
+        }
+    }
+
+    // ---- shared by the parts ----
+
+    fn common(&self) -> &Common {
+        self.config.common()
+    }
+
+    /// Ends the association with an error, tells the peer if the error has an alert, and tells the owner.
+    fn fail(&mut self, now: Instant, error: Error) {
+        let linger = match &self.phase {
+            Phase::Handshaking(handshaking) => handshaking.linger(now, &self.common().settings),
+            _ => None,
+        };
+        let pending = error.alert().map(PendingAlert::of_error);
+        let linger = linger.zip(pending).map(|(linger, alert)| Box::new(linger.repeating(alert)));
+        self.alert = pending;
+        self.amplification = None;
+        self.events.push_back(Event::Failed(error.clone()));
+        self.phase = Phase::Failed(error, linger);
+    }
+
+    /// Like [`fail`](Self::fail) where no time is at hand: only once connected, when nothing lingers.
+    fn fail_now(&mut self, error: Error) {
+        self.fail(self.start.now, error);
+    }
+
+    fn retire_handshake_epochs(&mut self) {
+        let current = self.writes.current().epoch();
+        self.writes.retain(|epoch| epoch == current);
+    }
+}
+
+impl core::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Connection")
+            .field("path", &self.path)
+            .field("mtu", &self.mtu)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}

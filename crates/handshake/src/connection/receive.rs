@@ -1,0 +1,275 @@
+//! The way in: a datagram's records are opened where they lie and handed to whom they concern.
+
+use drystone_record::{ContentType, Discard, Opened, RecordNumber};
+
+use super::alert::{FATAL, PendingAlert};
+use super::fault::{self, Verdict};
+use super::{Connection, Data, Datagram, Phase};
+use crate::Error;
+use crate::error::Misbehaviour;
+use crate::event::Event;
+use crate::flight::{Accepted, Fragment, Message};
+use crate::message::Alert;
+use crate::message::registry::{AlertDescription, HandshakeType};
+use crate::observe::{Direction, Observed};
+use crate::time::Instant;
+
+impl Connection {
+    /// Takes in a datagram: call until it returns `None`. Application data is returned where it lies, decrypted, in
+    /// the datagram's own buffer; between two calls the connection is free for other calls.
+    ///
+    /// Whatever is damaged, forged, repeated or unexpected is counted in [`stats`](Self::stats) and dropped.
+    pub fn receive<'b>(&mut self, now: Instant, datagram: &mut Datagram<'b>) -> Option<Data<'b>> {
+        if let Some(amplification) = self.amplification.as_mut().filter(|_| datagram.is_fresh()) {
+            amplification.received(datagram.length());
+        }
+        // Every pass consumes at least a record's header, so that the loop ends.
+        loop {
+            let opened = match datagram.next_record(0)? {
+                Err(reason) => {
+                    self.stats.count(reason);
+                    continue;
+                }
+                Ok(_) if self.is_over(now) => continue,
+                Ok(record) => self.reads.open(record, now.since_origin()),
+            };
+            match opened.map_err(fault::of_record) {
+                Err(verdict) => self.apply(now, verdict),
+                Ok(opened) => {
+                    if let Some(data) = self.opened(now, opened) {
+                        return Some(data);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether records mean nothing any more. A failed handshake may have to say so again.
+    fn is_over(&mut self, now: Instant) -> bool {
+        match &mut self.phase {
+            Phase::Handshaking(_) | Phase::Connected(_) | Phase::Draining { .. } => return false,
+            Phase::Closed(_) | Phase::Failed(_, None) => {}
+            Phase::Failed(_, Some(linger)) => {
+                if let Some(alert) = linger.repeat(now) {
+                    self.alert = Some(alert);
+                }
+            }
+        }
+        self.stats.count(Discard::AfterClose);
+        true
+    }
+
+    fn apply(&mut self, now: Instant, verdict: Verdict) {
+        match verdict {
+            Verdict::Discard(reason) => self.stats.count(reason),
+            Verdict::Fatal(error) => self.fail(now, error),
+        }
+    }
+
+    fn opened<'b>(&mut self, now: Instant, record: Opened<'b>) -> Option<Data<'b>> {
+        let Opened { number, content_type, payload } = record;
+        if number.epoch > 0 && payload.len() > self.own_record_limit() {
+            // RFC 8449 section 4.
+            self.fail(now, Error::RecordOverflow);
+            return None;
+        }
+        match content_type {
+            ContentType::APPLICATION_DATA => return self.application_data(number, payload),
+            ContentType::HANDSHAKE => self.handshake(now, number.epoch, payload),
+            ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(number.epoch, payload),
+            ContentType::ALERT => self.alert(now, number, payload),
+            // The epoch admits no other types.
+            _ => self.stats.count(Discard::UnexpectedContentType),
+        }
+        None
+    }
+
+    fn own_record_limit(&self) -> usize {
+        self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+    }
+
+    fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
+        let reason = match &self.phase {
+            Phase::Connected(_) => return Some(Data { payload, number }),
+            // Reordered, not late: the peer sent it before it closed.
+            Phase::Draining { close_notify } if number < *close_notify => return Some(Data { payload, number }),
+            Phase::Handshaking(_) => Discard::EarlyApplicationData,
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => Discard::AfterClose,
+        };
+        self.stats.count(reason);
+        None
+    }
+
+    // ---- ChangeCipherSpec ----
+
+    /// Takes effect only when the keys are there and the peer has to change to them; any other only counts
+    /// (threat 42).
+    fn change_cipher_spec(&mut self, epoch: u64, payload: &[u8]) {
+        if epoch == 0
+            && payload == [1]
+            && let Phase::Handshaking(handshaking) = &mut self.phase
+            && let Some(read) = handshaking.io.pending_read.take()
+        {
+            // Nothing that was written without the keys is read as if it had been protected by them.
+            handshaking.io.incoming.require_epoch(read.epoch());
+            self.reads.install(read);
+            self.observe(Direction::Received, Observed::ChangeCipherSpec);
+        } else {
+            self.stats.count(Discard::UnexpectedChangeCipherSpec);
+        }
+    }
+
+    // ---- alerts ----
+
+    fn alert(&mut self, now: Instant, number: RecordNumber, payload: &[u8]) {
+        let authenticated = number.epoch > 0;
+        let Ok(Alert { level, description }) = Alert::decode(payload) else {
+            let verdict = if authenticated {
+                Verdict::Fatal(Error::malformed("Alert"))
+            } else {
+                Verdict::Discard(Discard::MalformedAlert)
+            };
+            return self.apply(now, verdict);
+        };
+        self.observe(Direction::Received, Observed::Alert { level: level.0, description, epoch: number.epoch });
+        let ends = level.0 == FATAL || description == AlertDescription::CLOSE_NOTIFY;
+        match (&mut self.phase, authenticated) {
+            // Warnings in a protected record say nothing that we act on (RFC 5246 section 7.2.2).
+            (_, true) if !ends => {}
+            (Phase::Connected(_), true) if description == AlertDescription::CLOSE_NOTIFY => {
+                self.closed_by_peer(number);
+            }
+            (Phase::Connected(_) | Phase::Handshaking(_), true) => {
+                // RFC 5246 section 7.2.2: no alert answers an alert.
+                self.fail(now, Error::AlertReceived { description, authenticated });
+            }
+            (Phase::Handshaking(handshaking), false) if ends && self.reads.current() == 0 => {
+                handshaking.io.plaintext_alert = Some(description);
+                if !self.common().settings.plaintext_alert_grace {
+                    self.fail(now, Error::AlertReceived { description, authenticated });
+                }
+            }
+            _ => self.stats.count(Discard::StaleAlert),
+        }
+    }
+
+    /// RFC 5246 section 7.2.1: close_notify is answered with close_notify, once.
+    fn closed_by_peer(&mut self, close_notify: RecordNumber) {
+        self.phase = Phase::Draining { close_notify };
+        self.alert = Some(PendingAlert::close_notify());
+        self.events.push_back(Event::Closed);
+    }
+
+    // ---- handshake messages ----
+
+    fn handshake(&mut self, now: Instant, epoch: u64, payload: &[u8]) {
+        let authenticated = epoch > 0;
+        let mut rest = payload;
+        if rest.is_empty() {
+            // RFC 5246 section 6.2.1: there are no empty handshake records.
+            let fault = crate::flight::FragmentFault::Truncated;
+            return self.apply(now, fault::of_fragment(fault, authenticated));
+        }
+        while !rest.is_empty() {
+            let (fragment, following) = match Fragment::split_first(rest) {
+                Ok(split) => split,
+                Err(fault) => return self.apply(now, fault::of_fragment(fault, authenticated)),
+            };
+            rest = following;
+            match &self.phase {
+                Phase::Handshaking(_) => self.handshake_fragment(now, epoch, fragment),
+                Phase::Connected(_) => self.late_fragment(now, epoch, fragment),
+                Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {
+                    self.stats.count(Discard::AfterClose);
+                }
+            }
+        }
+    }
+
+    fn handshake_fragment(&mut self, now: Instant, epoch: u64, fragment: Fragment<'_>) {
+        // Finished is the one message under the new keys, and nothing else is (RFC 5246 section 7.4.9, threat 12).
+        let is_finished = fragment.msg_type == HandshakeType::FINISHED;
+        match (epoch > 0, is_finished) {
+            (false, true) => return self.stats.count(Discard::PlaintextAfterKeys),
+            (true, false) => return self.fail(now, Misbehaviour::CrossesKeyChange.into()),
+            _ => {}
+        }
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        if let Some(hello) = handshaking.expects_server_hello() {
+            let cookies = u16::from(hello.cookies());
+            if fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST {
+                return self.verify_request(now, &fragment);
+            }
+            // A stateless server may number its ServerHello after any of its questions.
+            let may_follow_question = (1..=cookies).contains(&fragment.message_seq);
+            if fragment.msg_type == HandshakeType::SERVER_HELLO && may_follow_question {
+                handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
+            }
+        } else if handshaking.expects_client_hello()
+            && handshaking.client_random.is_none()
+            && fragment.msg_type == HandshakeType::CLIENT_HELLO
+            && handshaking.io.incoming.held_bytes() == 0
+        {
+            // Nobody asked for a cookie here, but another server may have before us.
+            handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
+        }
+        let deliver = handshaking.open_request.is_none();
+        match handshaking.io.incoming.accept(epoch, fragment, deliver) {
+            Accepted::Whole(message) => self.run_message(now, message),
+            Accepted::Kept => {}
+            Accepted::Duplicate => {
+                self.stats.count(Discard::DuplicateMessage);
+                self.answer_repeat(now, epoch, &fragment);
+            }
+            Accepted::Dropped(fault) => self.apply(now, fault::of_fragment(fault, epoch > 0)),
+        }
+        self.run_ready(now);
+    }
+
+    /// A stateless server numbers all its questions 0; they come whole, and in no order with the rest.
+    fn verify_request(&mut self, now: Instant, fragment: &Fragment<'_>) {
+        if !fragment.is_whole() {
+            return self.stats.count(Discard::MalformedFragment);
+        }
+        let Fragment { msg_type, message_seq, payload: body, .. } = *fragment;
+        self.run_message(now, Message { epoch: 0, msg_type, message_seq, body });
+        if let Phase::Handshaking(handshaking) = &mut self.phase
+            && handshaking.io.incoming.next_message_seq() == Some(0)
+        {
+            handshaking.io.incoming.set_next_message_seq(1);
+        }
+    }
+
+    /// The peer repeats the flight that ours answers: it has not seen ours. At once, but not more than once per half
+    /// of the timer (threat 24).
+    fn answer_repeat(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        let io = &mut handshaking.io;
+        if io.repeats.observe(epoch, fragment) && io.timer.may_answer_repeat(now.since_origin()) {
+            io.repeat_flight();
+        }
+    }
+
+    /// A handshake message after the handshake. In plaintext it never ends an association (threat 41).
+    fn late_fragment(&mut self, now: Instant, epoch: u64, fragment: Fragment<'_>) {
+        let Phase::Connected(established) = &mut self.phase else { return };
+        if epoch == 0 {
+            return self.stats.count(Discard::PlaintextAfterKeys);
+        }
+        let last_flight = established.last_flight();
+        if last_flight.is_some_and(|flight| flight.answer_repeat(now, epoch, &fragment)) {
+            return self.stats.count(Discard::DuplicateMessage);
+        }
+        match fragment.msg_type {
+            // Part of a repeat: of a Finished in pieces, or after the flight was forgotten.
+            HandshakeType::FINISHED => self.stats.count(Discard::DuplicateMessage),
+            // No renegotiation: refused with a warning (RFC 5246 section 7.2.2), which ends nothing.
+            HandshakeType::HELLO_REQUEST | HandshakeType::CLIENT_HELLO => {
+                self.alert.get_or_insert(PendingAlert::no_renegotiation());
+            }
+            received => {
+                self.fail(now, Error::UnexpectedMessage { expected: "application data", received });
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The way out: flights and alerts are sealed into the caller's buffer, one datagram at a time.
+
+use core::ops::Range;
+
+use drystone_record::{ContentType, WriteEpochs};
+
+use super::alert::PendingAlert;
+use super::{Connection, Phase, Transmit};
+use crate::config::MIN_MTU;
+use crate::flight::{SealFailed, Sealer};
+use crate::observe::{Direction, Observed};
+use crate::time::Instant;
+
+impl Connection {
+    /// Writes the next datagram of the handshake, or an alert, to the start of `out`. Call until it returns `None`.
+    ///
+    /// `out` should have room for the [MTU](Self::mtu); with less, datagrams are cut to what there is, and nothing
+    /// is sent into a buffer of less than 228 bytes.
+    pub fn poll_transmit(&mut self, _now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        let room = self.mtu.min(out.len());
+        let allowance = self.amplification.as_ref().map_or(usize::MAX, |limit| limit.allowance());
+        let room = room.min(allowance);
+        if room < MIN_MTU {
+            return None;
+        }
+        let out = out.get_mut(..room)?;
+        let len = self.write_flight(out).or_else(|| self.write_alert(out))?;
+        if let Some(amplification) = &mut self.amplification {
+            amplification.sent(len);
+        }
+        Some(Transmit { len, path: self.path })
+    }
+
+    fn write_flight(&mut self, out: &mut [u8]) -> Option<usize> {
+        let (outgoing, mtu) = match &mut self.phase {
+            Phase::Handshaking(handshaking) => {
+                let mtu = handshaking.io.timer.effective_mtu(out.len());
+                (&mut handshaking.io.outgoing, mtu)
+            }
+            Phase::Connected(established) => (&mut established.last_flight()?.outgoing, out.len()),
+            Phase::Closed(flight) => (&mut flight.as_mut()?.outgoing, out.len()),
+            Phase::Draining { .. } | Phase::Failed(..) => return None,
+        };
+        if !outgoing.has_unsent() {
+            return None;
+        }
+        // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
+        outgoing.write_datagram(&mut WriteSealer(&mut self.writes), out, mtu).ok().filter(|len| *len > 0)
+    }
+
+    fn write_alert(&mut self, out: &mut [u8]) -> Option<usize> {
+        let alert = self.alert.take()?;
+        let epoch = self.writes.current_mut();
+        let start = epoch.overhead().prefix;
+        let payload = start..start.saturating_add(2);
+        out.get_mut(payload.clone())?.copy_from_slice(&alert.to_bytes());
+        let sealed = epoch.seal(ContentType::ALERT, out, payload).ok()?;
+        self.observe_alert(alert, sealed.number.epoch);
+        Some(sealed.range.len())
+    }
+
+    fn observe_alert(&self, alert: PendingAlert, epoch: u64) {
+        let PendingAlert { level, description } = alert;
+        self.observe(Direction::Sent, Observed::Alert { level, description, epoch });
+    }
+}
+
+/// Seals a flight's records with the connection's epochs.
+struct WriteSealer<'a>(&'a mut WriteEpochs);
+
+impl Sealer for WriteSealer<'_> {
+    fn overhead(&self, epoch: u64) -> Option<(usize, usize)> {
+        let overhead = self.0.get(epoch)?.overhead();
+        Some((overhead.prefix, overhead.suffix))
+    }
+
+    fn seal(
+        &mut self,
+        epoch: u64,
+        content_type: u8,
+        buffer: &mut [u8],
+        payload: Range<usize>,
+    ) -> Result<(Range<usize>, (u64, u64)), SealFailed> {
+        let epoch = self.0.get_mut(epoch).ok_or(SealFailed)?;
+        let sealed = epoch.seal(ContentType(content_type), buffer, payload).map_err(|_| SealFailed)?;
+        Ok((sealed.range, (sealed.number.epoch, sealed.number.sequence)))
+    }
+}

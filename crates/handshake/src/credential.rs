@@ -1,0 +1,148 @@
+//! Credentials: a certificate chain with its signing key, and the choice among several.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt::Debug;
+use core::task::Poll;
+
+use drystone_x509::{CertificateDer, KeyKind, PrivateKeyDer, PublicKey};
+use thiserror::Error as ThisError;
+
+use crate::crypto::SigningKey;
+use crate::crypto::ring::{self, KeyError};
+use crate::message::registry::{NamedGroup, SignatureScheme};
+
+/// A certificate chain and the key that belongs to its leaf.
+#[derive(Debug)]
+pub struct Credential {
+    chain: Vec<CertificateDer<'static>>,
+    key: Arc<dyn SigningKey>,
+    kind: KeyKind,
+}
+
+/// Why a credential cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// The chain has no certificate.
+    #[error("the chain holds no certificate")]
+    EmptyChain,
+    /// The leaf cannot be read.
+    #[error("the certificate cannot be used: {0}")]
+    Certificate(drystone_x509::CertificateError),
+    /// The private key cannot be used.
+    #[error("the private key cannot be used: {0}")]
+    Key(#[from] KeyError),
+    /// The private key does not belong to the certificate.
+    #[error("the private key does not belong to the (first) certificate: give the key of the leaf, and the leaf first")]
+    Mismatch,
+}
+
+impl Credential {
+    /// A credential from a chain (leaf first, then its intermediates) and the leaf's private key.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if the chain is empty, the leaf or the key cannot be read, the key's kind or size is not
+    /// supported, or the key does not belong to the leaf.
+    pub fn new(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<Self, CredentialError> {
+        Self::with_signer(chain, ring::signing_key(key)?)
+    }
+
+    /// A credential whose key lives elsewhere: in another provider, a hardware module, another process.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if the chain is empty, the leaf cannot be read, or the signer's public key (if it tells
+    /// one) is not the leaf's.
+    pub fn with_signer(
+        chain: Vec<CertificateDer<'static>>,
+        key: Arc<dyn SigningKey>,
+    ) -> Result<Self, CredentialError> {
+        let leaf = chain.first().ok_or(CredentialError::EmptyChain)?;
+        let public_key = PublicKey::of_certificate(leaf).map_err(CredentialError::Certificate)?;
+        if key.public_key().is_some_and(|own| own.as_ref() != public_key.spki()) {
+            return Err(CredentialError::Mismatch);
+        }
+        Ok(Self { kind: public_key.kind(), chain, key })
+    }
+
+    /// The chain, leaf first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// The signer.
+    pub fn key(&self) -> &Arc<dyn SigningKey> {
+        &self.key
+    }
+
+    /// What kind of key it is.
+    pub(crate) fn kind(&self) -> KeyKind {
+        self.kind
+    }
+
+    /// The first of the key's schemes that the peer can verify.
+    pub(crate) fn scheme_for(&self, offer: &CredentialOffer<'_>) -> Option<SignatureScheme> {
+        if !self.curve_fits(offer) {
+            return None;
+        }
+        self.key.schemes().iter().copied().find(|scheme| offer.signature_schemes.contains(scheme))
+    }
+
+    /// supported_groups also limits the curves of certificates in DTLS 1.2 (RFC 8422 section 5.1).
+    fn curve_fits(&self, offer: &CredentialOffer<'_>) -> bool {
+        let Some(groups) = offer.curves else { return true };
+        match self.kind {
+            KeyKind::EcP256 => groups.contains(&NamedGroup::SECP256R1),
+            KeyKind::EcP384 => groups.contains(&NamedGroup::SECP384R1),
+            _ => true,
+        }
+    }
+}
+
+/// What the peer asks of a credential.
+#[derive(Clone, Copy, Debug)]
+pub struct CredentialOffer<'a> {
+    /// The name that the client asked for (server_name); `None` if it named none, and where a client chooses.
+    pub server_name: Option<&'a str>,
+    /// The schemes that the peer can verify and that fit a common cipher suite, in the peer's order.
+    pub signature_schemes: &'a [SignatureScheme],
+    /// The curves that the peer knows, where they limit the certificate's key.
+    pub curves: Option<&'a [NamedGroup]>,
+    /// The distinguished names (DER) of the authorities that the peer trusts; empty if it named none.
+    pub authorities: &'a [&'a [u8]],
+}
+
+/// Chooses a credential for a peer.
+pub trait CredentialResolver: Send + Sync + Debug {
+    /// The credential to present: `Ready(None)` means none (a server then refuses with handshake_failure, a client
+    /// sends an empty certificate list). `Pending` means that the answer comes later through
+    /// [`Connection::answer`](crate::Connection::answer).
+    fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>>;
+}
+
+/// A fixed list of credentials: the first that the peer can verify is presented.
+#[derive(Debug, Default)]
+pub struct Credentials(Vec<Arc<Credential>>);
+
+impl Credentials {
+    /// A list of one.
+    pub fn single(credential: Credential) -> Self {
+        Self(alloc::vec![Arc::new(credential)])
+    }
+
+    /// A list in the order of preference.
+    pub fn new(credentials: Vec<Arc<Credential>>) -> Self {
+        Self(credentials)
+    }
+
+    /// Whether the list is empty.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl CredentialResolver for Credentials {
+    fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
+        Poll::Ready(self.0.iter().find(|credential| credential.scheme_for(offer).is_some()).cloned())
+    }
+}

@@ -1,0 +1,364 @@
+//! The three families of faults: discards (counted elsewhere), fatal errors with their alerts, and misuse.
+
+use alloc::boxed::Box;
+
+use drystone_x509::CertificateError;
+use thiserror::Error as ThisError;
+
+use crate::codec::{DecodeError, DecodeFault, EncodeError};
+use crate::message::registry::{AlertDescription, HandshakeType};
+use crate::transcript::TranscriptFull;
+
+/// Why an association ended, or never came to be. Every value is final for its association.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// A message could not be decoded.
+    #[error("the peer's message cannot be read: {0}")]
+    Decode(DecodeError),
+    /// A message arrived where another was expected.
+    #[error("unexpected {received} while waiting for {expected}")]
+    UnexpectedMessage {
+        /// What the state machine was waiting for.
+        expected: &'static str,
+        /// What came.
+        received: HandshakeType,
+    },
+    /// The peer broke a rule of the protocol.
+    #[error("the peer broke the protocol: {0}")]
+    Misbehaved(Misbehaviour),
+    /// Both sides are honest but have nothing in common.
+    #[error("nothing in common with the peer: {0}")]
+    Incompatible(Incompatibility),
+    /// The peer's certificate was refused.
+    #[error("the peer's certificate was refused: {0}")]
+    Certificate(Box<CertificateError>),
+    /// The verifier needs a date and the caller gave none in [`Start::unix`](crate::Start::unix).
+    #[error("certificates cannot be verified without the date: set `Start::unix`")]
+    DateMissing,
+    /// The client sent no certificate although one is required.
+    #[error("the client sent no certificate although one is required")]
+    CertificateRequired,
+    /// The signature over the handshake does not fit the peer's certificate.
+    #[error("the peer's handshake signature is wrong")]
+    BadSignature,
+    /// The peer's Finished does not fit the handshake: it was tampered with, or the keys differ.
+    #[error("the peer's Finished is wrong")]
+    BadFinished,
+    /// The peer sent a fatal alert.
+    #[error("the peer refused with alert {description}{}", if *.authenticated { "" } else { " (not authenticated)" })]
+    AlertReceived {
+        /// The alert's code.
+        description: AlertDescription,
+        /// Whether it came under the association's keys. A plaintext alert may be forged; it ends a handshake only
+        /// after no acceptable message came before the next retransmission.
+        authenticated: bool,
+    },
+    /// The handshake was not done within its deadline, or the peer was silent through all retransmissions.
+    #[error("the handshake timed out: the peer is silent or unreachable")]
+    HandshakeTimeout,
+    /// A protected record was longer than 2^14 bytes or than the limit that we announced.
+    #[error("the peer sent a record that is too long")]
+    RecordOverflow,
+    /// Too many forged records were seen under one key (RFC 9325 section 4.4).
+    #[error("too many forged records under one key")]
+    ForgeryLimit,
+    /// The write key may protect no more records.
+    #[error("the write key is used up")]
+    KeyLimit,
+    /// The credential's signer failed.
+    #[error("signing failed: {0}")]
+    Signing(&'static str),
+    /// No random numbers could be had.
+    #[error("the source of random numbers failed")]
+    RandomFailure,
+    /// A call-out refused for a reason of the application's.
+    #[error("refused by the application: {0}")]
+    Refused(&'static str),
+    /// The handshake needs more bytes than its limits allow.
+    #[error("the handshake exceeds its size limit")]
+    TooLarge,
+}
+
+/// A rule that the peer broke.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum Misbehaviour {
+    /// The server chose a cipher suite that was not offered.
+    #[error("it chose a cipher suite that was not offered")]
+    UnofferedCipherSuite,
+    /// The server chose a version that was not offered.
+    #[error("it chose a version that was not offered")]
+    UnofferedVersion,
+    /// The server chose a group that was not offered.
+    #[error("it chose a group that was not offered")]
+    UnofferedGroup,
+    /// A signature was made with a scheme that was not offered, or that does not fit the suite or key.
+    #[error("it signed with a scheme that was not offered or does not fit its key")]
+    UnofferedSignatureScheme,
+    /// An extension answered something that was not asked.
+    #[error("it sent an extension that was not offered")]
+    UnofferedExtension,
+    /// An application protocol was chosen that was not offered.
+    #[error("it chose an application protocol that was not offered")]
+    UnofferedProtocol,
+    /// A protection profile was chosen that was not offered.
+    #[error("it chose an SRTP protection profile that was not offered")]
+    UnofferedSrtpProfile,
+    /// A compression method other than null was chosen, or null was not offered.
+    #[error("compression is not null")]
+    Compression,
+    /// The uncompressed point format is missing from ec_point_formats (RFC 8422 section 5.1.2).
+    #[error("the uncompressed point format is missing")]
+    PointFormat,
+    /// A key share is not a valid element of its group.
+    #[error("its key share is not valid in its group")]
+    KeyShare,
+    /// renegotiation_info is not empty in a first handshake (RFC 5746 section 3).
+    #[error("renegotiation_info does not fit a first handshake")]
+    RenegotiationInfo,
+    /// The record_size_limit is below 64 (RFC 8449 section 4).
+    #[error("record_size_limit is below 64")]
+    RecordSizeLimit,
+    /// The server's random ends in the sentinel of a downgrade (RFC 9846 section 4.1.3).
+    #[error("the server's random carries a downgrade sentinel")]
+    Downgrade,
+    /// More HelloVerifyRequests than allowed, or the same cookie again and again.
+    #[error("it asked for too many cookies")]
+    TooManyCookies,
+    /// The second hello's cookie is not ours although the first fragment's was.
+    #[error("the cookie changed within one hello")]
+    Cookie,
+    /// Fragments of one message contradict each other.
+    #[error("fragments of one message contradict each other")]
+    ContradictingFragments,
+    /// A server sent no certificate.
+    #[error("its certificate list is empty")]
+    EmptyCertificateList,
+    /// Handshake data followed a message after which the keys change, or came in the wrong epoch.
+    #[error("handshake data crosses a change of keys")]
+    CrossesKeyChange,
+    /// The client fell back to an older version although both sides have a newer one (RFC 7507).
+    #[error("it fell back to an older version without need")]
+    InappropriateFallback,
+}
+
+/// What the two sides do not share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum Incompatibility {
+    /// No version.
+    #[error("no common version")]
+    Version,
+    /// No cipher suite that fits a credential.
+    #[error("no common cipher suite")]
+    CipherSuite,
+    /// No group.
+    #[error("no common group")]
+    Group,
+    /// No signature scheme, or no credential that the peer can verify.
+    #[error("no credential that the peer can verify")]
+    SignatureScheme,
+    /// No application protocol (RFC 7301 section 3.2).
+    #[error("no common application protocol")]
+    ApplicationProtocol,
+    /// The peer has no extended master secret and the configuration requires it (RFC 7627).
+    #[error("the peer lacks extended_master_secret: `require_extended_master_secret` may be set to false")]
+    ExtendedMasterSecret,
+}
+
+impl Error {
+    /// The alert that tells the peer, or none where the peer must not or cannot be told.
+    ///
+    /// This table has no wildcard arm on purpose: a new error must choose its alert.
+    pub const fn alert(&self) -> Option<AlertDescription> {
+        Some(match self {
+            Self::Decode(error) => error.alert(),
+            Self::UnexpectedMessage { .. } => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::Misbehaved(misbehaviour) => misbehaviour.alert(),
+            Self::Incompatible(incompatibility) => incompatibility.alert(),
+            Self::Certificate(error) => certificate_alert(error),
+            Self::DateMissing => AlertDescription::INTERNAL_ERROR,
+            // RFC 5246 section 7.4.6: "fatal handshake_failure"; certificate_required is of 1.3 only.
+            Self::CertificateRequired => AlertDescription::HANDSHAKE_FAILURE,
+            Self::BadSignature | Self::BadFinished => AlertDescription::DECRYPT_ERROR,
+            Self::RecordOverflow => AlertDescription::RECORD_OVERFLOW,
+            Self::ForgeryLimit => AlertDescription::BAD_RECORD_MAC,
+            Self::KeyLimit => AlertDescription::CLOSE_NOTIFY,
+            Self::Signing(_) | Self::RandomFailure => AlertDescription::INTERNAL_ERROR,
+            Self::Refused(_) => AlertDescription::ACCESS_DENIED,
+            Self::TooLarge => AlertDescription::ILLEGAL_PARAMETER,
+            Self::AlertReceived { .. } | Self::HandshakeTimeout => return None,
+        })
+    }
+}
+
+impl Misbehaviour {
+    const fn alert(self) -> AlertDescription {
+        match self {
+            Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
+            Self::UnofferedVersion => AlertDescription::PROTOCOL_VERSION,
+            Self::RenegotiationInfo => AlertDescription::HANDSHAKE_FAILURE,
+            Self::CrossesKeyChange | Self::TooManyCookies => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
+            Self::EmptyCertificateList => AlertDescription::DECODE_ERROR,
+            Self::UnofferedCipherSuite
+            | Self::UnofferedGroup
+            | Self::UnofferedSignatureScheme
+            | Self::UnofferedProtocol
+            | Self::UnofferedSrtpProfile
+            | Self::Compression
+            | Self::PointFormat
+            | Self::KeyShare
+            | Self::RecordSizeLimit
+            | Self::Downgrade
+            | Self::Cookie
+            | Self::ContradictingFragments => AlertDescription::ILLEGAL_PARAMETER,
+        }
+    }
+}
+
+impl Incompatibility {
+    const fn alert(self) -> AlertDescription {
+        match self {
+            Self::Version => AlertDescription::PROTOCOL_VERSION,
+            Self::ApplicationProtocol => AlertDescription::NO_APPLICATION_PROTOCOL,
+            Self::CipherSuite | Self::Group | Self::SignatureScheme | Self::ExtendedMasterSecret => {
+                AlertDescription::HANDSHAKE_FAILURE
+            }
+        }
+    }
+}
+
+impl Error {
+    /// Bytes that end too early or are not of their form.
+    pub(crate) const fn malformed(what: &'static str) -> Self {
+        Self::Decode(DecodeError { what, fault: DecodeFault::Truncated })
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+/// What we send is too large for its wire format: only a credential or a setting beyond all measure does that.
+impl From<EncodeError> for Error {
+    fn from(_: EncodeError) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl From<TranscriptFull> for Error {
+    fn from(_: TranscriptFull) -> Self {
+        Self::TooLarge
+    }
+}
+
+impl From<CertificateError> for Error {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(Box::new(error))
+    }
+}
+
+impl From<Misbehaviour> for Error {
+    fn from(misbehaviour: Misbehaviour) -> Self {
+        Self::Misbehaved(misbehaviour)
+    }
+}
+
+impl From<Incompatibility> for Error {
+    fn from(incompatibility: Incompatibility) -> Self {
+        Self::Incompatible(incompatibility)
+    }
+}
+
+/// The caller's mistake. Never produced by network input; changes no state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The association is not connected: not yet, or no more.
+    #[error("not connected")]
+    NotConnected,
+    /// The payload exceeds what one record may carry.
+    #[error("the payload is longer than {limit} bytes")]
+    PayloadTooLarge {
+        /// The most bytes that one record to this peer may carry.
+        limit: usize,
+    },
+    /// The buffer has no room for the record around the payload.
+    #[error("the buffer needs {prefix} bytes before and {suffix} bytes after the payload")]
+    NoRoom {
+        /// Bytes needed before the payload.
+        prefix: usize,
+        /// Bytes needed after the payload.
+        suffix: usize,
+    },
+    /// The range is not inside the buffer.
+    #[error("the payload's range is not inside the buffer")]
+    Range,
+    /// The write key may protect no more records; the association is closed.
+    #[error("the write key is used up")]
+    KeyLimit,
+    /// The label of an exporter is one that the protocol itself uses (RFC 5705 section 4).
+    #[error("the label is reserved by the protocol")]
+    ReservedLabel,
+    /// Exporting needs an extended master secret in DTLS 1.2 (RFC 7627 section 5.4).
+    #[error("no exporter without extended master secret")]
+    NoExtendedMasterSecret,
+    /// The context or the output of an exporter is too long.
+    #[error("the exporter's context or output is longer than 65,535 bytes")]
+    ExporterLength,
+    /// The answer's id is not that of the open request.
+    #[error("no such request is open")]
+    NoSuchRequest,
+    /// The answer is not of the kind that was asked for.
+    #[error("the answer does not fit the request")]
+    WrongAnswer,
+}
+
+/// A configuration that cannot work, and what to change.
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// No cipher suite is left after the settings.
+    #[error("no cipher suite is left for the chosen versions: widen `cipher_suites` or the versions")]
+    NoCipherSuite,
+    /// No group is left after the settings.
+    #[error("no group is left: widen `groups`")]
+    NoGroup,
+    /// No signature verifier.
+    #[error("the provider verifies no signature scheme")]
+    NoSignatureVerifier,
+    /// An unknown name or one that this provider lacks.
+    #[error("the provider has no {0}")]
+    Unsupported(&'static str),
+    /// The minimum version is above the maximum.
+    #[error("the minimum version is above the maximum version")]
+    Versions,
+    /// The MTU is below 228 bytes.
+    #[error("the MTU is {0} bytes, but at least 228 are needed")]
+    Mtu(usize),
+    /// An application protocol is empty or longer than 255 bytes, or all together are too long.
+    #[error("an application protocol must have 1 to 255 bytes, all together at most 65,535")]
+    ApplicationProtocol,
+    /// record_size_limit must lie between 64 and 16,384 (RFC 8449 section 4).
+    #[error("record_size_limit is {0}, but must lie between 64 and 16384")]
+    RecordSizeLimit(u16),
+    /// A server needs a credential.
+    #[error("a server needs at least one credential")]
+    NoCredential,
+    /// The initial timeout must not be zero.
+    #[error("the initial timeout must be at least 1 ms")]
+    Timeout,
+    /// The source of random numbers failed while a secret was made.
+    #[error("the source of random numbers failed")]
+    RandomFailure,
+}
+
+/// The alert for a refused certificate (RFC 9846 section 6.2).
+const fn certificate_alert(error: &CertificateError) -> AlertDescription {
+    let _ = error;
+    AlertDescription::BAD_CERTIFICATE
+}

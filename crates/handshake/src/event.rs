@@ -1,0 +1,102 @@
+//! What a connection tells its owner.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use drystone_x509::{CertificateDer, ServerName, UnixTime};
+
+use crate::Error;
+use crate::credential::Credential;
+use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+
+/// Something that happened; taken with [`Connection::poll_event`](crate::Connection::poll_event).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// The handshake is done; application data may flow.
+    Connected(Box<Connected>),
+    /// A call-out answers later: hand the answer to [`Connection::answer`](crate::Connection::answer). Timers and
+    /// repeats go on meanwhile.
+    Request(RequestId, Box<Request>),
+    /// The peer closed with close_notify.
+    Closed,
+    /// The association ended with an error; also in [`Connection::error`](crate::Connection::error).
+    Failed(Error),
+    /// The write key has protected 7/8 of what it may: start a new association soon (DTLS 1.2 cannot re-key).
+    KeysNearLimit,
+    /// A newer association of the same address took this one's place (RFC 6347 section 4.2.8).
+    AssociationReplaced,
+}
+
+/// What was negotiated, and who the peer is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The version.
+    pub version: ProtocolVersion,
+    /// The cipher suite.
+    pub cipher_suite: CipherSuiteId,
+    /// The group of the key exchange.
+    pub group: NamedGroup,
+    /// The scheme of the server's handshake signature.
+    pub signature_scheme: SignatureScheme,
+    /// The application protocol, if one was negotiated.
+    pub alpn: Option<Vec<u8>>,
+    /// The DTLS-SRTP profile, if one was negotiated.
+    pub srtp_profile: Option<SrtpProfile>,
+    /// The DNS name that the client asked for, if any. Given on both sides.
+    pub server_name: Option<String>,
+    /// The peer's certificates, leaf first; empty if it presented none.
+    pub peer_chain: Vec<CertificateDer<'static>>,
+    /// Whether the extended master secret is in use (always, unless the configuration admits peers without).
+    pub extended_master_secret: bool,
+}
+
+/// Names one open request of one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub(crate) u32);
+
+/// A question whose answer the application gives later.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Request {
+    /// Choose the credential to present.
+    Credential {
+        /// The name that the client asked for.
+        server_name: Option<String>,
+        /// The schemes that the peer can verify and that fit a common cipher suite, in the peer's order.
+        signature_schemes: Vec<SignatureScheme>,
+    },
+    /// Sign `message`.
+    Signature {
+        /// The credential whose key shall sign.
+        credential: Arc<Credential>,
+        /// The scheme to sign with.
+        scheme: SignatureScheme,
+        /// What to sign; the scheme includes the hash.
+        message: Vec<u8>,
+    },
+    /// Verify the peer's certificates.
+    PeerVerification {
+        /// The chain as sent, leaf first; never empty.
+        chain: Vec<CertificateDer<'static>>,
+        /// The server's expected name; `None` where the peer is a client.
+        server_name: Option<ServerName<'static>>,
+        /// The present date, if the caller gave one.
+        date: Option<UnixTime>,
+    },
+}
+
+/// The answer to a [`Request`], of the same kind.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// The credential to present, or none.
+    Credential(Option<Arc<Credential>>),
+    /// The signature, or a failure.
+    Signature(Result<Vec<u8>, crate::crypto::SigningError>),
+    /// Whether the peer is trusted.
+    PeerVerification(Result<(), Error>),
+}

@@ -1,0 +1,342 @@
+//! The server of DTLS 1.2 from its choice of a credential to its Finished (RFC 5246 section 7.3, RFC 6347 figure 1):
+//!
+//! ```text
+//!     ServerHello, Certificate, ServerKeyExchange, [CertificateRequest], ServerHelloDone   --> flight 4
+//! <-- [Certificate], ClientKeyExchange, [CertificateVerify], ChangeCipherSpec, Finished    flight 5
+//!                                                            ChangeCipherSpec, Finished    --> flight 6
+//! ```
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::Error;
+use crate::config::{ClientAuth, ServerConfig};
+use crate::credential::{Credential, CredentialOffer};
+use crate::crypto::prf12::Randoms;
+use crate::crypto::{CipherSuite, PendingKeyExchange, Side};
+use crate::error::Incompatibility;
+use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
+use crate::message::registry::{
+    ClientCertificateType, EcPointFormat, HandshakeType, ProtocolVersion, SignatureScheme,
+};
+use crate::message::{
+    CertificateRequest12, CertificateVerify, ClientKeyExchange, DigitallySigned, Empty, ProtocolName,
+    RecordSizeLimit, ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions, ServerKeyExchange,
+    UseSrtpAnswer,
+};
+use crate::signature::{self, SignatureVerified};
+use crate::transcript::{Framing, Transcript, TranscriptBuffer};
+use crate::v12::{Facts, Keys, PeerChain, read_chain, write_chain};
+
+use super::ServerState;
+use super::hello::CommonGround;
+
+/// Asks which credential to present.
+pub(super) fn choose_credential(
+    ground: CommonGround,
+    transcript: TranscriptBuffer,
+    cx: &mut Context<'_, ServerConfig>,
+) -> Result<Next, Error> {
+    let outcome = call_out::credential(&*cx.config.credentials, &offer(&ground));
+    let state = AwaitCredential { ground, transcript };
+    match outcome {
+        Ok(credential) => state.chosen(credential, cx),
+        Err(request) => Ok(Next::Request(State::Server(ServerState::Credential(state)), request)),
+    }
+}
+
+fn offer(ground: &CommonGround) -> CredentialOffer<'_> {
+    CredentialOffer {
+        server_name: ground.server_name.as_deref(),
+        signature_schemes: &ground.signature_schemes,
+        curves: ground.curves.as_deref(),
+        authorities: &[],
+    }
+}
+
+/// Waits for the application to choose the server's credential.
+#[derive(Debug)]
+pub(crate) struct AwaitCredential {
+    ground: CommonGround,
+    transcript: TranscriptBuffer,
+}
+
+impl AwaitCredential {
+    pub(super) fn chosen(self, credential: Option<Arc<Credential>>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        let credential = credential.ok_or(Incompatibility::SignatureScheme)?;
+        let scheme = credential.scheme_for(&offer(&self.ground)).ok_or(Incompatibility::SignatureScheme)?;
+        let suite = self
+            .ground
+            .suites
+            .iter()
+            .copied()
+            .find(|suite| signature::key_fits_suite(credential.kind(), suite.authentication))
+            .ok_or(Incompatibility::CipherSuite)?;
+        let keep_raw = cx.config.client_auth.verifier().is_some();
+        let mut transcript = self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, keep_raw);
+        let randoms = Randoms { client: self.ground.client_random, server: cx.random()? };
+        let hello = server_hello(&self.ground, suite, &randoms, cx)?;
+        cx.send(&mut transcript, 0, HandshakeType::SERVER_HELLO, hello)?;
+        cx.send(&mut transcript, 0, HandshakeType::CERTIFICATE, write_chain(credential.chain())?)?;
+        let (pending, share) = self.ground.group.start()?;
+        let mut params = Vec::new();
+        ServerEcdhParams::write_to(&mut params, self.ground.group.name(), &share)?;
+        // RFC 8422 section 5.4: both randoms and the parameters are signed.
+        let message = [&randoms.client[..], &randoms.server, &params].concat();
+        let state = AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
+        match call_out::signature(&credential, scheme, message) {
+            Ok(signature) => state.signed(&signature?, cx),
+            Err(request) => Ok(Next::Request(State::Server(ServerState::KeyExchangeSignature(state)), request)),
+        }
+    }
+}
+
+fn server_hello(
+    ground: &CommonGround,
+    suite: &'static CipherSuite,
+    randoms: &Randoms,
+    cx: &Context<'_, ServerConfig>,
+) -> Result<Vec<u8>, Error> {
+    let own_record_limit = cx.common.settings.record_size_limit.filter(|_| ground.peer_record_limit.is_some());
+    let hello = ServerHello {
+        server_version: ProtocolVersion::DTLS_1_2,
+        random: &randoms.server,
+        session_id: &[],
+        cipher_suite: suite.id,
+        compression_method: 0,
+        extensions: ServerHelloExtensions {
+            server_name: ground.server_name.is_some().then_some(Empty {}),
+            ec_point_formats: ground.ec_point_formats.then(|| (&[EcPointFormat::UNCOMPRESSED]).into()),
+            extended_master_secret: ground.extended_master_secret.then_some(Empty {}),
+            renegotiation_info: ground.renegotiation_info.then_some(&[]),
+            alpn: ground.alpn.as_ref().map(|name| ProtocolName { name }),
+            use_srtp: ground.srtp_profile.map(|profile| UseSrtpAnswer { profile, srtp_mki: &[] }),
+            record_size_limit: own_record_limit.and_then(RecordSizeLimit::new),
+            ..ServerHelloExtensions::default()
+        },
+    };
+    let mut body = Vec::new();
+    hello.encode(&mut body)?;
+    Ok(body)
+}
+
+/// Waits for the signature under the key share.
+#[derive(Debug)]
+pub(crate) struct AwaitSignature {
+    ground: CommonGround,
+    suite: &'static CipherSuite,
+    randoms: Randoms,
+    transcript: Transcript,
+    pending: Box<dyn PendingKeyExchange>,
+    params: Vec<u8>,
+    scheme: SignatureScheme,
+}
+
+impl AwaitSignature {
+    /// The rest of flight 4.
+    pub(super) fn signed(mut self, signature: &[u8], cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        let transcript = &mut self.transcript;
+        let mut body = Vec::new();
+        ServerKeyExchange {
+            params: ServerEcdhParams::decode(&self.params)?,
+            signed: DigitallySigned { algorithm: self.scheme, signature },
+        }
+        .encode(&mut body)?;
+        cx.send(transcript, 0, HandshakeType::SERVER_KEY_EXCHANGE, body)?;
+        let asks = cx.config.client_auth.verifier().is_some();
+        if asks {
+            let body = certificate_request(cx)?;
+            cx.send(transcript, 0, HandshakeType::CERTIFICATE_REQUEST, body)?;
+        }
+        let mut body = Vec::new();
+        ServerHelloDone {}.encode(&mut body)?;
+        cx.send(transcript, 0, HandshakeType::SERVER_HELLO_DONE, body)?;
+        cx.flush();
+        let session = Session {
+            suite: self.suite,
+            randoms: self.randoms,
+            extended_master_secret: self.ground.extended_master_secret,
+            transcript: self.transcript,
+            pending: self.pending,
+            facts: Facts {
+                group: self.ground.group.name(),
+                signature_scheme: self.scheme,
+                alpn: self.ground.alpn,
+                srtp_profile: self.ground.srtp_profile,
+                server_name: self.ground.server_name,
+                peer_chain: Vec::new(),
+                peer_record_limit: self.ground.peer_record_limit,
+            },
+        };
+        Ok(next(if asks {
+            ServerState::Certificate(ExpectCertificate { session })
+        } else {
+            ServerState::ClientKeyExchange(ExpectClientKeyExchange { session, chain: None })
+        }))
+    }
+}
+
+/// RFC 5246 section 7.4.4. No authorities are named: a client that has one certificate shall send it.
+fn certificate_request(cx: &Context<'_, ServerConfig>) -> Result<Vec<u8>, Error> {
+    let schemes: Vec<_> =
+        cx.common.settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme).collect();
+    let mut body = Vec::new();
+    CertificateRequest12 {
+        certificate_types: (&[ClientCertificateType::ECDSA_SIGN, ClientCertificateType::RSA_SIGN]).into(),
+        supported_signature_algorithms: schemes.as_slice().into(),
+        certificate_authorities: (&[]).into(),
+    }
+    .encode(&mut body)?;
+    Ok(body)
+}
+
+/// What flight 4 settled.
+#[derive(Debug)]
+struct Session {
+    suite: &'static CipherSuite,
+    randoms: Randoms,
+    extended_master_secret: bool,
+    transcript: Transcript,
+    pending: Box<dyn PendingKeyExchange>,
+    facts: Facts,
+}
+
+/// Waits for the client's certificates, which it was asked for.
+#[derive(Debug)]
+pub(crate) struct ExpectCertificate {
+    session: Session,
+}
+
+impl ExpectCertificate {
+    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        if message.msg_type != HandshakeType::CERTIFICATE {
+            return Err(unexpected("Certificate", message));
+        }
+        let chain = read_chain(message.body)?;
+        if chain.is_none() && matches!(cx.config.client_auth, ClientAuth::Require(_)) {
+            return Err(Error::CertificateRequired);
+        }
+        self.session.transcript.add(message)?;
+        Ok(next(ServerState::ClientKeyExchange(ExpectClientKeyExchange { session: self.session, chain })))
+    }
+}
+
+/// Waits for the client's key share.
+#[derive(Debug)]
+pub(crate) struct ExpectClientKeyExchange {
+    session: Session,
+    chain: Option<PeerChain>,
+}
+
+impl ExpectClientKeyExchange {
+    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        if message.msg_type != HandshakeType::CLIENT_KEY_EXCHANGE {
+            return Err(unexpected("ClientKeyExchange", message));
+        }
+        let key_exchange = ClientKeyExchange::decode(message.body)?;
+        let Session { suite, randoms, extended_master_secret, mut transcript, pending, facts } =
+            self.session;
+        let premaster = pending.finish(key_exchange.public)?;
+        transcript.add(message)?;
+        let session_hash = extended_master_secret.then(|| transcript.current_hash());
+        let keys = Keys::derive(suite, randoms, &premaster, session_hash, cx);
+        let keyed = Keyed { keys, transcript, facts };
+        match self.chain {
+            None => keyed.expect_finished(PeerVerified::not_required(), SignatureVerified::not_required(), cx),
+            Some(chain) => Ok(next(ServerState::CertificateVerify(ExpectCertificateVerify { keyed, chain }))),
+        }
+    }
+}
+
+/// The handshake once the keys are known.
+#[derive(Debug)]
+struct Keyed {
+    keys: Keys,
+    transcript: Transcript,
+    facts: Facts,
+}
+
+impl Keyed {
+    /// From here on the client's ChangeCipherSpec means something (rule 3).
+    fn expect_finished(
+        mut self,
+        peer: PeerVerified,
+        signature: SignatureVerified,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
+        self.transcript.forget_raw();
+        let (read, write) = self.keys.epochs(Side::Server)?;
+        cx.expect_change_cipher_spec(read);
+        Ok(next(ServerState::Finished(ExpectFinished { keyed: self, write, peer, signature })))
+    }
+}
+
+/// Waits for the proof that the client holds the key of its certificate.
+#[derive(Debug)]
+pub(crate) struct ExpectCertificateVerify {
+    keyed: Keyed,
+    chain: PeerChain,
+}
+
+impl ExpectCertificateVerify {
+    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        if message.msg_type != HandshakeType::CERTIFICATE_VERIFY {
+            return Err(unexpected("CertificateVerify", message));
+        }
+        let verify = CertificateVerify::decode(message.body)?;
+        let signed = self.keyed.transcript.raw().ok_or(Error::TooLarge)?;
+        let signature = signature::verify_12(cx.common, &self.chain.public_key, &verify.signed, signed)?;
+        self.keyed.transcript.add(message)?;
+        let state = AwaitPeerVerification { keyed: self.keyed, chain: self.chain, signature };
+        let client_auth = &cx.config.client_auth;
+        let verifier = client_auth.verifier().ok_or(Error::CertificateRequired)?;
+        match call_out::verification(&**verifier, &state.chain.certificates, None, cx) {
+            Ok(verdict) => state.verified(verdict?, cx),
+            Err(request) => Ok(Next::Request(State::Server(ServerState::PeerVerification(state)), request)),
+        }
+    }
+}
+
+/// Waits until the application trusts the client's certificates.
+#[derive(Debug)]
+pub(crate) struct AwaitPeerVerification {
+    keyed: Keyed,
+    chain: PeerChain,
+    signature: SignatureVerified,
+}
+
+impl AwaitPeerVerification {
+    pub(super) fn verified(mut self, peer: PeerVerified, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        self.keyed.facts.peer_chain = self.chain.certificates;
+        self.keyed.expect_finished(peer, self.signature, cx)
+    }
+}
+
+/// Waits for the proof that the client saw the same handshake, and answers with ours.
+#[derive(Debug)]
+pub(crate) struct ExpectFinished {
+    keyed: Keyed,
+    write: drystone_record::WriteEpoch,
+    peer: PeerVerified,
+    signature: SignatureVerified,
+}
+
+impl ExpectFinished {
+    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+        if message.msg_type != HandshakeType::FINISHED {
+            return Err(unexpected("Finished", message));
+        }
+        let Keyed { keys, mut transcript, facts, .. } = self.keyed;
+        let finished = keys.check_finished(Side::Client, &transcript, message.body)?;
+        transcript.add(message)?;
+        keys.send_finished(Side::Server, &mut transcript, cx)?;
+        cx.install_write(self.write);
+        cx.flush();
+        Ok(keys.connect(facts, self.peer, self.signature, finished))
+    }
+}
+
+fn next(state: ServerState) -> Next {
+    Next::State(State::Server(state))
+}

@@ -1,0 +1,73 @@
+//! Verifying handshake signatures: the scheme must be one that we offered, and fit the suite and the key.
+
+use drystone_x509::{KeyKind, PublicKey};
+
+use crate::config::Common;
+use crate::crypto::Authentication;
+use crate::error::Misbehaviour;
+use crate::message::DigitallySigned;
+use crate::message::registry::SignatureScheme;
+use crate::Error;
+
+/// Proof that the peer holds the key of its certificate; needed to connect.
+#[derive(Debug)]
+pub(crate) struct SignatureVerified(());
+
+impl SignatureVerified {
+    /// The peer presented no certificate, which the configuration admits.
+    pub(crate) const fn not_required() -> Self {
+        Self(())
+    }
+}
+
+/// Checks a DTLS 1.2 signature, where ECDSA schemes do not fix the curve (RFC 5246 section 7.4.1.4.1).
+pub(crate) fn verify_12(
+    common: &Common,
+    public_key: &PublicKey,
+    signed: &DigitallySigned<'_>,
+    message: &[u8],
+) -> Result<SignatureVerified, Error> {
+    let verifier = common
+        .settings
+        .provider
+        .signature_verifier(signed.algorithm)
+        .filter(|verifier| scheme_fits_key(verifier.scheme, public_key.kind()))
+        .ok_or(Misbehaviour::UnofferedSignatureScheme)?;
+    public_key
+        .verify_signature(verifier.algorithms, message, signed.signature)
+        .map(|()| SignatureVerified(()))
+        .map_err(|_| Error::BadSignature)
+}
+
+/// Whether a certificate's key can authenticate a suite (RFC 8422 section 5.3).
+pub(crate) fn key_fits_suite(kind: KeyKind, authentication: Authentication) -> bool {
+    match authentication {
+        Authentication::Any => true,
+        Authentication::Rsa => matches!(kind, KeyKind::Rsa { .. }),
+        Authentication::Ecdsa => matches!(kind, KeyKind::EcP256 | KeyKind::EcP384 | KeyKind::Ed25519),
+    }
+}
+
+/// The authentication that a scheme's signatures give.
+pub(crate) fn authentication_of(scheme: SignatureScheme) -> Authentication {
+    match scheme {
+        SignatureScheme::RSA_PKCS1_SHA256
+        | SignatureScheme::RSA_PKCS1_SHA384
+        | SignatureScheme::RSA_PKCS1_SHA512
+        | SignatureScheme::RSA_PSS_RSAE_SHA256
+        | SignatureScheme::RSA_PSS_RSAE_SHA384
+        | SignatureScheme::RSA_PSS_RSAE_SHA512 => Authentication::Rsa,
+        _ => Authentication::Ecdsa,
+    }
+}
+
+fn scheme_fits_key(scheme: SignatureScheme, kind: KeyKind) -> bool {
+    match kind {
+        KeyKind::Rsa { .. } => authentication_of(scheme) == Authentication::Rsa,
+        KeyKind::Ed25519 => scheme == SignatureScheme::ED25519,
+        KeyKind::EcP256 | KeyKind::EcP384 => {
+            authentication_of(scheme) == Authentication::Ecdsa && scheme != SignatureScheme::ED25519
+        }
+        _ => false,
+    }
+}

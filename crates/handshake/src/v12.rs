@@ -1,0 +1,184 @@
+//! What both roles of DTLS 1.2 share: keys from the premaster secret, Finished, and the established part.
+
+use alloc::vec::Vec;
+
+use drystone_record::{AdmittedTypes, ClassicNonce, Protection, ReadEpoch, WriteEpoch};
+use drystone_x509::{CertificateDer, PublicKey};
+use subtle::ConstantTimeEq;
+
+use crate::Error;
+use crate::connection::Established;
+use crate::crypto::prf12::{MasterSecret, Randoms};
+use crate::crypto::{CipherSuite, Digest, KeyExchangeError, Secret, SharedSecret, Side};
+use crate::error::Misbehaviour;
+use crate::event::Connected;
+use crate::machine::{Context, Next, PeerVerified};
+use crate::message::Certificate12;
+use crate::message::registry::{HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+use crate::signature::SignatureVerified;
+use crate::transcript::Transcript;
+
+/// The epoch of everything protected: DTLS 1.2 changes its keys once.
+pub(crate) const PROTECTED_EPOCH: u64 = 1;
+
+/// The keys of a session, from which everything else is derived.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    suite: &'static CipherSuite,
+    master: MasterSecret,
+    randoms: Randoms,
+    extended: bool,
+}
+
+impl Keys {
+    /// Derives the master secret. `session_hash` covers the messages up to ClientKeyExchange and is given if
+    /// extended_master_secret was negotiated (RFC 7627 section 4).
+    pub(crate) fn derive<C>(
+        suite: &'static CipherSuite,
+        randoms: Randoms,
+        premaster: &SharedSecret,
+        session_hash: Option<Digest>,
+        cx: &Context<'_, C>,
+    ) -> Self {
+        let master = match &session_hash {
+            Some(hash) => MasterSecret::extended(suite.hmac, premaster, hash),
+            None => MasterSecret::from_randoms(suite.hmac, premaster, &randoms),
+        };
+        cx.log_key("CLIENT_RANDOM", &randoms.client, master.secret().expose());
+        Self { suite, master, randoms, extended: session_hash.is_some() }
+    }
+
+    /// The keys of both directions: those of `own` for writing, the peer's for reading.
+    pub(crate) fn epochs(&self, own: Side) -> Result<(ReadEpoch, WriteEpoch), Error> {
+        let block = self.master.key_block(self.suite, &self.randoms);
+        let client = self.protection(&block.client_key, &block.client_iv)?;
+        let server = self.protection(&block.server_key, &block.server_iv)?;
+        let (write, read) = match own {
+            Side::Client => (client, server),
+            Side::Server => (server, client),
+        };
+        let read = ReadEpoch::new(PROTECTED_EPOCH, read, AdmittedTypes::CLASSIC);
+        Ok((read, WriteEpoch::new(PROTECTED_EPOCH, write)))
+    }
+
+    fn protection(&self, key: &Secret, iv: &Secret) -> Result<Protection, Error> {
+        const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
+        let key = self.suite.aead.key(key.expose()).map_err(|_| BROKEN_PROVIDER)?;
+        let nonce = if self.suite.explicit_nonce {
+            ClassicNonce::Explicit { salt: iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)? }
+        } else {
+            ClassicNonce::Implicit { iv: iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)? }
+        };
+        Ok(Protection::classic(key, self.suite.aead.tag_length(), nonce, self.suite.limits))
+    }
+
+    /// Adds our Finished to the flight and the transcript.
+    pub(crate) fn send_finished<C>(
+        &self,
+        own: Side,
+        transcript: &mut Transcript,
+        cx: &mut Context<'_, C>,
+    ) -> Result<(), Error> {
+        let verify_data = self.master.verify_data(own, &transcript.current_hash());
+        cx.send_change_cipher_spec();
+        cx.send(transcript, PROTECTED_EPOCH, HandshakeType::FINISHED, verify_data.to_vec())
+    }
+
+    /// Checks the peer's Finished against the transcript before it (RFC 5246 section 7.4.9), in constant time.
+    pub(crate) fn check_finished(
+        &self,
+        sender: Side,
+        transcript: &Transcript,
+        body: &[u8],
+    ) -> Result<FinishedVerified, Error> {
+        let expected = self.master.verify_data(sender, &transcript.current_hash());
+        if bool::from(expected.ct_eq(body)) { Ok(FinishedVerified(())) } else { Err(Error::BadFinished) }
+    }
+
+    /// The connected association. Every proof is needed.
+    pub(crate) fn connect(
+        self,
+        facts: Facts,
+        _: PeerVerified,
+        _: SignatureVerified,
+        _: FinishedVerified,
+    ) -> Next {
+        let connected = Connected {
+            version: ProtocolVersion::DTLS_1_2,
+            cipher_suite: self.suite.id,
+            group: facts.group,
+            signature_scheme: facts.signature_scheme,
+            alpn: facts.alpn,
+            srtp_profile: facts.srtp_profile,
+            server_name: facts.server_name,
+            peer_chain: facts.peer_chain,
+            extended_master_secret: self.extended,
+        };
+        let established = Established::new(
+            ProtocolVersion::DTLS_1_2,
+            Exporter { master: self.master, randoms: self.randoms, extended: self.extended },
+            facts.srtp_profile,
+            facts.peer_record_limit,
+        );
+        Next::Connected(alloc::boxed::Box::new((connected, established)))
+    }
+}
+
+/// Proof that the peer's Finished fits the handshake; needed to connect.
+#[derive(Debug)]
+pub(crate) struct FinishedVerified(());
+
+/// What was negotiated and learnt on the way.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) group: NamedGroup,
+    pub(crate) signature_scheme: SignatureScheme,
+    pub(crate) alpn: Option<Vec<u8>>,
+    pub(crate) srtp_profile: Option<SrtpProfile>,
+    pub(crate) server_name: Option<alloc::string::String>,
+    pub(crate) peer_chain: Vec<CertificateDer<'static>>,
+    pub(crate) peer_record_limit: Option<u16>,
+}
+
+/// What the exporter needs for the life of the association (RFC 5705).
+#[derive(Debug)]
+pub(crate) struct Exporter {
+    pub(crate) master: MasterSecret,
+    pub(crate) randoms: Randoms,
+    /// RFC 7627 section 5.4: without it, exported keys are not bound to the handshake.
+    pub(crate) extended: bool,
+}
+
+/// Reads a chain and its leaf's key. An empty chain is `None`.
+pub(crate) fn read_chain(body: &[u8]) -> Result<Option<PeerChain>, Error> {
+    let message = Certificate12::decode(body)?;
+    let certificates: Vec<_> =
+        message.certificate_list.iter().map(|entry| CertificateDer::from(entry.cert_data.to_vec())).collect();
+    let Some(leaf) = certificates.first() else { return Ok(None) };
+    let public_key = PublicKey::of_certificate(leaf)?;
+    Ok(Some(PeerChain { certificates, public_key }))
+}
+
+/// The Certificate message with these certificates.
+pub(crate) fn write_chain(chain: &[CertificateDer<'static>]) -> Result<Vec<u8>, Error> {
+    let entries: Vec<_> = chain.iter().map(|cert_data| crate::message::Asn1Cert { cert_data }).collect();
+    let mut body = Vec::new();
+    Certificate12 { certificate_list: entries.as_slice().into() }.encode(&mut body)?;
+    Ok(body)
+}
+
+/// The peer's certificates, not yet trusted.
+#[derive(Debug)]
+pub(crate) struct PeerChain {
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
+    pub(crate) public_key: PublicKey,
+}
+
+impl From<KeyExchangeError> for Error {
+    fn from(error: KeyExchangeError) -> Self {
+        match error {
+            KeyExchangeError::InvalidShare => Misbehaviour::KeyShare.into(),
+            KeyExchangeError::RandomFailure => Self::RandomFailure,
+        }
+    }
+}

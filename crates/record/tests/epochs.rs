@@ -1,0 +1,239 @@
+//! Which epochs are alive: look-up, promotion, retirement, and the older epochs that retransmissions need.
+
+mod support;
+
+use drystone_record::*;
+use std::time::Duration;
+use support::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn unified_writer(epoch: u64) -> WriteEpoch {
+    WriteEpoch::new(epoch, Shape::Unified.protection(Limits::NONE))
+}
+
+fn unified_reader(epoch: u64) -> ReadEpoch {
+    ReadEpoch::new(
+        epoch,
+        Shape::Unified.protection(Limits::NONE),
+        AdmittedTypes::UNIFIED,
+    )
+}
+
+fn plaintext_reader() -> ReadEpochs {
+    let admitted = AdmittedTypes::UNIFIED_PLAINTEXT;
+    ReadEpochs::new(ReadEpoch::new(0, Protection::plaintext(), admitted))
+}
+
+fn receive(
+    epochs: &mut ReadEpochs,
+    datagram: &[u8],
+    now: Duration,
+) -> Result<RecordNumber, OpenError> {
+    let mut datagram = datagram.to_vec();
+    let record = Records::new(&mut datagram).next_record(0).unwrap().unwrap();
+    epochs.open(record, now).map(|opened| opened.number)
+}
+
+fn alive(epochs: &ReadEpochs) -> Vec<u64> {
+    (0..12)
+        .filter(|&epoch| epochs.get(epoch).is_some())
+        .collect()
+}
+
+#[test]
+fn installing_retires_by_the_rules() {
+    let mut epochs = plaintext_reader();
+    for (install, expected) in [
+        (2, &[0, 2][..]),
+        (3, &[0, 2, 3]),
+        // 4 has the low bits of 0; 2 is two behind, but outlives 4.
+        (4, &[2, 3, 4]),
+        (5, &[4, 5]),
+        (6, &[5, 6]),
+        (7, &[6, 7]),
+    ] {
+        epochs.install(unified_reader(install));
+        assert_eq!(alive(&epochs), expected, "after {install}");
+        assert_eq!(epochs.newest(), Some(install));
+    }
+}
+
+/// The handshake of DTLS 1.2: epoch 0 stays beside epoch 1 until it is retired by name.
+#[test]
+fn plaintext_is_retired_by_name_only() {
+    let mut epochs = plaintext_reader();
+    epochs.install(Shape::Explicit.reader());
+    let record = seal_data(&mut Shape::Explicit.writer(), b"finished");
+    assert!(receive(&mut epochs, &record, SECOND).is_ok());
+    assert_eq!((epochs.current(), epochs.next_retirement()), (1, None));
+    epochs.retire_expired(Duration::MAX);
+    assert_eq!(alive(&epochs), [0, 1]);
+    epochs.retire(0);
+    assert_eq!(alive(&epochs), [1]);
+    let hello = seal(
+        &mut WriteEpoch::new(0, Protection::plaintext()),
+        ContentType::HANDSHAKE,
+        b"hello",
+    );
+    let outcome = receive(&mut epochs, &hello.unwrap(), SECOND);
+    assert_eq!(outcome, Err(OpenError::Discard(Discard::UnknownEpoch)));
+}
+
+#[test]
+fn the_first_opened_record_promotes_its_epoch() {
+    let mut epochs = plaintext_reader();
+    epochs.install(unified_reader(2));
+    epochs.install(unified_reader(3));
+    assert_eq!(epochs.current(), 0);
+    let (mut two, mut three) = (unified_writer(2), unified_writer(3));
+    assert!(receive(&mut epochs, &seal_data(&mut two, b""), SECOND).is_ok());
+    assert_eq!((epochs.current(), epochs.next_retirement()), (2, None));
+
+    let mut forged = seal_data(&mut three, b"forged");
+    *forged.last_mut().unwrap() ^= 1;
+    assert!(receive(&mut epochs, &forged, SECOND).is_err());
+    assert_eq!(
+        (epochs.current(), epochs.next_retirement()),
+        (2, None),
+        "a forgery promoted"
+    );
+
+    assert!(receive(&mut epochs, &seal_data(&mut three, b"data"), 10 * SECOND).is_ok());
+    assert_eq!(epochs.current(), 3);
+    assert_eq!(epochs.next_retirement(), Some(250 * SECOND));
+    // Later records neither promote nor extend.
+    assert!(receive(&mut epochs, &seal_data(&mut two, b"repeat"), 20 * SECOND).is_ok());
+    assert!(receive(&mut epochs, &seal_data(&mut three, b"data"), 30 * SECOND).is_ok());
+    assert_eq!(
+        (epochs.current(), epochs.next_retirement()),
+        (3, Some(250 * SECOND))
+    );
+}
+
+#[test]
+fn an_epoch_that_is_followed_lives_for_the_retention_time() {
+    let mut epochs = ReadEpochs::new(unified_reader(2));
+    epochs.install(unified_reader(3));
+    let (mut two, mut three) = (unified_writer(2), unified_writer(3));
+    assert!(receive(&mut epochs, &seal_data(&mut three, b"data"), SECOND).is_ok());
+    let end = SECOND + RETENTION;
+    let just_before = end - Duration::from_micros(1);
+    assert!(receive(&mut epochs, &seal_data(&mut two, b"repeat"), just_before).is_ok());
+    // Its time is over, whether the timer came or not.
+    let late = receive(&mut epochs, &seal_data(&mut two, b"repeat"), end);
+    assert_eq!(late, Err(OpenError::Discard(Discard::UnknownEpoch)));
+    epochs.retire_expired(just_before);
+    assert_eq!(alive(&epochs), [2, 3]);
+    epochs.retire_expired(end);
+    assert_eq!(alive(&epochs), [3]);
+    assert_eq!(epochs.next_retirement(), None);
+}
+
+/// Ten changes of keys, each record opened in its own epoch by two bits alone, the old one too.
+#[test]
+fn key_updates_pass_over_the_two_bits() {
+    let mut epochs = ReadEpochs::new(unified_reader(3));
+    let mut old = unified_writer(3);
+    for epoch in 4..14 {
+        epochs.install(unified_reader(epoch));
+        let mut new = unified_writer(epoch);
+        let number = receive(
+            &mut epochs,
+            &seal_data(&mut old, b"last of the old"),
+            SECOND,
+        )
+        .unwrap();
+        assert_eq!(number.epoch, epoch - 1);
+        let number = receive(&mut epochs, &seal_data(&mut new, b"first"), SECOND).unwrap();
+        assert_eq!(number, RecordNumber { epoch, sequence: 0 });
+        let number = receive(&mut epochs, &seal_data(&mut old, b"late"), SECOND).unwrap();
+        assert_eq!(number.epoch, epoch - 1);
+        assert_eq!(epochs.current(), epoch);
+        old = new;
+    }
+}
+
+/// Many records pass; the number is found again from 16 bits, and from 8 with the reordering that they bear.
+#[test]
+fn numbers_are_reconstructed_over_long_runs() {
+    let mut reader = unified_reader(3);
+    let mut writer = unified_writer(3);
+    for (form, step) in [(UnifiedForm::FULL, 32_000), (UnifiedForm::COMPACT, 100)] {
+        writer.set_unified_form(form);
+        for _ in 0..200 {
+            let next = writer.next_number().sequence + step;
+            writer.set_next_sequence(next).unwrap();
+            let record = seal_data(&mut writer, b"far");
+            assert_eq!(open(&mut reader, &record, 0).unwrap().0.sequence, next);
+        }
+    }
+}
+
+#[test]
+fn a_future_epoch_is_told_from_an_unknown_one() {
+    let mut epochs = plaintext_reader();
+    let early = seal_data(&mut Shape::Explicit.writer(), b"early");
+    let outcome = receive(&mut epochs, &early, SECOND);
+    assert_eq!(outcome, Err(OpenError::Discard(Discard::FutureEpoch)));
+    let outcome = receive(
+        &mut epochs,
+        &seal_data(&mut unified_writer(2), b"early"),
+        SECOND,
+    );
+    assert_eq!(outcome, Err(OpenError::Discard(Discard::UnknownEpoch)));
+}
+
+/// Opening is per epoch: the same number in two epochs is no replay.
+#[test]
+fn windows_are_per_epoch() {
+    let mut epochs = ReadEpochs::new(unified_reader(2));
+    epochs.install(unified_reader(3));
+    for epoch in [2, 3] {
+        let record = seal_data(&mut unified_writer(epoch), b"number 0");
+        assert!(receive(&mut epochs, &record, SECOND).is_ok());
+        let again = receive(&mut epochs, &record, SECOND);
+        assert_eq!(again, Err(OpenError::Discard(Discard::Replayed)));
+    }
+    assert_eq!(epochs.get_mut(2).unwrap().largest_opened(), Some(0));
+}
+
+#[test]
+fn write_epochs_keep_what_messages_still_name() {
+    let mut epochs = WriteEpochs::new(WriteEpoch::new(0, Protection::plaintext()));
+    for epoch in [2, 3, 4] {
+        epochs.install(unified_writer(epoch)).unwrap();
+        assert_eq!(epochs.current().epoch(), epoch);
+    }
+    let numbers: Vec<_> = epochs.iter().map(WriteEpoch::epoch).collect();
+    assert_eq!(numbers, [0, 2, 3, 4]);
+    seal_data(epochs.get_mut(2).unwrap(), b"again");
+    assert_eq!(epochs.get(2).unwrap().next_number().sequence, 1);
+
+    // Going back would repeat record numbers.
+    for epoch in [0, 3, 4] {
+        assert_eq!(epochs.install(unified_writer(epoch)), Err(EpochNotNewer));
+    }
+    epochs.retain(|epoch| epoch == 2);
+    let numbers: Vec<_> = epochs.iter().map(WriteEpoch::epoch).collect();
+    assert_eq!(numbers, [2, 4], "the current epoch always stays");
+    assert!(epochs.get_mut(3).is_none());
+    seal_data(epochs.current_mut(), b"data");
+}
+
+/// A server repeats the record number of the hello that it answers, and never goes back.
+#[test]
+fn numbers_only_go_forward() {
+    let mut writer = WriteEpoch::new(0, Protection::plaintext());
+    writer.set_next_sequence(7).unwrap();
+    let record = seal(&mut writer, ContentType::HANDSHAKE, b"server hello").unwrap();
+    assert_eq!(record[5..11], [0, 0, 0, 0, 0, 7]);
+    assert_eq!(writer.set_next_sequence(7), Err(SequencePassed));
+    assert_eq!(
+        writer.next_number(),
+        RecordNumber {
+            epoch: 0,
+            sequence: 8
+        }
+    );
+}

@@ -1,0 +1,111 @@
+//! Certificates and configurations for the tests: made once per process, shared by all scenarios.
+
+use std::sync::{Arc, OnceLock};
+
+use drystone_handshake::{
+    ClientConfig, Credential, Credentials, FromRng, ServerConfig, Settings, crypto,
+};
+use drystone_x509::{CertificateDer, Policy, PrivateKeyDer, TrustAnchors};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rustls_pki_types::ServerName;
+
+/// The name in every server certificate.
+pub const NAME: &str = "server.test";
+
+/// [`NAME`] as clients expect it.
+pub fn name() -> ServerName<'static> {
+    ServerName::try_from(NAME).expect("a DNS name")
+}
+
+/// A leaf with its chain, its key and the root that signed it.
+#[derive(Debug)]
+pub struct Identity {
+    /// Leaf first; without the root.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's key.
+    pub key: PrivateKeyDer<'static>,
+    /// The trust anchor.
+    pub root: CertificateDer<'static>,
+}
+
+impl Identity {
+    /// A leaf under an intermediate under a root. All keys are of the kind of `algorithm` but the leaf's, if given.
+    pub fn with_intermediate(leaf_key: &KeyPair) -> Self {
+        let root = CertifiedIssuer::self_signed(authority("drystone test root"), new_key()).expect("a root");
+        let intermediate =
+            CertifiedIssuer::signed_by(authority("drystone test intermediate"), new_key(), &root)
+                .expect("an intermediate");
+        let leaf = leaf_params().signed_by(leaf_key, &intermediate).expect("a leaf");
+        Self {
+            chain: vec![leaf.der().clone(), intermediate.der().clone()],
+            key: private_key(leaf_key),
+            root: root.der().clone(),
+        }
+    }
+
+    /// A leaf under a root.
+    pub fn direct(leaf_key: &KeyPair) -> Self {
+        let root = CertifiedIssuer::self_signed(authority("drystone test root"), new_key()).expect("a root");
+        let leaf = leaf_params().signed_by(leaf_key, &root).expect("a leaf");
+        Self { chain: vec![leaf.der().clone()], key: private_key(leaf_key), root: root.der().clone() }
+    }
+
+    /// A P-256 leaf under a P-256 root, made once.
+    pub fn p256() -> &'static Self {
+        static IDENTITY: OnceLock<Identity> = OnceLock::new();
+        IDENTITY.get_or_init(|| Self::direct(&new_key()))
+    }
+
+    /// The credential.
+    pub fn credential(&self) -> Credential {
+        Credential::new(self.chain.clone(), &self.key).expect("the key fits the certificate")
+    }
+
+    /// A policy that trusts this identity's root.
+    pub fn policy(&self) -> Policy {
+        let mut anchors = TrustAnchors::new();
+        anchors.add(self.root.clone()).expect("a root");
+        Policy::new(anchors)
+    }
+}
+
+/// Settings with ring and the operating system's random numbers.
+pub fn settings() -> Settings {
+    Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng))
+}
+
+/// A client that trusts `identity`'s root.
+pub fn client_config(settings: Settings, identity: &Identity) -> Arc<ClientConfig> {
+    Arc::new(ClientConfig::new(settings, identity.policy()).expect("settings that work"))
+}
+
+/// A server that presents `identity`.
+pub fn server_config(settings: Settings, identity: &Identity) -> Arc<ServerConfig> {
+    let credentials = Credentials::single(identity.credential());
+    Arc::new(ServerConfig::new(settings, credentials).expect("settings that work"))
+}
+
+fn new_key() -> KeyPair {
+    KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key")
+}
+
+fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {
+    PrivateKeyDer::try_from(key.serialize_der()).expect("a PKCS#8 key")
+}
+
+fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn leaf_params() -> CertificateParams {
+    let mut params = CertificateParams::new(vec![NAME.to_owned()]).expect("parameters");
+    params.distinguished_name.push(rcgen::DnType::CommonName, NAME);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages =
+        vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+    params
+}
