@@ -6,3 +6,4 @@ pub mod identity;
 pub mod link;
 pub mod pair;
 pub mod random;
+pub mod rogue;
