@@ -7,3 +7,4 @@ pub mod link;
 pub mod pair;
 pub mod random;
 pub mod rogue;
+pub mod scenario;
