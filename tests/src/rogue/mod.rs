@@ -5,28 +5,23 @@
 //! that it tests. Its Finished always fits what it has itself said and heard, so that a fault under test is the only
 //! one.
 
+mod duel;
+mod messages;
 mod victim;
 mod wire;
 
-use core::task::Poll;
 use std::sync::Arc;
 
-use drystone_handshake::codec::List;
 use drystone_handshake::crypto::prf12::{MasterSecret, Randoms};
 use drystone_handshake::crypto::{self, CipherSuite, KeyExchangeGroup, PendingKeyExchange, Side, SigningKey};
-use drystone_handshake::message::registry::{
-    CipherSuiteId, ClientCertificateType, EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
-};
-use drystone_handshake::message::{
-    Asn1Cert, Certificate12, CertificateRequest12, CertificateVerify, ClientExtensions, ClientHello,
-    ClientKeyExchange, DigitallySigned, Empty, HelloVerifyRequest, ServerEcdhParams, ServerHello,
-    ServerHelloExtensions, ServerKeyExchange,
-};
+use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType, NamedGroup, SignatureScheme};
+use drystone_handshake::message::{ClientHello, ClientKeyExchange, HelloVerifyRequest, ServerHello, ServerKeyExchange};
 use drystone_record::{ClassicNonce, ContentType, Protection, RecordNumber, WriteEpoch};
 use drystone_x509::CertificateDer;
 
 use crate::identity::Identity;
 
+pub use duel::Duel;
 pub use victim::{Victim, start};
 pub use wire::{Cut, Heard, Message, VERSION, cut, fragment_header, raw_record, seal};
 
@@ -161,12 +156,14 @@ impl Rogue {
     /// Does a step; the datagram, of one record.
     pub fn perform(&mut self, step: Step) -> Vec<u8> {
         if step == Step::ChangeCipherSpec {
-            let record = self.writer.record(ContentType::CHANGE_CIPHER_SPEC, &[1]);
+            let record = self.plaintext(ContentType::CHANGE_CIPHER_SPEC, &[1]);
             self.writer.use_keys = true;
             return record;
         }
-        let message = self.message(step);
-        self.handshake_record(&message.to_bytes())
+        // A ClientKeyExchange makes the keys, so that it cannot be under them.
+        let has_keys = self.master.is_some();
+        let bytes = self.message(step).to_bytes();
+        if has_keys { self.handshake_record(&bytes) } else { self.plaintext(ContentType::HANDSHAKE, &bytes) }
     }
 
     /// The steps one after the other in one datagram, each in a record of its own.
@@ -189,6 +186,7 @@ impl Rogue {
             self.transcript.extend(message.to_bytes());
         }
         if step == Step::ClientKeyExchange
+            && self.master.is_none()
             && let Some(pending) = self.pending.take()
         {
             self.agree(pending);
@@ -379,138 +377,6 @@ impl Rogue {
         let hash = self.suite.hash.hash(&[&self.transcript]);
         self.master.as_ref().map_or(vec![0; 12], |master| master.verify_data(side, &hash).to_vec())
     }
-
-    // ---- messages ----
-
-    fn build(&mut self, step: Step) -> (HandshakeType, Vec<u8>) {
-        let mut body = Vec::new();
-        let msg_type = match step {
-            Step::HelloRequest => HandshakeType::HELLO_REQUEST,
-            Step::ServerHelloDone => HandshakeType::SERVER_HELLO_DONE,
-            Step::ClientHello => {
-                body = self.client_hello();
-                HandshakeType::CLIENT_HELLO
-            }
-            Step::HelloVerifyRequest => {
-                HelloVerifyRequest { server_version: ProtocolVersion::DTLS_1_0, cookie: &self.cookie }
-                    .encode(&mut body)
-                    .expect("a short cookie");
-                HandshakeType::HELLO_VERIFY_REQUEST
-            }
-            Step::ServerHello => {
-                body = self.server_hello();
-                HandshakeType::SERVER_HELLO
-            }
-            Step::Certificate => {
-                let entries: Vec<_> = self.chain.iter().map(|cert_data| Asn1Cert { cert_data }).collect();
-                Certificate12 { certificate_list: List::from(entries.as_slice()) }
-                    .encode(&mut body)
-                    .expect("a chain of moderate length");
-                HandshakeType::CERTIFICATE
-            }
-            Step::ServerKeyExchange => {
-                body = self.server_key_exchange();
-                HandshakeType::SERVER_KEY_EXCHANGE
-            }
-            Step::CertificateRequest => {
-                CertificateRequest12 {
-                    certificate_types: (&[ClientCertificateType::ECDSA_SIGN]).into(),
-                    supported_signature_algorithms: (&[SignatureScheme::ECDSA_SECP256R1_SHA256]).into(),
-                    certificate_authorities: (&[]).into(),
-                }
-                .encode(&mut body)
-                .expect("a short request");
-                HandshakeType::CERTIFICATE_REQUEST
-            }
-            Step::ClientKeyExchange => {
-                let (pending, public) = self.group.start().expect("random numbers");
-                self.pending = Some(pending);
-                ClientKeyExchange { public: &public }.encode(&mut body).expect("a share");
-                HandshakeType::CLIENT_KEY_EXCHANGE
-            }
-            Step::CertificateVerify => {
-                let signature = self.sign(&self.transcript);
-                let algorithm = self.claimed_scheme.unwrap_or(self.scheme);
-                CertificateVerify { signed: DigitallySigned { algorithm, signature: &signature } }
-                    .encode(&mut body)
-                    .expect("a signature");
-                HandshakeType::CERTIFICATE_VERIFY
-            }
-            Step::Finished => {
-                body = self.verify_data(self.side);
-                HandshakeType::FINISHED
-            }
-            Step::ChangeCipherSpec => unreachable!("not a handshake message"),
-        };
-        (msg_type, body)
-    }
-
-    fn client_hello(&self) -> Vec<u8> {
-        let schemes: Vec<_> =
-            crypto::ring::SIGNATURE_VERIFIERS.iter().map(|verifier| verifier.scheme).collect();
-        let suites = [self.suite.id, CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV];
-        let groups = [self.group.name(), NamedGroup::SECP256R1];
-        let hello = ClientHello {
-            client_version: ProtocolVersion::DTLS_1_2,
-            random: &self.randoms.client,
-            session_id: &[],
-            cookie: &self.cookie,
-            cipher_suites: (&suites).into(),
-            compression_methods: &[0],
-            extensions: ClientExtensions {
-                supported_groups: Some((&groups).into()),
-                ec_point_formats: Some((&[EcPointFormat::UNCOMPRESSED]).into()),
-                signature_algorithms: Some(schemes.as_slice().into()),
-                extended_master_secret: self.extended_master_secret.then_some(Empty {}),
-                ..ClientExtensions::default()
-            },
-        };
-        let mut body = Vec::new();
-        hello.encode(&mut body).expect("a hello");
-        body
-    }
-
-    fn server_hello(&self) -> Vec<u8> {
-        let hello = ServerHello {
-            server_version: ProtocolVersion::DTLS_1_2,
-            random: &self.randoms.server,
-            session_id: &[],
-            cipher_suite: self.suite.id,
-            compression_method: 0,
-            extensions: ServerHelloExtensions {
-                extended_master_secret: self.extended_master_secret.then_some(Empty {}),
-                renegotiation_info: Some(&[]),
-                ..ServerHelloExtensions::default()
-            },
-        };
-        let mut body = Vec::new();
-        hello.encode(&mut body).expect("a hello");
-        body
-    }
-
-    fn server_key_exchange(&mut self) -> Vec<u8> {
-        let (pending, share) = self.group.start().expect("random numbers");
-        self.pending = Some(pending);
-        let mut params = Vec::new();
-        ServerEcdhParams::write_to(&mut params, self.group.name(), &share).expect("a share");
-        let signature = self.sign(&[&self.randoms.client[..], &self.randoms.server, &params].concat());
-        let algorithm = self.claimed_scheme.unwrap_or(self.scheme);
-        let mut body = Vec::new();
-        ServerKeyExchange {
-            params: ServerEcdhParams::decode(&params).expect("just written"),
-            signed: DigitallySigned { algorithm, signature: &signature },
-        }
-        .encode(&mut body)
-        .expect("a signature");
-        body
-    }
-
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
-        match self.key.sign(self.scheme, message) {
-            Poll::Ready(signature) => signature.expect("the key signs with this scheme"),
-            Poll::Pending => panic!("the rogue's key answers at once"),
-        }
-    }
 }
 
 /// Classic protection with these keys.
@@ -524,80 +390,3 @@ pub fn protection(suite: &CipherSuite, key: &[u8], iv: &[u8]) -> Protection {
     Protection::classic(key, suite.aead.tag_length(), nonce, suite.limits)
 }
 
-/// A rogue and its victim, face to face: nothing is lost and no time passes unless the test says so.
-#[derive(Debug)]
-pub struct Duel {
-    /// The rogue.
-    pub rogue: Rogue,
-    /// The victim.
-    pub victim: Victim,
-    /// Datagrams that the victim has sent.
-    pub datagrams: Vec<Vec<u8>>,
-}
-
-impl Duel {
-    /// The rogue is the server; the client's hello has arrived.
-    pub fn with_client(victim: Victim, identity: &Identity) -> Self {
-        let mut duel = Self { rogue: Rogue::new(Side::Server, identity), victim, datagrams: Vec::new() };
-        duel.listen();
-        duel
-    }
-
-    /// The rogue is the client, and has said nothing yet.
-    pub fn with_server(victim: Victim, identity: &Identity) -> Self {
-        Self { rogue: Rogue::new(Side::Client, identity), victim, datagrams: Vec::new() }
-    }
-
-    /// The rogue hears what the victim has to send now.
-    pub fn listen(&mut self) {
-        let output = self.victim.take_output();
-        self.note(output);
-    }
-
-    fn note(&mut self, output: Vec<Vec<u8>>) {
-        self.rogue.hear(&output);
-        self.datagrams.extend(output);
-    }
-
-    /// Gives the victim a datagram; the rogue hears the answer. Returns how many datagrams came back.
-    pub fn give(&mut self, datagram: &[u8]) -> usize {
-        let output = self.victim.give(datagram);
-        let count = output.len();
-        self.note(output);
-        count
-    }
-
-    /// Performs steps, each in a datagram of its own.
-    pub fn play(&mut self, steps: &[Step]) {
-        for step in steps {
-            let datagram = self.rogue.perform(*step);
-            self.give(&datagram);
-        }
-    }
-
-    /// Lets time pass at the victim; the rogue hears what it sends. Returns how many datagrams.
-    pub fn pass(&mut self, time: core::time::Duration) -> usize {
-        let output = self.victim.pass(time);
-        let count = output.len();
-        self.note(output);
-        count
-    }
-
-    /// The rogue client says hello, with the server's cookie if it is asked for one.
-    pub fn greet(&mut self) {
-        self.play(&[Step::ClientHello]);
-        if self.victim.connection.is_none() {
-            self.play(&[Step::ClientHello]);
-        }
-    }
-
-    /// The victim gets application data under the keys, and the rogue gets its own.
-    pub fn talk(&mut self) {
-        let datagram = self.rogue.data(b"from the rogue");
-        self.give(&datagram);
-        assert_eq!(self.victim.received.pop().as_deref(), Some(&b"from the rogue"[..]));
-        let datagram = self.victim.send(b"from the victim");
-        self.note(vec![datagram]);
-        assert_eq!(self.rogue.heard.pop(), Some(Heard::Data(b"from the victim".to_vec())));
-    }
-}

@@ -8,6 +8,7 @@ use drystone_handshake::{
     Verdict,
 };
 
+use crate::alloc::{Allocations, measure};
 use crate::clock::Clock;
 use crate::identity::name;
 use crate::pair::CLIENT_ID;
@@ -106,6 +107,21 @@ impl Victim {
             self.received.push(data.payload.to_vec());
         }
         self.take_output()
+    }
+
+    /// Hands it datagrams and asks for nothing; what it did with the heap.
+    pub fn flood(&mut self, datagrams: &mut [Vec<u8>]) -> Allocations {
+        let now = self.now();
+        let connection = self.connection.as_mut().expect("an association exists");
+        let ((), heap) = measure(|| {
+            for bytes in datagrams {
+                let mut datagram = Datagram::new(Path::default(), bytes);
+                while let Some(data) = connection.receive(now, &mut datagram) {
+                    core::hint::black_box(data.payload.len());
+                }
+            }
+        });
+        heap
     }
 
     /// Lets the gate look; what it answers, or nothing if it lets the datagram in.
