@@ -2,6 +2,7 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod counting;
 pub mod identity;
 pub mod link;
 pub mod pair;
