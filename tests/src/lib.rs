@@ -2,7 +2,9 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod deterministic;
 pub mod identity;
 pub mod link;
+pub mod null;
 pub mod pair;
 pub mod random;
