@@ -30,6 +30,8 @@ pub(super) struct Handshaking {
     deadline: Option<Instant>,
     /// The random of the hello that a server was greeted with.
     pub(super) client_random: Option<[u8; 32]>,
+    /// The record number of the client's present hello, when it was first sent.
+    pub(super) hello_sequence: u64,
 }
 
 impl Handshaking {
@@ -40,6 +42,7 @@ impl Handshaking {
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
             client_random: None,
+            hello_sequence: 0,
         }
     }
 
@@ -76,6 +79,11 @@ impl Handshaking {
             State::Client(ClientState::ServerHello(state)) => Some(state),
             _ => None,
         }
+    }
+
+    /// The cookies that a client has answered with, while it waits for the server's hello.
+    pub(super) fn cookies(&self) -> u8 {
+        self.expects_server_hello().map_or(0, client::ExpectServerHello::cookies)
     }
 
     /// Whether a server waits for its first message.

@@ -75,7 +75,7 @@ impl Connection {
         }
         match content_type {
             ContentType::APPLICATION_DATA => return self.application_data(number, payload),
-            ContentType::HANDSHAKE => self.handshake(now, number.epoch, payload),
+            ContentType::HANDSHAKE => self.handshake(now, number, payload),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(number.epoch, payload),
             ContentType::ALERT => self.alert(now, number, payload),
             // The epoch admits no other types.
@@ -162,8 +162,8 @@ impl Connection {
 
     // ---- handshake messages ----
 
-    fn handshake(&mut self, now: Instant, epoch: u64, payload: &[u8]) {
-        let authenticated = epoch > 0;
+    fn handshake(&mut self, now: Instant, number: RecordNumber, payload: &[u8]) {
+        let authenticated = number.epoch > 0;
         let mut rest = payload;
         if rest.is_empty() {
             // RFC 5246 section 6.2.1: there are no empty handshake records.
@@ -177,8 +177,8 @@ impl Connection {
             };
             rest = following;
             match &self.phase {
-                Phase::Handshaking(_) => self.handshake_fragment(now, epoch, fragment),
-                Phase::Connected(_) => self.late_fragment(now, epoch, fragment),
+                Phase::Handshaking(_) => self.handshake_fragment(now, number, fragment),
+                Phase::Connected(_) => self.late_fragment(now, number.epoch, fragment),
                 Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {
                     self.stats.count(Discard::AfterClose);
                 }
@@ -186,7 +186,8 @@ impl Connection {
         }
     }
 
-    fn handshake_fragment(&mut self, now: Instant, epoch: u64, fragment: Fragment<'_>) {
+    fn handshake_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) {
+        let epoch = number.epoch;
         // Finished is the one message under the new keys, and nothing else is (RFC 5246 section 7.4.9, threat 12).
         let is_finished = fragment.msg_type == HandshakeType::FINISHED;
         match (epoch > 0, is_finished) {
@@ -198,7 +199,7 @@ impl Connection {
         if let Some(hello) = handshaking.expects_server_hello() {
             let cookies = u16::from(hello.cookies());
             if fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST {
-                return self.verify_request(now, &fragment);
+                return self.verify_request(now, number, &fragment);
             }
             // A stateless server may number its ServerHello after any of its questions.
             let may_follow_question = (1..=cookies).contains(&fragment.message_seq);
@@ -231,15 +232,27 @@ impl Connection {
     }
 
     /// A stateless server numbers all its questions 0; they come whole, and in no order with the rest.
-    fn verify_request(&mut self, now: Instant, fragment: &Fragment<'_>) {
+    ///
+    /// A question has the record number of the hello that it answers (RFC 6347 section 4.2.1). One to an earlier
+    /// hello than the last comes late: the last hello has a cookie already. Were it answered, the server, which has
+    /// begun with the first good cookie, and we would go on with different hellos in our transcripts.
+    fn verify_request(&mut self, now: Instant, number: RecordNumber, fragment: &Fragment<'_>) {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         if !fragment.is_whole() {
             return self.stats.count(Discard::MalformedFragment);
         }
+        if number.sequence < handshaking.hello_sequence {
+            return self.stats.count(Discard::DuplicateMessage);
+        }
+        let cookies = handshaking.cookies();
+        let next_sequence = self.writes.current().next_number().sequence;
         let Fragment { msg_type, message_seq, payload: body, .. } = *fragment;
         self.run_message(now, Message { epoch: 0, msg_type, message_seq, body });
-        if let Phase::Handshaking(handshaking) = &mut self.phase
-            && handshaking.io.incoming.next_message_seq() == Some(0)
-        {
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        if handshaking.cookies() != cookies {
+            handshaking.hello_sequence = next_sequence;
+        }
+        if handshaking.io.incoming.next_message_seq() == Some(0) {
             handshaking.io.incoming.set_next_message_seq(1);
         }
     }
