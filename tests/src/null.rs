@@ -10,7 +10,10 @@ use drystone_handshake::crypto::{
     SharedSecret, SignatureVerifier, SigningError, SigningKey, StartedKeyExchange, ring,
 };
 use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme};
-use drystone_handshake::{Credential, Settings};
+use drystone_handshake::{
+    ClientAuth, ClientConfig, Credential, Credentials, DangerouslyAcceptAnyCertificate, ServerConfig,
+    Settings,
+};
 use drystone_record::{
     Aead, AeadFailure, AeadKey, InvalidKey, Limits, Mask, MaskKey, NONCE_LENGTH, SAMPLE_LENGTH,
 };
@@ -41,6 +44,17 @@ const TAG_LENGTH: usize = 16;
 /// Settings over the null algorithms, with random numbers that follow from `seed`.
 pub fn settings(integrity: Integrity, seed: u64) -> Settings {
     Settings::new(provider(integrity), SeededRandom::new(seed))
+}
+
+/// A client and a server over the null algorithms, who both present [`credential`] and trust everybody.
+pub fn configs(integrity: Integrity) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    let credentials = || Credentials::new(vec![credential()]);
+    let client = ClientConfig::new(settings(integrity, 1), DangerouslyAcceptAnyCertificate);
+    let server = ServerConfig::new(settings(integrity, 2), credentials());
+    let client_auth = ClientAuth::Require(Arc::new(DangerouslyAcceptAnyCertificate));
+    let client = client.expect("settings that work").with_credentials(credentials());
+    let server = server.expect("settings that work").with_client_auth(client_auth);
+    (Arc::new(client), Arc::new(server))
 }
 
 /// The null algorithms under the names of real ones: one suite of each version, X25519, Ed25519.

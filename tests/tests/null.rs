@@ -1,23 +1,16 @@
 //! The null provider is a provider: a whole handshake runs over it, and only the checked one notices a mutation.
 
 use core::time::Duration;
-use std::sync::Arc;
 
-use drystone_handshake::{
-    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, Discard, ServerConfig,
-};
+use drystone_handshake::Discard;
 use drystone_tests::identity::name;
 use drystone_tests::link::Direction;
 use drystone_tests::null::{self, Integrity};
 use drystone_tests::pair::{Pair, perfect_link};
 
 fn connected(integrity: Integrity) -> Pair {
-    let credentials = || Credentials::new(vec![null::credential()]);
-    let client = ClientConfig::new(null::settings(integrity, 1), DangerouslyAcceptAnyCertificate).unwrap();
-    let server = ServerConfig::new(null::settings(integrity, 2), credentials()).unwrap();
-    let client_auth = ClientAuth::Require(Arc::new(DangerouslyAcceptAnyCertificate));
-    let (client, server) = (client.with_credentials(credentials()), server.with_client_auth(client_auth));
-    let mut pair = Pair::new(Arc::new(client), Arc::new(server), name(), perfect_link());
+    let (client, server) = null::configs(integrity);
+    let mut pair = Pair::new(client, server, name(), perfect_link());
     assert!(pair.connect(), "{pair:?}");
     pair
 }
