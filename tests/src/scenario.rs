@@ -4,24 +4,10 @@ use std::sync::{Arc, OnceLock};
 
 use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig, Settings};
 use rcgen::KeyPair;
-use rustls_pki_types::PrivatePkcs8KeyDer;
 
 use crate::identity::{Identity, name, settings};
 use crate::link::{Link, LinkSettings};
 use crate::pair::Pair;
-
-/// The RSA key of `vectors/keys`: making one takes seconds.
-pub fn rsa_key() -> KeyPair {
-    let der = include_bytes!("../../vectors/keys/rsa2048.pkcs8.der");
-    let key = PrivatePkcs8KeyDer::from(der.to_vec());
-    KeyPair::from_pkcs8_der_and_sign_algo(&key, &rcgen::PKCS_RSA_SHA256).expect("an RSA key")
-}
-
-/// An RSA leaf under an intermediate, made once.
-pub fn rsa_identity() -> &'static Identity {
-    static IDENTITY: OnceLock<Identity> = OnceLock::new();
-    IDENTITY.get_or_init(|| Identity::with_intermediate(&rsa_key()))
-}
 
 /// A second identity under another root, made once.
 pub fn other_identity() -> &'static Identity {
@@ -65,7 +51,7 @@ impl Variant {
     pub fn configs_with(self, mut client: Settings, mut server: Settings) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
         client.mtu = self.mtu();
         server.mtu = self.mtu();
-        let identity = if self == Self::Rsa { rsa_identity() } else { Identity::p256() };
+        let identity = if self == Self::Rsa { Identity::rsa_chain() } else { Identity::p256() };
         let mut client = ClientConfig::new(client, identity.policy()).expect("settings that work");
         let credentials = Credentials::single(identity.credential());
         let mut server = ServerConfig::new(server, credentials).expect("settings that work");
