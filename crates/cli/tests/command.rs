@@ -14,7 +14,7 @@ fn server(test: &str, arguments: &[&str]) -> (Running, String, PathBuf) {
     let certificate = scratch(test).join("server.pem");
     let file = certificate.to_str().unwrap();
     let fixed = ["server", "--listen", "127.0.0.1:0", "--self-signed", "localhost", "--write-cert", file];
-    let mut running = Running::start(&[&fixed, &["--json", "--timeout", "60"], arguments].concat());
+    let mut running = Running::start(&[&fixed[..], &["--json", "--timeout", "60"], arguments].concat());
     let ready: Value = serde_json::from_str(&running.line()).unwrap();
     assert_eq!(ready["event"], "listening");
     let address = ready["addr"].as_str().unwrap().to_owned();

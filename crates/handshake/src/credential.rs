@@ -82,13 +82,12 @@ impl Credential {
 
     /// The first of the key's schemes that the peer can verify.
     pub(crate) fn scheme_for(&self, offer: &CredentialOffer<'_>) -> Option<SignatureScheme> {
-        if !self.curve_fits(offer) {
-            return None;
-        }
         self.key.schemes().iter().copied().find(|scheme| offer.signature_schemes.contains(scheme))
     }
 
-    /// supported_groups also limits the curves of certificates in DTLS 1.2 (RFC 8422 section 5.1).
+    /// supported_groups also speaks of the curves of certificates in DTLS 1.2 (RFC 8422 section 5.1). It is taken as
+    /// a preference: a client that offers only X25519 for the key exchange verifies P-256 signatures all the same,
+    /// as its signature_algorithms say.
     fn curve_fits(&self, offer: &CredentialOffer<'_>) -> bool {
         let Some(groups) = offer.curves else { return true };
         match self.kind {
@@ -106,7 +105,7 @@ pub struct CredentialOffer<'a> {
     pub server_name: Option<&'a str>,
     /// The schemes that the peer can verify and that fit a common cipher suite, in the peer's order.
     pub signature_schemes: &'a [SignatureScheme],
-    /// The curves that the peer knows, where they limit the certificate's key.
+    /// The curves that the peer knows, where it said so (supported_groups).
     pub curves: Option<&'a [NamedGroup]>,
     /// The distinguished names (DER) of the authorities that the peer trusts; empty if it named none.
     pub authorities: &'a [&'a [u8]],
@@ -120,7 +119,8 @@ pub trait CredentialResolver: Send + Sync + Debug {
     fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>>;
 }
 
-/// A fixed list of credentials: the first that the peer can verify is presented.
+/// A fixed list of credentials: the first that the peer can verify is presented, those on curves that it names
+/// before others.
 #[derive(Debug, Default)]
 pub struct Credentials(Vec<Arc<Credential>>);
 
@@ -143,6 +143,8 @@ impl Credentials {
 
 impl CredentialResolver for Credentials {
     fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
-        Poll::Ready(self.0.iter().find(|credential| credential.scheme_for(offer).is_some()).cloned())
+        let verifiable = || self.0.iter().filter(|credential| credential.scheme_for(offer).is_some());
+        let best = verifiable().find(|credential| credential.curve_fits(offer)).or_else(|| verifiable().next());
+        Poll::Ready(best.cloned())
     }
 }
