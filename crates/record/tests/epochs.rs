@@ -130,6 +130,33 @@ fn an_epoch_that_is_followed_lives_for_the_retention_time() {
     assert_eq!(epochs.next_retirement(), None);
 }
 
+/// A second change of keys gives the oldest epoch no second term.
+#[test]
+fn later_promotions_do_not_extend_a_retention() {
+    let mut epochs = ReadEpochs::new(unified_reader(2));
+    epochs.install(unified_reader(3));
+    assert!(
+        receive(
+            &mut epochs,
+            &seal_data(&mut unified_writer(3), b"data"),
+            SECOND
+        )
+        .is_ok()
+    );
+    epochs.install(unified_reader(4));
+    assert!(
+        receive(
+            &mut epochs,
+            &seal_data(&mut unified_writer(4), b"data"),
+            9 * SECOND
+        )
+        .is_ok()
+    );
+    epochs.retire_expired(SECOND + RETENTION);
+    assert_eq!(alive(&epochs), [3, 4]);
+    assert_eq!(epochs.next_retirement(), Some(9 * SECOND + RETENTION));
+}
+
 /// Ten changes of keys, each record opened in its own epoch by two bits alone, the old one too.
 #[test]
 fn key_updates_pass_over_the_two_bits() {
