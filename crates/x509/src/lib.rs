@@ -37,6 +37,7 @@ extern crate std;
 mod algorithms;
 mod anchor;
 mod date;
+mod der;
 mod diagnose;
 mod error;
 #[cfg(feature = "std")]
@@ -50,6 +51,8 @@ mod private_key;
 #[cfg(feature = "std")]
 mod read;
 mod spki;
+#[cfg(feature = "std")]
+mod work;
 
 pub use algorithms::DEFAULT_ALGORITHMS;
 #[cfg(feature = "system-roots")]

@@ -23,6 +23,10 @@ pub(crate) fn verify(
         .map_err(|error| diagnose::unreadable(&error, Which::presented(0, leaf)))?;
     let public_key = PublicKey::of_leaf(&parsed, leaf)?;
     policy.check_leaf_key(&public_key, leaf)?;
+    #[cfg(feature = "std")]
+    if crate::work::is_excessive(leaf, intermediates) {
+        return Err(CertificateError::TooComplex);
+    }
     let usage = match expected.usage() {
         Usage::ClientAuth => KeyUsage::client_auth(),
         _ => KeyUsage::server_auth(),

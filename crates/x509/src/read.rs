@@ -151,6 +151,16 @@ impl<'a> Reading<'a> {
         Ok(self.extension(&OID_X509_EXT_NAME_CONSTRAINTS)?.is_some())
     }
 
+    /// DER of the subjectAltName, if there is exactly one.
+    pub(crate) fn alternative_names(&self) -> Option<&'a [u8]> {
+        self.extension(&OID_X509_EXT_SUBJECT_ALT_NAME).ok()?
+    }
+
+    /// DER of the nameConstraints, if there are exactly one.
+    pub(crate) fn name_constraints(&self) -> Option<&'a [u8]> {
+        self.extension(&OID_X509_EXT_NAME_CONSTRAINTS).ok()?
+    }
+
     /// The common names of the subject that are text.
     pub(crate) fn common_names(&self) -> Vec<&str> {
         self.0

@@ -7,8 +7,8 @@ use drystone_x509::{CertificateDer, Expected, Policy, ServerName, TrustAnchors, 
 use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
 
-/// All certificates of the suite but the deliberately expired ones are valid then (2023-07-06).
-const DAY: u64 = 1_688_601_600;
+/// All certificates of the suite but the deliberately expired ones are valid then (2023-10-01).
+const DAY: u64 = 1_696_118_400;
 
 #[test]
 fn every_path_is_found_or_refused_as_expected() {

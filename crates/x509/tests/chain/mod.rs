@@ -45,7 +45,11 @@ impl Authority {
         self.below_with(name, |_| {})
     }
 
-    pub(crate) fn below_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
+    pub(crate) fn below_with(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Self {
         let key = KeyPair::generate().unwrap();
         let params = authority(name, change);
         let der = params.signed_by(&key, &self.issuer).unwrap().into();
