@@ -77,11 +77,8 @@ impl<'a> Reader<'a> {
         let length = match vector.width {
             Width::One => usize::from(self.u8()?),
             Width::Two => usize::from(self.u16()?),
-            Width::Three => {
-                let &[high, middle, low] = self.array()?;
-                // At most 2^24 - 1: it fits wherever `alloc` exists (no 16-bit targets).
-                u32::from_be_bytes([0, high, middle, low]) as usize
-            }
+            // At most 2^24 - 1, which fits wherever a vector of this size can be.
+            Width::Three => self.u24()? as usize,
         };
         if !vector.admits(length) {
             return Err(self.error(DecodeFault::LengthOutOfBounds));
@@ -111,6 +108,15 @@ impl<'a> Reader<'a> {
     /// [`DecodeFault::Truncated`] if there are fewer.
     pub fn u16(&mut self) -> Result<u16, DecodeError> {
         Ok(u16::from_be_bytes(*self.array()?))
+    }
+
+    /// The next three bytes as a number.
+    ///
+    /// # Errors
+    /// [`DecodeFault::Truncated`] if there are fewer.
+    pub fn u24(&mut self) -> Result<u32, DecodeError> {
+        let &[high, middle, low] = self.array()?;
+        Ok(u32::from_be_bytes([0, high, middle, low]))
     }
 
     /// The next four bytes as a number.
@@ -179,6 +185,7 @@ mod tests {
         assert_eq!(reader.u16(), Ok(0x0203));
         assert_eq!(reader.u32(), Ok(0x0405_0607));
         assert_eq!(reader.u64(), Ok(0x0809_0a0b_0c0d_0e0f));
+        assert_eq!(Reader::new("test", &[1, 2, 3]).u24(), Ok(0x01_0203));
         assert_eq!(reader.rest(), &[16]);
         assert!(reader.is_empty());
         assert_eq!(
