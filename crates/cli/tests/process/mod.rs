@@ -8,28 +8,28 @@ use serde_json::Value;
 
 /// What a run left behind.
 #[derive(Debug)]
-pub struct Finished {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Finished {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Finished {
     /// Standard output as JSON lines; each line must be one.
-    pub fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         self.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }
 }
 
 /// A run that goes on.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     out: BufReader<ChildStdout>,
     err: ChildStderr,
 }
 
 impl Running {
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_drystone"))
             .args(arguments)
             .stdin(Stdio::null())
@@ -43,7 +43,7 @@ impl Running {
     }
 
     /// The next line of standard output.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         if self.out.read_line(&mut line).unwrap() == 0 {
             let mut err = String::new();
@@ -54,7 +54,7 @@ impl Running {
     }
 
     /// Waits for the end. What `line` took is not in the output.
-    pub fn finish(mut self) -> Finished {
+    pub(crate) fn finish(mut self) -> Finished {
         let (mut out, mut err) = (String::new(), String::new());
         self.out.read_to_string(&mut out).unwrap();
         self.err.read_to_string(&mut err).unwrap();
@@ -71,7 +71,7 @@ impl Drop for Running {
 }
 
 /// Runs the command to its end with this standard input.
-pub fn drystone(arguments: &[&str], input: &str) -> Finished {
+pub(crate) fn drystone(arguments: &[&str], input: &str) -> Finished {
     let mut child = Command::new(env!("CARGO_BIN_EXE_drystone"))
         .args(arguments)
         .stdin(Stdio::piped())
@@ -93,7 +93,7 @@ pub fn drystone(arguments: &[&str], input: &str) -> Finished {
 }
 
 /// A folder for the files of one test.
-pub fn scratch(test: &str) -> PathBuf {
+pub(crate) fn scratch(test: &str) -> PathBuf {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir_all(&folder).unwrap();
