@@ -57,7 +57,12 @@ impl Identity {
 
     /// A leaf under a root.
     pub fn direct(leaf_key: &KeyPair) -> Self {
-        let root = CertifiedIssuer::self_signed(authority("drystone test root"), new_key()).expect("a root");
+        Self::signed_by(leaf_key, new_key())
+    }
+
+    /// A leaf under a root with this key.
+    pub fn signed_by(leaf_key: &KeyPair, root_key: KeyPair) -> Self {
+        let root = CertifiedIssuer::self_signed(authority("drystone test root"), root_key).expect("a root");
         let leaf = leaf_params().signed_by(leaf_key, &root).expect("a leaf");
         Self { chain: vec![leaf.der().clone()], key: private_key(leaf_key), root: root.der().clone() }
     }

@@ -1,8 +1,14 @@
-//! What the tests of several crates share: simulated time and network, counted allocations.
+//! What the tests of several crates share: simulated time and network, counted allocations, programs to talk to.
 
 pub mod alloc;
 pub mod clock;
+pub mod counting;
+pub mod deterministic;
 pub mod identity;
+pub mod interop;
 pub mod link;
+pub mod null;
 pub mod pair;
 pub mod random;
+pub mod rogue;
+pub mod scenario;

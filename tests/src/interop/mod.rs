@@ -1,0 +1,27 @@
+//! Interop with programs of other people: starts them, talks through them, and says what happened.
+//!
+//! It knows programs, files and UDP ports. It must not know anything of drystone's inside: the drystone side is the
+//! `drystone` command, driven like every other peer.
+
+mod conversation;
+mod drystone;
+mod failure;
+mod gnutls;
+mod matrix;
+mod openssl;
+mod pki;
+mod port;
+mod process;
+mod relay;
+mod side;
+mod stack;
+mod table;
+
+pub use conversation::{Conversation, Report};
+pub use failure::{Failure, Told};
+pub use matrix::Pair;
+pub use pki::{Identity, Pki};
+pub use process::{Exit, Process, Stream};
+pub use side::{Group, KeyKind, SUITES, Side, Suite};
+pub use stack::{Client, Echo, Server, Stack, peers_are_here};
+pub use table::{Cell, Table};
