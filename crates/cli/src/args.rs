@@ -14,7 +14,7 @@ use crate::names;
 ///
 /// Exit codes: 0 done, 1 usage or local fault, 2 handshake failed, 3 certificate name mismatch, 4 timed out.
 #[derive(Debug, Parser)]
-#[command(name = "drystone", version)]
+#[command(name = "drystone", version, arg_required_else_help = false)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -56,7 +56,7 @@ pub(crate) struct ServerArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) self_signed: Option<String>,
     /// Writes the fresh certificate here as PEM, to be given to clients with --ca
-    #[arg(long, value_name = "FILE", requires = "self_signed")]
+    #[arg(long, value_name = "FILE", requires = "self_signed", conflicts_with = "cert")]
     pub(crate) write_cert: Option<PathBuf>,
     /// Whether to ask clients for a certificate
     #[arg(long, value_enum, default_value_t = ClientAuthMode::None, value_name = "MODE")]

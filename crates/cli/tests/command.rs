@@ -14,7 +14,7 @@ fn server(test: &str, arguments: &[&str]) -> (Running, String, PathBuf) {
     let certificate = scratch(test).join("server.pem");
     let file = certificate.to_str().unwrap();
     let fixed = ["server", "--listen", "127.0.0.1:0", "--self-signed", "localhost", "--write-cert", file];
-    let mut running = Running::start(&[&fixed[..], &["--json", "--timeout", "60"], arguments].concat());
+    let mut running = Running::start(&[fixed.as_slice(), &["--json", "--timeout", "60"], arguments].concat());
     let ready: Value = serde_json::from_str(&running.line()).unwrap();
     assert_eq!(ready["event"], "listening");
     let address = ready["addr"].as_str().unwrap().to_owned();
@@ -234,14 +234,18 @@ fn help_and_version_exit_0() {
 #[test]
 fn suites_and_groups_are_chosen_by_name() {
     let (_server, address, certificate) = server("chosen", &[]);
-    let suites = [
-        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
-        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
-        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    let (_other, other_address, other_certificate) =
+        server("chosen-384", &["--group", "secp384r1", "--group", "secp256r1"]);
+    // In DTLS 1.2 the groups also limit the certificate, whose key is on secp256r1 (RFC 8422 section 5.1).
+    let cases = [
+        ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "secp256r1", &address, &certificate),
+        ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "x25519", &address, &certificate),
+        ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "secp384r1", &other_address, &other_certificate),
     ];
-    for (suite, group) in suites.into_iter().zip(["secp384r1", "secp256r1", "x25519"]) {
-        let asked = ["--json", "--cipher", &suite.to_lowercase(), "--group", group];
-        let chosen = client(&address, &certificate, &asked, "");
+    for (suite, group, address, certificate) in cases {
+        let asked = ["--json", "--cipher", &suite.to_lowercase(), "--group", group, "--group", "SECP256R1"];
+        let chosen = client(address, certificate, &asked, "");
+        assert_eq!(chosen.code, 0, "{chosen:?}");
         let events = chosen.events();
         assert_eq!(
             (&events[2]["cipher_suite"], &events[2]["group"]),

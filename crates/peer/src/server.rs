@@ -340,7 +340,8 @@ impl Server {
         self.offer(id, Place::Received, length, now);
     }
 
-    /// A datagram of known associations: of the challenger first, since only it can be at a loss without.
+    /// A datagram of known associations: offered to the challenger first, so that the one that connects with it is
+    /// the only one to see it.
     fn deliver(&mut self, route: Route, length: usize, now: Instant) {
         let Some(challenger) = route.challenger else {
             return self.offer(route.current, Place::Received, length, now);
