@@ -140,7 +140,9 @@ impl Bench {
     fn install(&mut self, epoch: u64) {
         self.writer = WriteEpoch::new(epoch, self.setup.protection(epoch));
         self.writer.set_unified_form(self.setup.form);
-        assert!(self.writer.set_connection_id(self.setup.connection_id));
+        self.writer
+            .set_connection_id(self.setup.connection_id)
+            .expect("a short id");
         self.reader.install(ReadEpoch::new(
             epoch,
             self.setup.protection(epoch),

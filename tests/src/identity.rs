@@ -29,23 +29,40 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// A leaf under an intermediate under a root. All keys are of the kind of `algorithm` but the leaf's, if given.
-    pub fn with_intermediate(leaf_key: &KeyPair) -> Self {
-        let root = CertifiedIssuer::self_signed(authority("drystone test root"), new_key()).expect("a root");
-        let intermediate =
-            CertifiedIssuer::signed_by(authority("drystone test intermediate"), new_key(), &root)
-                .expect("an intermediate");
-        let leaf = leaf_params().signed_by(leaf_key, &intermediate).expect("a leaf");
+    /// A leaf under an intermediate under a root, all with this key: only their sizes matter.
+    pub fn with_intermediate(key: fn() -> KeyPair) -> Self {
+        let root = CertifiedIssuer::self_signed(authority("drystone test root"), key()).expect("a root");
+        let intermediate = CertifiedIssuer::signed_by(authority("drystone test intermediate"), key(), &root)
+            .expect("an intermediate");
+        let leaf_key = key();
+        let leaf = leaf_params().signed_by(&leaf_key, &intermediate).expect("a leaf");
         Self {
             chain: vec![leaf.der().clone(), intermediate.der().clone()],
-            key: private_key(leaf_key),
+            key: private_key(&leaf_key),
             root: root.der().clone(),
         }
     }
 
+    /// An Ed25519 leaf under an intermediate, from a fixed key: the same bytes in every run.
+    pub fn ed25519_chain() -> &'static Self {
+        static IDENTITY: OnceLock<Identity> = OnceLock::new();
+        IDENTITY.get_or_init(|| Self::with_intermediate(ed25519_key))
+    }
+
+    /// An RSA-2048 leaf under an intermediate, from a fixed key: the same bytes in every run.
+    pub fn rsa_chain() -> &'static Self {
+        static IDENTITY: OnceLock<Identity> = OnceLock::new();
+        IDENTITY.get_or_init(|| Self::with_intermediate(rsa_key))
+    }
+
     /// A leaf under a root.
     pub fn direct(leaf_key: &KeyPair) -> Self {
-        let root = CertifiedIssuer::self_signed(authority("drystone test root"), new_key()).expect("a root");
+        Self::signed_by(leaf_key, new_key())
+    }
+
+    /// A leaf under a root with this key.
+    pub fn signed_by(leaf_key: &KeyPair, root_key: KeyPair) -> Self {
+        let root = CertifiedIssuer::self_signed(authority("drystone test root"), root_key).expect("a root");
         let leaf = leaf_params().signed_by(leaf_key, &root).expect("a leaf");
         Self { chain: vec![leaf.der().clone()], key: private_key(leaf_key), root: root.der().clone() }
     }
@@ -87,6 +104,18 @@ pub fn server_config(settings: Settings, identity: &Identity) -> Arc<ServerConfi
 
 fn new_key() -> KeyPair {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key")
+}
+
+fn ed25519_key() -> KeyPair {
+    fixed_key(include_bytes!("../../vectors/keys/ed25519.pkcs8.der"), &rcgen::PKCS_ED25519)
+}
+
+fn rsa_key() -> KeyPair {
+    fixed_key(include_bytes!("../../vectors/keys/rsa2048.pkcs8.der"), &rcgen::PKCS_RSA_SHA256)
+}
+
+fn fixed_key(pkcs8: &'static [u8], algorithm: &'static rcgen::SignatureAlgorithm) -> KeyPair {
+    KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8.into(), algorithm).expect("a key of this kind")
 }
 
 fn private_key(key: &KeyPair) -> PrivateKeyDer<'static> {

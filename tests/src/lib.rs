@@ -2,8 +2,13 @@
 
 pub mod alloc;
 pub mod clock;
+pub mod counting;
+pub mod deterministic;
 pub mod identity;
 pub mod interop;
 pub mod link;
+pub mod null;
 pub mod pair;
 pub mod random;
+pub mod rogue;
+pub mod scenario;

@@ -1,4 +1,5 @@
-//! The simulation's random numbers. Owns one small generator; it must never be used for keys.
+//! The simulation's random numbers. Owns one small generator; never for keys that protect
+//! anything.
 
 /// SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014): every seed is good, also 0,
 /// and the sequence is the same on every machine.

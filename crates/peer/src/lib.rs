@@ -1,1 +1,57 @@
-//! Placeholder.
+//! DTLS in pure Rust, no OpenSSL and no `unsafe`: the crate that programs depend on.
+//!
+//! | you want | reach for |
+//! | --- | --- |
+//! | a client or a server over UDP | [`Client`], [`Server`] |
+//! | the protocol over a transport of your own (WebRTC, CoAP, a tunnel, a simulation) | [`Connection`] and [`Gate`] |
+//! | to decide which certificates to trust | [`x509::Policy`] |
+//!
+//! Everything of the protocol is re-exported here; its core reads no clock and touches no socket. This crate adds
+//! what a program on an operating system needs: sockets, [`Clock`], [`OsRandom`], [`settings()`], [`KeyLogFile`].
+//!
+//! # A client
+//!
+//! ```no_run
+//! use std::{sync::Arc, time::Duration};
+//! use drystone::x509::{Policy, ServerName, TrustAnchors};
+//! use drystone::{Client, ClientConfig, ClientEvent};
+//!
+//! let anchors = TrustAnchors::from_pem(&std::fs::read("ca.pem")?)?;
+//! let config = ClientConfig::new(drystone::settings(), Policy::new(anchors))?;
+//! let name = ServerName::try_from("game.example.org")?;
+//! let mut client = Client::new("game.example.org:4433", name, Arc::new(config))?;
+//! client.connected(Duration::from_secs(10))?;
+//! client.send(b"hello")?;
+//! while let Some(event) = client.poll(Duration::from_secs(1))? {
+//!     if let ClientEvent::Packet(packet) = event {
+//!         println!("{} bytes came back", packet.payload.len());
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! `system-roots`: the operating system's trust anchors (`x509::TrustAnchors::system`).
+
+mod client;
+mod clock;
+mod deadline;
+mod error;
+mod inbox;
+mod key_log;
+mod random;
+mod route;
+mod server;
+mod socket;
+
+pub use client::{Client, ClientEvent};
+pub use clock::Clock;
+pub use drystone_handshake::*;
+pub use drystone_x509 as x509;
+pub use error::{ClientError, SendError, ServerError};
+pub use inbox::Packet;
+pub use key_log::KeyLogFile;
+pub use random::{OsRandom, settings};
+pub use route::PeerId;
+pub use server::{Server, ServerEvent, ServerOptions, ServerStats};

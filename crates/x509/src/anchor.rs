@@ -1,5 +1,6 @@
 //! The certificates that the user trusts. It must not know what they will be used for.
 
+#[cfg(feature = "system-roots")]
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -158,13 +159,13 @@ impl Configured {
         let reading = Reading::of(&der).ok_or_else(malformed)?;
         let may_issue = may_issue(&reading).map_err(|_| malformed())?;
         let has_name_constraints = reading.has_name_constraints().map_err(|_| malformed())?;
-        let subject: String = reading.subject_text();
+        let subject = reading.subject_text().map(Into::into);
         let validity = reading.validity();
         drop(reading);
         Ok((
             Self {
                 der,
-                subject: Some(subject.into()),
+                subject,
                 validity,
                 has_name_constraints,
             },
@@ -174,14 +175,7 @@ impl Configured {
 
     #[cfg(not(feature = "std"))]
     fn read(der: CertificateDer<'static>) -> Result<(Self, bool), CertificateError> {
-        let subject: Option<String> = None;
-        Ok((
-            Self {
-                der,
-                subject: subject.map(Into::into),
-            },
-            true,
-        ))
+        Ok((Self { der, subject: None }, true))
     }
 }
 

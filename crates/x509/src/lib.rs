@@ -52,6 +52,8 @@ mod read;
 mod spki;
 
 pub use algorithms::DEFAULT_ALGORITHMS;
+#[cfg(feature = "system-roots")]
+pub use anchor::SystemRootsError;
 pub use anchor::TrustAnchors;
 pub use error::{CertificateError, Usage, Which};
 pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};

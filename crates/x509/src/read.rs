@@ -59,11 +59,12 @@ impl<'a> Reading<'a> {
         self.0.tbs_certificate.issuer.as_raw()
     }
 
-    pub(crate) fn subject_text(&self) -> String {
+    /// `None` if it is empty, as it may be where there are alternative names.
+    pub(crate) fn subject_text(&self) -> Option<String> {
         one_line(&self.0.subject().to_string())
     }
 
-    pub(crate) fn issuer_text(&self) -> String {
+    pub(crate) fn issuer_text(&self) -> Option<String> {
         one_line(&self.0.issuer().to_string())
     }
 
@@ -229,22 +230,22 @@ fn unix_time(seconds: i64) -> UnixTime {
     UnixTime::since_unix_epoch(core::time::Duration::from_secs(seconds))
 }
 
-/// The subject of a certificate in one line of at most 256 characters, for messages; `None` if it cannot be read.
+/// The subject of a certificate in one line of at most 256 characters, for messages; `None` if it is empty or cannot be read.
 ///
 /// The text is the certificate's own claim, and proves nothing.
 pub fn subject_text(certificate: &CertificateDer<'_>) -> Option<String> {
-    Reading::of(certificate).map(|reading| reading.subject_text())
+    Reading::of(certificate)?.subject_text()
 }
 
-/// A stranger's text made fit for a log: no control characters, not endless.
-pub(crate) fn one_line(text: &str) -> String {
+/// A stranger's text made fit for a log: no control characters, not endless. `None` if it is empty.
+fn one_line(text: &str) -> Option<String> {
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut line: String = text.chars().take(TEXT_LIMIT).map(printable).collect();
     if text.chars().nth(TEXT_LIMIT).is_some() {
         line.pop();
         line.push('…');
     }
-    line
+    (!line.is_empty()).then_some(line)
 }
 
 #[cfg(test)]
@@ -276,13 +277,14 @@ mod tests {
 
     #[test]
     fn text_is_one_bounded_line() {
+        let line = |text: &str| one_line(text).unwrap();
         assert_eq!(
-            one_line("CN=a\nERROR b\u{1b}[0m"),
+            line("CN=a\nERROR b\u{1b}[0m"),
             "CN=a\u{fffd}ERROR b\u{fffd}[0m"
         );
-        let long = "x".repeat(1000);
-        assert_eq!(one_line(&long).chars().count(), TEXT_LIMIT);
-        assert!(one_line(&long).ends_with('…'));
-        assert_eq!(one_line(&"y".repeat(TEXT_LIMIT)), "y".repeat(TEXT_LIMIT));
+        assert_eq!(line(&"x".repeat(1000)).chars().count(), TEXT_LIMIT);
+        assert!(line(&"x".repeat(1000)).ends_with('…'));
+        assert_eq!(line(&"y".repeat(TEXT_LIMIT)), "y".repeat(TEXT_LIMIT));
+        assert_eq!(one_line(""), None);
     }
 }

@@ -6,7 +6,7 @@ use crate::message::registry::AlertDescription;
 
 /// Bytes that are not what they should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what}: {fault}")]
+#[error("{what} {fault}")]
 pub struct DecodeError {
     /// The structure that was being read, by its name in the RFC.
     pub what: &'static str,

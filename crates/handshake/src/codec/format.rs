@@ -99,7 +99,7 @@ impl<'a, T: Element<'a>> Format<'a, List<'a, T>> for Vector {
 
     fn write(self, value: &List<'a, T>, writer: &mut Writer<'_>) {
         writer.vector(self, |writer| {
-            value.iter().for_each(|element| element.write(writer))
+            value.iter().for_each(|element| element.write(writer));
         });
     }
 }

@@ -66,9 +66,9 @@ impl<'a, T: Element<'a>> List<'a, T> {
     }
 }
 
-impl<T> List<'_, T> {
+impl<T: Copy> List<'_, T> {
     /// Whether there is no element.
-    pub const fn is_empty(&self) -> bool {
+    pub const fn is_empty(self) -> bool {
         match self.0 {
             Source::Wire(bytes) => bytes.is_empty(),
             Source::Items(items) => items.is_empty(),

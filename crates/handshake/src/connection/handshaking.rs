@@ -30,6 +30,8 @@ pub(super) struct Handshaking {
     deadline: Option<Instant>,
     /// The random of the hello that a server was greeted with.
     pub(super) client_random: Option<[u8; 32]>,
+    /// The first record number that a client's present hello can have.
+    pub(super) hello_sequence: u64,
 }
 
 impl Handshaking {
@@ -40,6 +42,7 @@ impl Handshaking {
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
             client_random: None,
+            hello_sequence: 0,
         }
     }
 

@@ -17,7 +17,7 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use drystone_record::{
-    AdmittedTypes, ContentType, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats, WriteEpoch,
+    AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats, WriteEpoch,
     WriteEpochs,
 };
 use drystone_x509::{CertificateDer, ServerName};
@@ -421,8 +421,12 @@ impl Connection {
         self.config.common()
     }
 
-    /// Ends the association with an error, tells the peer if the error has an alert, and tells the owner.
+    /// Ends the association with an error, tells the peer if the error has an alert, and tells the owner. An
+    /// association ends once: what the peer does wrong after its close_notify means nothing any more.
     fn fail(&mut self, now: Instant, error: Error) {
+        if self.is_closed() {
+            return self.stats.count(Discard::AfterClose);
+        }
         let linger = match &self.phase {
             Phase::Handshaking(handshaking) => handshaking.linger(now, &self.common().settings),
             _ => None,

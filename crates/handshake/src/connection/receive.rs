@@ -4,8 +4,10 @@ use drystone_record::{ContentType, Discard, Opened, RecordNumber};
 
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
+use super::handshaking::Handshaking;
 use super::{Connection, Data, Datagram, Phase};
 use crate::Error;
+use crate::client::ExpectServerHello;
 use crate::error::Misbehaviour;
 use crate::event::Event;
 use crate::flight::{Accepted, Fragment, Message};
@@ -60,6 +62,9 @@ impl Connection {
     }
 
     fn apply(&mut self, now: Instant, verdict: Verdict) {
+        if verdict == Verdict::Discard(Discard::FutureEpoch) {
+            self.answer_future_epoch(now);
+        }
         match verdict {
             Verdict::Discard(reason) => self.stats.count(reason),
             Verdict::Fatal(error) => self.fail(now, error),
@@ -75,7 +80,7 @@ impl Connection {
         }
         match content_type {
             ContentType::APPLICATION_DATA => return self.application_data(number, payload),
-            ContentType::HANDSHAKE => self.handshake(now, number.epoch, payload),
+            ContentType::HANDSHAKE => self.handshake(now, number, payload),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(number.epoch, payload),
             ContentType::ALERT => self.alert(now, number, payload),
             // The epoch admits no other types.
@@ -162,8 +167,8 @@ impl Connection {
 
     // ---- handshake messages ----
 
-    fn handshake(&mut self, now: Instant, epoch: u64, payload: &[u8]) {
-        let authenticated = epoch > 0;
+    fn handshake(&mut self, now: Instant, number: RecordNumber, payload: &[u8]) {
+        let authenticated = number.epoch > 0;
         let mut rest = payload;
         if rest.is_empty() {
             // RFC 5246 section 6.2.1: there are no empty handshake records.
@@ -177,8 +182,8 @@ impl Connection {
             };
             rest = following;
             match &self.phase {
-                Phase::Handshaking(_) => self.handshake_fragment(now, epoch, fragment),
-                Phase::Connected(_) => self.late_fragment(now, epoch, fragment),
+                Phase::Handshaking(_) => self.handshake_fragment(now, number, fragment),
+                Phase::Connected(_) => self.late_fragment(now, number.epoch, fragment),
                 Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {
                     self.stats.count(Discard::AfterClose);
                 }
@@ -186,7 +191,8 @@ impl Connection {
         }
     }
 
-    fn handshake_fragment(&mut self, now: Instant, epoch: u64, fragment: Fragment<'_>) {
+    fn handshake_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) {
+        let epoch = number.epoch;
         // Finished is the one message under the new keys, and nothing else is (RFC 5246 section 7.4.9, threat 12).
         let is_finished = fragment.msg_type == HandshakeType::FINISHED;
         match (epoch > 0, is_finished) {
@@ -198,7 +204,7 @@ impl Connection {
         if let Some(hello) = handshaking.expects_server_hello() {
             let cookies = u16::from(hello.cookies());
             if fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST {
-                return self.verify_request(now, &fragment);
+                return self.verify_request(now, number.sequence, &fragment);
             }
             // A stateless server may number its ServerHello after any of its questions.
             let may_follow_question = (1..=cookies).contains(&fragment.message_seq);
@@ -213,10 +219,14 @@ impl Connection {
             // Nobody asked for a cookie here, but another server may have before us.
             handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
         }
-        let deliver = handshaking.open_request.is_none();
-        match handshaking.io.incoming.accept(epoch, fragment, deliver) {
+        let incoming = &mut handshaking.io.incoming;
+        let accepted = match handshaking.open_request {
+            None => incoming.accept(epoch, fragment),
+            Some(_) => incoming.hold(epoch, fragment),
+        };
+        match accepted {
             Accepted::Whole(message) => self.run_message(now, message),
-            Accepted::Kept => {}
+            Accepted::Kept => handshaking.io.timer.sign_of_life(now.since_origin()),
             Accepted::Duplicate => {
                 self.stats.count(Discard::DuplicateMessage);
                 self.answer_repeat(now, epoch, &fragment);
@@ -227,15 +237,27 @@ impl Connection {
     }
 
     /// A stateless server numbers all its questions 0; they come whole, and in no order with the rest.
-    fn verify_request(&mut self, now: Instant, fragment: &Fragment<'_>) {
+    ///
+    /// Each repeats the record number of the hello that it answers (RFC 6347 section 4.2.1). One for an earlier hello,
+    /// late after a retransmission, has a cookie of its own but is answered already: to answer it again would
+    /// restart the handshake under the server's hands.
+    fn verify_request(&mut self, now: Instant, answers: u64, fragment: &Fragment<'_>) {
         if !fragment.is_whole() {
             return self.stats.count(Discard::MalformedFragment);
         }
+        let Phase::Handshaking(handshaking) = &self.phase else { return };
+        let cookies = handshaking.expects_server_hello().map(ExpectServerHello::cookies);
+        if answers < handshaking.hello_sequence {
+            return self.stats.count(Discard::DuplicateMessage);
+        }
         let Fragment { msg_type, message_seq, payload: body, .. } = *fragment;
         self.run_message(now, Message { epoch: 0, msg_type, message_seq, body });
-        if let Phase::Handshaking(handshaking) = &mut self.phase
-            && handshaking.io.incoming.next_message_seq() == Some(0)
-        {
+        let next_record = self.writes.current().next_number().sequence;
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        if handshaking.expects_server_hello().map(ExpectServerHello::cookies) != cookies {
+            handshaking.hello_sequence = next_record;
+        }
+        if handshaking.io.incoming.next_message_seq() == Some(0) {
             handshaking.io.incoming.set_next_message_seq(1);
         }
     }
@@ -246,6 +268,20 @@ impl Connection {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         let io = &mut handshaking.io;
         if io.repeats.observe(epoch, fragment) && io.timer.may_answer_repeat(now.since_origin()) {
+            io.repeat_flight();
+            io.timer.sign_of_life(now.since_origin());
+        }
+    }
+
+    /// The peer already writes with keys that we do not have yet: part of its flight was lost. RFC 6347 section
+    /// 4.2.4 lets us repeat ours, which makes the peer repeat its own at once and not when its timer expires. The
+    /// same limit holds as for other repeats, since anybody can send such records.
+    fn answer_future_epoch(&mut self, now: Instant) {
+        if let Phase::Handshaking(handshaking) = &mut self.phase
+            && let Handshaking { io, .. } = &mut **handshaking
+            && !io.outgoing.is_empty()
+            && io.timer.may_answer_repeat(now.since_origin())
+        {
             io.repeat_flight();
         }
     }

@@ -110,9 +110,22 @@ impl Incoming {
         }
     }
 
-    /// Takes in a fragment that arrived in a record of `epoch`. Without `deliver` even the next expected message is
-    /// stored, for a state machine that waits for something else first.
-    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>, deliver: bool) -> Accepted<'f> {
+    /// Takes in a fragment that arrived in a record of `epoch`.
+    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>) -> Accepted<'f> {
+        self.take_in(epoch, fragment, true)
+    }
+
+    /// Takes in a fragment for a state machine that waits for something else than messages: even the next expected
+    /// message is stored.
+    pub(crate) fn hold(&mut self, epoch: u64, fragment: Fragment<'_>) -> Accepted<'static> {
+        match self.take_in(epoch, fragment, false) {
+            Accepted::Duplicate => Accepted::Duplicate,
+            Accepted::Dropped(fault) => Accepted::Dropped(fault),
+            Accepted::Kept | Accepted::Whole(_) => Accepted::Kept,
+        }
+    }
+
+    fn take_in<'f>(&mut self, epoch: u64, fragment: Fragment<'f>, deliver: bool) -> Accepted<'f> {
         if u32::from(fragment.message_seq) < self.next {
             return Accepted::Duplicate;
         }
@@ -349,3 +362,6 @@ impl Partial {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

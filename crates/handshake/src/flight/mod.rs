@@ -25,6 +25,8 @@ mod sent;
 mod timer;
 
 #[cfg(test)]
+mod fake;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use fragment::{Fragment, FragmentFault};

@@ -478,3 +478,6 @@ impl Message {
         Some((HEADER_LEN.saturating_add(bytes.len()), sent))
     }
 }
+
+#[cfg(test)]
+mod tests;

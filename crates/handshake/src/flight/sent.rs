@@ -78,7 +78,7 @@ mod tests {
     fn taken(sent: &mut SentRecords, number: RecordNumber) -> Vec<(u16, Range<u32>)> {
         let mut fragments = Vec::new();
         sent.take(number, |message_seq, range| {
-            fragments.push((message_seq, range))
+            fragments.push((message_seq, range));
         });
         fragments
     }

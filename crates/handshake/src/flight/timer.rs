@@ -50,8 +50,10 @@ pub(crate) struct RetransmitTimer {
     settings: TimerSettings,
     /// When the present wait began; `None` while stopped.
     started: Option<Duration>,
-    /// How often the timer has expired for the present flight.
+    /// How often the timer has expired for the present flight: how small to cut it.
     expirations: u32,
+    /// How often of these since the last sign of life from the peer: how long to wait.
+    backoff: u32,
     /// When the flight was last sent again, by timer or in answer to a repeat.
     last_repeat: Option<Duration>,
 }
@@ -63,6 +65,7 @@ impl RetransmitTimer {
             settings,
             started: None,
             expirations: 0,
+            backoff: 0,
             last_repeat: None,
         }
     }
@@ -86,10 +89,19 @@ impl RetransmitTimer {
         }
     }
 
+    /// The peer has answered a part of the flight, or sent its own again: the path lives, and what is missing was
+    /// lost by chance, not by congestion. Waits for the initial time again from now, but not longer than before.
+    pub(crate) fn sign_of_life(&mut self, now: Duration) {
+        let Some(deadline) = self.deadline() else { return };
+        self.backoff = 0;
+        self.started = Some(now.min(deadline.saturating_sub(self.settings.initial)));
+    }
+
     /// Nothing is waited for any more. Answers to repeats are then limited by the initial value.
     pub(crate) fn stop(&mut self) {
         self.started = None;
         self.expirations = 0;
+        self.backoff = 0;
     }
 
     /// When to call [`expire`](Self::expire), in whole microseconds; `None` while stopped.
@@ -105,11 +117,12 @@ impl RetransmitTimer {
         if now < self.deadline()? {
             return None;
         }
-        if self.expirations >= self.settings.retransmissions {
+        if self.backoff >= self.settings.retransmissions {
             self.stop();
             return Some(Expired::GiveUp);
         }
         self.expirations = self.expirations.saturating_add(1);
+        self.backoff = self.backoff.saturating_add(1);
         self.started = Some(now);
         self.last_repeat = Some(now);
         Some(Expired::Retransmit)
@@ -117,7 +130,7 @@ impl RetransmitTimer {
 
     /// The present wait: of the running timer, or of the next to start.
     pub(crate) fn timeout(&self) -> Duration {
-        let doublings = 1u32.checked_shl(self.expirations).unwrap_or(u32::MAX);
+        let doublings = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
         self.settings
             .initial
             .saturating_mul(doublings)
@@ -144,7 +157,7 @@ impl RetransmitTimer {
     /// At most once per half of the present wait, retransmissions included: else two ends whose timers cross
     /// would answer each other without end.
     pub(crate) fn may_answer_repeat(&mut self, now: Duration) -> bool {
-        let half = self.timeout() / 2;
+        let half = self.timeout().checked_div(2).unwrap_or_default();
         let too_soon = self
             .last_repeat
             .is_some_and(|last| now < last.saturating_add(half));
@@ -271,6 +284,30 @@ mod tests {
             ..TimerSettings::default()
         });
         assert_eq!(timer.deadline(), Some(START + milliseconds(600)));
+    }
+
+    #[test]
+    fn a_sign_of_life_ends_the_backoff_but_not_the_caution_about_size() {
+        let mut timer = started();
+        let mut now = START;
+        for _ in 0..4 {
+            now = timer.deadline().unwrap();
+            timer.expire(now);
+        }
+        assert_eq!(timer.deadline(), Some(now + milliseconds(6400)));
+        timer.sign_of_life(now + milliseconds(1000));
+        assert_eq!(timer.deadline(), Some(now + milliseconds(1400)));
+        assert_eq!(timer.effective_mtu(1200), 228);
+        timer.sign_of_life(now + milliseconds(1300));
+        assert_eq!(timer.deadline(), Some(now + milliseconds(1400)), "never later than before");
+    }
+
+    #[test]
+    fn a_stopped_timer_is_not_started_by_a_sign_of_life() {
+        let mut timer = started();
+        timer.stop();
+        timer.sign_of_life(START);
+        assert_eq!(timer.deadline(), None);
     }
 
     #[test]

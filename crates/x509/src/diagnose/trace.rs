@@ -31,7 +31,7 @@ impl Failure<'_> {
             let candidates = self.candidates(current)?;
             let which = Which::presented(index, current);
             if candidates.is_empty() {
-                let issuer = Reading::of(current).map(|reading| reading.issuer_text());
+                let issuer = Reading::of(current).and_then(|reading| reading.issuer_text());
                 return Some(End::NoIssuer { which, issuer });
             }
             let min = self.policy.min_rsa_bits;

@@ -14,7 +14,7 @@ pub use blocks::{
     CertificateEntryExtensions, CertificateRequestExtensions, ClientExtensions,
     EncryptedExtensions, HelloRetryExtensions, NewSessionTicketExtensions, ServerHelloExtensions,
 };
-pub(super) use declare::{Block, ExtensionBlock, TrailingBlock};
+pub(super) use declare::{Block, TrailingBlock};
 pub use others::{Others, OthersIter, RawExtension};
 pub use payload::{
     CertificateStatusRequest, Empty, KeyShareEntry, OfferedPsks, ProtocolName, PskBinder,

@@ -176,10 +176,10 @@ impl<'a> Element<'a> for OfferedPsks<'a> {
         writer.vector(IDENTITIES, |writer| {
             self.identities
                 .iter()
-                .for_each(|identity| identity.write(writer))
+                .for_each(|identity| identity.write(writer));
         });
         writer.vector(BINDERS, |writer| {
-            self.binders.iter().for_each(|binder| binder.write(writer))
+            self.binders.iter().for_each(|binder| binder.write(writer));
         });
     }
 }

@@ -1,0 +1,349 @@
+//! The `drystone` command from outside: what it prints, and how it exits.
+
+mod process;
+
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use process::{Finished, Running, drystone, scratch};
+use serde_json::Value;
+
+/// A server on a free port with a fresh certificate for `localhost`, and the file that its clients trust.
+fn server(test: &str, arguments: &[&str]) -> (Running, String, PathBuf) {
+    let certificate = scratch(test).join("server.pem");
+    let file = certificate.to_str().unwrap();
+    let fixed = ["server", "--listen", "127.0.0.1:0", "--self-signed", "localhost", "--write-cert", file];
+    let mut running = Running::start(&[&fixed, &["--json", "--timeout", "60"], arguments].concat());
+    let ready: Value = serde_json::from_str(&running.line()).unwrap();
+    assert_eq!(ready["event"], "listening");
+    let address = ready["addr"].as_str().unwrap().to_owned();
+    (running, address, certificate)
+}
+
+fn client(address: &str, certificate: &std::path::Path, arguments: &[&str], input: &str) -> Finished {
+    let fixed = ["client", address, "--name", "localhost", "--ca", certificate.to_str().unwrap()];
+    drystone(&[&fixed, ["--timeout", "30"].as_slice(), arguments].concat(), input)
+}
+
+fn port_of(address: &str) -> &str {
+    address.rsplit_once(':').unwrap().1
+}
+
+#[test]
+fn the_demo_shows_a_whole_life() {
+    let demo = drystone(&["demo"], "");
+    assert_eq!(demo.code, 0, "{demo:?}");
+    for part in ["handshaking", "DTLS 1.2", "TLS_ECDHE_ECDSA_WITH_", "x25519", "round-trip time", "goodbye"] {
+        assert!(demo.out.contains(part), "{part} is missing: {demo:?}");
+    }
+    assert_eq!(demo.err, "");
+}
+
+#[test]
+fn two_hundred_packets_come_back_unchanged() {
+    let keys = scratch("echo").join("keys.log");
+    let (server, address, certificate) = server("echo", &["--peers", "1"]);
+    let key_log = ["--keylog", keys.to_str().unwrap()];
+    let client =
+        client(&address, &certificate, &[&["--echo-test", "200", "--json"], key_log.as_slice()].concat(), "");
+    assert_eq!(client.code, 0, "{client:?}");
+
+    let events = client.events();
+    let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(names, ["status", "status", "connected", "echo_test", "closed", "status"]);
+    let connected = &events[2];
+    assert_eq!(connected["version"], "DTLS 1.2");
+    assert_eq!(connected["cipher_suite"], "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+    assert_eq!(connected["group"], "x25519");
+    assert_eq!(connected["signature_scheme"], "ecdsa_secp256r1_sha256");
+    assert_eq!(connected["server_name"], "localhost");
+    assert_eq!(connected["peer_subject"], "CN=localhost");
+    assert!(connected["alpn"].is_null());
+    assert_eq!((&events[3]["packets"], &events[3]["smallest"]), (&200.into(), &1.into()));
+
+    let server = server.finish();
+    assert_eq!(server.code, 0, "{server:?}");
+    let sizes: Vec<_> = server.events().iter().filter_map(|event| event["size"].as_u64()).collect();
+    assert_eq!((sizes.len(), sizes[0], sizes[199]), (200, 1, events[3]["largest"].as_u64().unwrap()));
+    assert!(sizes.windows(2).all(|pair| pair[0] < pair[1]));
+    assert_eq!(server.events().last().unwrap()["event"], "closed");
+
+    let log = std::fs::read_to_string(keys).unwrap();
+    let fields: Vec<_> = log.trim_end().split(' ').collect();
+    assert_eq!((fields[0], fields[1].len(), fields[2].len()), ("CLIENT_RANDOM", 64, 96), "{log}");
+}
+
+#[test]
+fn lines_are_packets_and_messages_are_shown() {
+    let (_server, address, certificate) = server("lines", &[]);
+    let client = client(&address, &certificate, &["--msg"], "one\n\ntwo words\nno line end");
+    assert_eq!(client.code, 0, "{client:?}");
+    let lines: Vec<_> = client.out.lines().collect();
+    let connected = lines.iter().position(|line| line.starts_with("connected: DTLS 1.2")).unwrap();
+    assert_eq!(lines[connected + 1..connected + 5], ["one", "", "two words", "no line end"]);
+    assert_eq!(lines.last(), Some(&"disconnected"));
+    for message in [
+        "sent ClientHello, ",
+        "received HelloVerifyRequest, ",
+        "received ServerHelloDone, 12 bytes, message_seq 4",
+        "sent ChangeCipherSpec, 1 bytes",
+        "received Finished, 24 bytes",
+        "sent Alert close_notify, 2 bytes",
+    ] {
+        assert!(client.out.contains(message), "{message} is missing: {client:?}");
+    }
+}
+
+#[test]
+fn many_lines_come_back_in_json() {
+    let (_server, address, certificate) = server("json", &[]);
+    let input: String = (0..300).map(|number| format!("line {number}\n")).collect();
+    let client = client(&address, &certificate, &["--json"], &input);
+    assert_eq!(client.code, 0, "{client:?}");
+    let texts: Vec<_> =
+        client.events().iter().filter_map(|event| event["text"].as_str().map(str::to_owned)).collect();
+    assert_eq!(texts.concat(), input);
+}
+
+#[test]
+fn a_line_that_fits_no_packet_is_named() {
+    let (_server, address, certificate) = server("long", &[]);
+    let input = format!("short\n{}\n", "x".repeat(20_000));
+    let client = client(&address, &certificate, &[], &input);
+    assert_eq!(client.code, 1, "{client:?}");
+    assert!(client.err.contains("line 2 has 20001 bytes") && client.err.contains("16384"), "{client:?}");
+}
+
+#[test]
+fn a_wrong_name_exits_3_and_says_both() {
+    let (_server, address, certificate) = server("name", &[]);
+    let file = certificate.to_str().unwrap();
+    let client = drystone(
+        &["client", &address, "--name", "other.example", "--ca", file, "--json", "--timeout", "30"],
+        "",
+    );
+    assert_eq!(client.code, 3, "{client:?}");
+    assert!(client.err.contains("other.example") && client.err.contains("localhost"), "{client:?}");
+    let events = client.events();
+    assert!(events.iter().any(|event| event["status"] == "error_hostname_mismatch"), "{events:?}");
+    assert!(events.last().unwrap()["reason"].as_str().unwrap().contains("other.example"), "{events:?}");
+}
+
+#[test]
+fn a_stranger_is_refused_unless_anybody_is_welcome() {
+    let (_server, address, _) = server("stranger", &[]);
+    let (_other, _, other_certificate) = server("stranger-other", &[]);
+    let refused = client(&address, &other_certificate, &[], "");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("--ca"), "{refused:?}");
+    let accepted = drystone(&["client", &address, "--insecure", "--name", "other.example"], "hi\n");
+    assert_eq!(accepted.code, 0, "{accepted:?}");
+    assert!(accepted.out.contains("SHA-256 "), "{accepted:?}");
+}
+
+#[test]
+fn the_host_is_the_name_unless_told_otherwise() {
+    let (_server, address, certificate) = server("host", &[]);
+    let host = format!("localhost:{}", port_of(&address));
+    let found =
+        drystone(&["client", &host, "--ca", certificate.to_str().unwrap(), "--timeout", "30"], "hi\n");
+    assert_eq!(found.code, 0, "{found:?}");
+    let by_address =
+        drystone(&["client", &address, "--ca", certificate.to_str().unwrap(), "--timeout", "30"], "");
+    assert_eq!(by_address.code, 3, "{by_address:?}");
+}
+
+#[test]
+fn nothing_listening_is_told_at_once() {
+    let free = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let begin = Instant::now();
+    let client = drystone(&["client", &free, "--name", "localhost", "--insecure"], "");
+    assert_eq!(client.code, 2, "{client:?}");
+    assert!(client.err.contains("nothing listens at") && client.err.contains(&free), "{client:?}");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn silence_times_out_with_4() {
+    let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    let begin = Instant::now();
+    let client = drystone(
+        &["client", &address, "--name", "localhost", "--insecure", "--timeout", "0.7", "--json"],
+        "",
+    );
+    assert_eq!(client.code, 4, "{client:?}");
+    assert!(client.events().last().unwrap()["reason"].as_str().unwrap().contains("--timeout"), "{client:?}");
+    assert!((Duration::from_millis(700)..Duration::from_secs(5)).contains(&begin.elapsed()));
+}
+
+#[test]
+fn a_server_ends_with_its_time() {
+    let waiting = ["server", "--listen", "127.0.0.1:0", "--self-signed", "localhost", "--timeout", "0.3"];
+    let unbounded = drystone(&waiting, "");
+    assert_eq!(unbounded.code, 0, "{unbounded:?}");
+    assert!(unbounded.out.starts_with("listening on 127.0.0.1:"), "{unbounded:?}");
+    let disappointed = drystone(&[&waiting, ["--peers", "2"].as_slice()].concat(), "");
+    assert_eq!(disappointed.code, 4, "{disappointed:?}");
+    assert!(disappointed.err.contains("0 of 2 peers"), "{disappointed:?}");
+}
+
+#[test]
+fn mistakes_exit_1_with_one_line() {
+    let taken = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let server = ["server", "--listen", "127.0.0.1:0", "--self-signed", "localhost"];
+    let with = |arguments: &[&'static str]| [server.as_slice(), arguments].concat();
+    let cases: [(Vec<&str>, &str); 14] = [
+        (vec![], "subcommand"),
+        (vec!["client", "localhost:1"], "--insecure"),
+        (vec!["client", "localhost", "--insecure"], "HOST:PORT"),
+        (vec!["client", "localhost:1", "--insecure", "--colour"], "--colour"),
+        (
+            vec!["client", "localhost:1", "--insecure", "--cipher", "RC4"],
+            "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        ),
+        (vec!["client", "localhost:1", "--insecure", "--group", "P-256"], "secp256r1"),
+        (vec!["client", "localhost:1", "--insecure", "--max", "1.3"], "DTLS 1.3 is not there yet"),
+        (vec!["client", "localhost:1", "--ca", "/nonexistent.pem"], "/nonexistent.pem"),
+        (vec!["client", "localhost:1", "--insecure", "--mtu", "100"], "228"),
+        (vec!["client", "no such host:1", "--insecure"], "--name"),
+        (vec!["server", "--listen", &address, "--self-signed", "localhost"], "cannot listen on"),
+        (with(&["--client-auth", "require"]), "--insecure-clients"),
+        (with(&["--insecure-clients"]), "--client-auth"),
+        (with(&["--write-cert", "/nonexistent/cert.pem"]), "/nonexistent/cert.pem"),
+    ];
+    for (arguments, hint) in cases {
+        let mistaken = drystone(&arguments, "");
+        assert_eq!(mistaken.code, 1, "{arguments:?}: {mistaken:?}");
+        assert!(mistaken.err.contains(hint), "{arguments:?}: {mistaken:?}");
+        assert_eq!(mistaken.err.lines().count(), 1, "{arguments:?}: {mistaken:?}");
+    }
+}
+
+#[test]
+fn help_and_version_exit_0() {
+    for arguments in [["--help"].as_slice(), &["client", "--help"], &["server", "--help"], &["--version"]] {
+        let shown = drystone(arguments, "");
+        assert_eq!((shown.code, shown.err.as_str()), (0, ""), "{shown:?}");
+        assert!(shown.out.contains("drystone"), "{shown:?}");
+    }
+}
+
+#[test]
+fn suites_and_groups_are_chosen_by_name() {
+    let (_server, address, certificate) = server("chosen", &[]);
+    let suites = [
+        "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    ];
+    for (suite, group) in suites.into_iter().zip(["secp384r1", "secp256r1", "x25519"]) {
+        let asked = ["--json", "--cipher", &suite.to_lowercase(), "--group", group];
+        let chosen = client(&address, &certificate, &asked, "");
+        let events = chosen.events();
+        assert_eq!(
+            (&events[2]["cipher_suite"], &events[2]["group"]),
+            (&suite.into(), &group.into()),
+            "{chosen:?}"
+        );
+    }
+    let nothing_in_common = ["--cipher", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"];
+    let refused = client(&address, &certificate, &nothing_in_common, "");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("handshake_failure"), "{refused:?}");
+}
+
+#[test]
+fn application_protocols_are_negotiated() {
+    let (_server, address, certificate) = server("alpn", &["--alpn", "game/2", "--alpn", "game/1"]);
+    let agreed = client(&address, &certificate, &["--json", "--alpn", "game/1", "--alpn", "chat"], "");
+    assert_eq!(agreed.events()[2]["alpn"], "game/1", "{agreed:?}");
+    let refused = client(&address, &certificate, &["--alpn", "chat"], "");
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("no_application_protocol"), "{refused:?}");
+}
+
+#[test]
+fn without_cookies_no_hello_verify_request_is_sent() {
+    let (_server, address, certificate) = server("no-cookie", &["--no-cookie"]);
+    let client = client(&address, &certificate, &["--msg", "--echo-test", "20"], "");
+    assert_eq!(client.code, 0, "{client:?}");
+    assert!(!client.out.contains("HelloVerifyRequest"), "{client:?}");
+}
+
+#[test]
+fn small_datagrams_do() {
+    let (_server, address, certificate) = server("mtu", &["--mtu", "256"]);
+    let client = client(&address, &certificate, &["--mtu", "256", "--echo-test", "50", "--json"], "");
+    assert_eq!(client.code, 0, "{client:?}");
+    let largest = client.events()[3]["largest"].as_u64().unwrap();
+    assert!((200..256).contains(&largest), "{largest}");
+}
+
+#[test]
+fn a_server_that_does_not_echo_fails_the_echo_test() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = scratch("mute").join("server.pem");
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    let key = drystone::x509::PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let credential = drystone::Credential::new(vec![made.cert.der().clone()], &key).unwrap();
+    let config = drystone::ServerConfig::new(drystone::settings(), drystone::Credentials::single(credential));
+    let mut mute = drystone::Server::bind(([127, 0, 0, 1], 0).into(), config.unwrap().into()).unwrap();
+    let address = mute.local_addr().unwrap().to_string();
+    let listening = std::thread::spawn(move || {
+        while let Some(event) = mute.poll(Duration::from_secs(20)).unwrap() {
+            if matches!(event, drystone::ServerEvent::Connection(_, drystone::Event::Closed)) {
+                return;
+            }
+        }
+        panic!("the client did not say goodbye");
+    });
+    let client = client(&address, &certificate, &["--echo-test", "20"], "");
+    assert_eq!(client.code, 4, "{client:?}");
+    assert!(client.err.contains("0 of 20 packets came back"), "{client:?}");
+    listening.join().unwrap();
+}
+
+#[test]
+fn client_certificates_are_asked_for_and_judged() {
+    let folder = scratch("client-auth");
+    let file = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    for name in ["known", "unknown"] {
+        let mut params = rcgen::CertificateParams::new([format!("{name}.example")]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
+        let key = rcgen::KeyPair::generate().unwrap();
+        std::fs::write(file(&format!("{name}.pem")), params.self_signed(&key).unwrap().pem()).unwrap();
+        std::fs::write(file(&format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+    let (known, unknown) =
+        ([file("known.pem"), file("known.key")], [file("unknown.pem"), file("unknown.key")]);
+    let present = |credential: &[String; 2]| {
+        ["--cert", &credential[0], "--key", &credential[1]].map(str::to_owned).to_vec()
+    };
+    let visit = |address: &str, certificate: &std::path::Path, arguments: &[String]| {
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        client(address, certificate, &[&["--echo-test", "3"], arguments.as_slice()].concat(), "")
+    };
+
+    let strict = ["--client-auth", "require", "--client-ca", &known[0], "--peers", "1"];
+    let (server_process, address, certificate) = server("client-auth-require", &strict);
+    assert_eq!(visit(&address, &certificate, &[]).code, 2);
+    assert_eq!(visit(&address, &certificate, &present(&unknown)).code, 2);
+    assert_eq!(visit(&address, &certificate, &present(&known)).code, 0);
+    let finished = server_process.finish();
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let connected = finished.events().into_iter().find(|event| event["event"] == "connected").unwrap();
+    assert_eq!(connected["peer_subject"], "CN=known");
+
+    let open = ["--client-auth", "request", "--insecure-clients", "--peers", "2"];
+    let (server_process, address, certificate) = server("client-auth-request", &open);
+    assert_eq!(visit(&address, &certificate, &[]).code, 0);
+    assert_eq!(visit(&address, &certificate, &present(&unknown)).code, 0);
+    let finished = server_process.finish();
+    let connected: Vec<_> =
+        finished.events().into_iter().filter(|event| event["event"] == "connected").collect();
+    assert!(connected[0]["peer_fingerprint"].is_null(), "{connected:?}");
+    assert_eq!(connected[1]["peer_fingerprint"].as_str().unwrap().len(), 32 * 3 - 1, "{connected:?}");
+}

@@ -1,0 +1,256 @@
+//! Which association a datagram belongs to: by its sender's address. It knows no sockets, and of associations only
+//! whether they are half-open.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use drystone_handshake::{Connection, Instant};
+
+/// Names one association of one server. Never given twice.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PeerId(u64);
+
+impl PeerId {
+    /// The association's number: they are counted from 1 in the order in which they were begun.
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for PeerId {
+    /// The association's number, from 1.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One association.
+#[derive(Debug)]
+pub(crate) struct Peer<C = Connection> {
+    pub(crate) connection: C,
+    /// Where to send, in the form that the socket gave.
+    pub(crate) address: SocketAddr,
+    /// The entry in the heap of deadlines that counts.
+    pub(crate) armed: Option<Instant>,
+}
+
+/// The associations of one address: usually one. A second one stands beside it while a client that lost its state
+/// connects anew (RFC 6347 section 4.2.8).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Route {
+    pub(crate) current: PeerId,
+    pub(crate) challenger: Option<PeerId>,
+}
+
+/// All associations of a server.
+#[derive(Debug)]
+pub(crate) struct Table<C = Connection> {
+    peers: HashMap<PeerId, Peer<C>>,
+    routes: HashMap<Sender, Route>,
+    /// Those whose handshake is not done, oldest first.
+    half_open: VecDeque<PeerId>,
+    last: u64,
+}
+
+impl<C> Table<C> {
+    pub(crate) fn new() -> Self {
+        Self { peers: HashMap::new(), routes: HashMap::new(), half_open: VecDeque::new(), last: 0 }
+    }
+
+    /// The associations of the sender of a datagram.
+    pub(crate) fn route(&self, from: SocketAddr) -> Option<Route> {
+        self.routes.get(&Sender::of(from)).copied()
+    }
+
+    pub(crate) fn get(&self, id: PeerId) -> Option<&Peer<C>> {
+        self.peers.get(&id)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer<C>> {
+        self.peers.get_mut(&id)
+    }
+
+    pub(crate) fn ids(&self) -> impl Iterator<Item = PeerId> {
+        self.peers.keys().copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    pub(crate) fn half_open(&self) -> usize {
+        self.half_open.len()
+    }
+
+    pub(crate) fn oldest_half_open(&self) -> Option<PeerId> {
+        self.half_open.front().copied()
+    }
+
+    /// A new half-open association: the address's only one, or the challenger of the one that is there.
+    ///
+    /// At most two stand side by side: the caller removes an earlier challenger before.
+    pub(crate) fn insert(&mut self, address: SocketAddr, connection: C) -> PeerId {
+        self.last = self.last.saturating_add(1);
+        let id = PeerId(self.last);
+        self.peers.insert(id, Peer { connection, address, armed: None });
+        self.half_open.push_back(id);
+        self.routes
+            .entry(Sender::of(address))
+            .and_modify(|route| route.challenger = Some(id))
+            .or_insert(Route { current: id, challenger: None });
+        id
+    }
+
+    /// The handshake of `id` is done. Gives the association that it replaces, if it was a challenger; that one has
+    /// no address any more and should be removed.
+    pub(crate) fn establish(&mut self, id: PeerId) -> Option<PeerId> {
+        let place = self.half_open.iter().position(|half_open| *half_open == id)?;
+        self.half_open.remove(place);
+        let sender = Sender::of(self.peers.get(&id)?.address);
+        let route = self.routes.get_mut(&sender)?;
+        if route.challenger != Some(id) {
+            return None;
+        }
+        let replaced = route.current;
+        *route = Route { current: id, challenger: None };
+        Some(replaced)
+    }
+
+    /// Takes an association out. Its challenger, if there is one, takes its place.
+    pub(crate) fn remove(&mut self, id: PeerId) -> Option<Peer<C>> {
+        let peer = self.peers.remove(&id)?;
+        self.half_open.retain(|half_open| *half_open != id);
+        let sender = Sender::of(peer.address);
+        let remaining = match self.routes.get(&sender)? {
+            Route { current, challenger } if *current == id => *challenger,
+            Route { current, challenger } if *challenger == Some(id) => Some(*current),
+            // Replaced before: the address belongs to its successor.
+            _ => return Some(peer),
+        };
+        match remaining {
+            Some(current) => drop(self.routes.insert(sender, Route { current, challenger: None })),
+            None => drop(self.routes.remove(&sender)),
+        }
+        Some(peer)
+    }
+}
+
+/// An address in the form in which two are the same peer if and only if they are equal: an IPv4 peer is the same
+/// whether the socket is an IPv4 or an IPv6 one, the flow label does not matter, the scope of a link-local address does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Sender {
+    ip: IpAddr,
+    port: u16,
+    scope: u32,
+}
+
+impl Sender {
+    fn of(address: SocketAddr) -> Self {
+        let scope = match address {
+            SocketAddr::V6(v6) => v6.scope_id(),
+            SocketAddr::V4(_) => 0,
+        };
+        Self { ip: address.ip().to_canonical(), port: address.port(), scope }
+    }
+}
+
+/// What cookies are bound to: the address (IPv4 in its mapped form) and the port.
+pub(crate) fn peer_id_bytes(address: SocketAddr) -> [u8; 18] {
+    let ip = match address.ip() {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    let mut bytes = [0; 18];
+    let (first, last) = bytes.split_at_mut(16);
+    first.copy_from_slice(&ip.octets());
+    last.copy_from_slice(&address.port().to_be_bytes());
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> SocketAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_without_its_association_is_unknown() {
+        let mut table = Table::new();
+        let id = table.insert(address("10.0.0.1:5"), ());
+        assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: id, challenger: None }));
+        assert_eq!(table.route(address("10.0.0.1:6")), None);
+        assert_eq!(table.route(address("10.0.0.2:5")), None);
+        assert!(table.remove(id).is_some());
+        assert!(table.remove(id).is_none());
+        assert_eq!((table.route(address("10.0.0.1:5")), table.len(), table.half_open()), (None, 0, 0));
+    }
+
+    #[test]
+    fn a_challenger_that_connects_takes_the_address() {
+        let mut table = Table::new();
+        let old = table.insert(address("10.0.0.1:5"), ());
+        assert_eq!(table.establish(old), None);
+        let new = table.insert(address("10.0.0.1:5"), ());
+        let both = Route { current: old, challenger: Some(new) };
+        assert_eq!((table.route(address("10.0.0.1:5")), table.half_open()), (Some(both), 1));
+        assert_eq!(table.establish(new), Some(old));
+        let only_new = Some(Route { current: new, challenger: None });
+        assert_eq!(table.route(address("10.0.0.1:5")), only_new);
+        assert!(table.remove(old).is_some());
+        assert_eq!(table.route(address("10.0.0.1:5")), only_new);
+    }
+
+    #[test]
+    fn a_challenger_that_fails_leaves_the_old_one_alone() {
+        let mut table = Table::new();
+        let old = table.insert(address("10.0.0.1:5"), ());
+        table.establish(old);
+        let new = table.insert(address("10.0.0.1:5"), ());
+        table.remove(new);
+        assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: old, challenger: None }));
+        let newer = table.insert(address("10.0.0.1:5"), ());
+        table.remove(old);
+        assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: newer, challenger: None }));
+        assert_eq!(table.establish(newer), None);
+    }
+
+    #[test]
+    fn half_open_associations_are_known_by_age() {
+        let mut table = Table::new();
+        let ids: Vec<_> = (1..5_u16).map(|port| table.insert(([10, 0, 0, 1], port).into(), ())).collect();
+        assert_eq!((table.half_open(), table.oldest_half_open()), (4, Some(ids[0])));
+        table.establish(ids[0]);
+        table.remove(ids[1]);
+        assert_eq!((table.half_open(), table.oldest_half_open()), (2, Some(ids[2])));
+        assert_eq!(table.establish(ids[0]), None);
+    }
+
+    /// Row 67 of the threat list.
+    #[test]
+    fn threat_67_addresses_are_compared_properly() {
+        let same = [("10.0.0.1:5", "[::ffff:10.0.0.1]:5"), ("[fe80::1]:5", "[fe80::1%0]:5")];
+        for (one, other) in same {
+            assert_eq!(Sender::of(address(one)), Sender::of(address(other)));
+        }
+        let different = [
+            ("10.0.0.1:5", "10.0.0.1:6"),
+            ("10.0.0.1:5", "[::10.0.0.1]:5"),
+            ("[fe80::1%1]:5", "[fe80::1%2]:5"),
+        ];
+        for (one, other) in different {
+            assert_ne!(Sender::of(address(one)), Sender::of(address(other)));
+        }
+        let labelled = std::net::SocketAddrV6::new([0xfe80, 0, 0, 0, 0, 0, 0, 1].into(), 5, 99, 0);
+        assert_eq!(Sender::of(labelled.into()), Sender::of(address("[fe80::1]:5")));
+    }
+
+    #[test]
+    fn cookies_are_bound_to_address_and_port() {
+        let bytes = peer_id_bytes(address("10.0.0.1:258"));
+        assert_eq!(bytes, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2]);
+        assert_eq!(bytes, peer_id_bytes(address("[::ffff:10.0.0.1]:258")));
+    }
+}

@@ -1,0 +1,486 @@
+//! A server for many peers over one UDP socket: it waits for one thing at a time, and never longer than it is told.
+//! It must not know what is inside the datagrams, except which ones may be a ClientHello.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use drystone_handshake::{
+    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, Path, RequestId, ServerConfig,
+    Verdict,
+};
+
+use crate::clock::Clock;
+use crate::deadline::Deadlines;
+use crate::error::{SendError, ServerError};
+use crate::inbox::{self, Arrived, Packet};
+use crate::route::{Peer, PeerId, Route, Table, peer_id_bytes};
+use crate::socket::{Arrival, MAX_DATAGRAM, Socket};
+
+/// A DTLS server with its UDP socket and all its peers.
+///
+/// [`poll`](Self::poll) does everything that is due for all peers and waits for the next packet or event, at most as
+/// long as it is told; call it again and again. A peer exists for the caller from its [`Event::Connected`] (or
+/// [`Event::Failed`]) on, and is gone after [`Event::Closed`], [`Event::Failed`] or [`Event::AssociationReplaced`].
+/// Dropping the server says goodbye to all peers.
+///
+/// Strangers cost it no memory: an association is made only for a sender that returned a cookie, so that its address
+/// is proved. Associations whose handshake is not done are limited in number and time; connected ones are never
+/// given up for newcomers. A client that lost its state and connects anew from the same address gets a second
+/// association, which replaces the first one only when its handshake is done (RFC 6347 section 4.2.8).
+///
+/// For an example see [`Client`](crate::Client).
+pub struct Server {
+    socket: Socket,
+    clock: Clock,
+    config: Arc<ServerConfig>,
+    gate: Gate,
+    options: ServerOptions,
+    table: Table,
+    deadlines: Deadlines<PeerId>,
+    /// What came and was not yet handed out; packets among it lie in `received` or `copy`.
+    queue: VecDeque<Queued>,
+    received: Box<[u8]>,
+    /// A second copy of a datagram whose sender has two associations: opening destroys what does not fit the key.
+    copy: Box<[u8]>,
+    out: Box<[u8]>,
+    stats: ServerStats,
+}
+
+/// How a server treats strangers.
+///
+/// ```
+/// let mut options = drystone::ServerOptions::default();
+/// options.max_half_open = 1024;
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// Whether a client must prove its address by a cookie first. Default: true. Without, each ClientHello makes an
+    /// association at once, which saves a round trip and lets anybody fill the half-open places with forged
+    /// addresses; and a client that lost its state cannot connect again from the same port before its old
+    /// association has ended. Only for networks whose addresses are proved otherwise.
+    pub cookies: bool,
+    /// The most associations whose handshake is not done; the oldest makes room for a new one. Default: 256.
+    pub max_half_open: usize,
+    /// The most associations in all; beyond it new clients get no answer until one has gone. Default: 65,536.
+    pub max_peers: usize,
+}
+
+impl Default for ServerOptions {
+    fn default() -> Self {
+        Self { cookies: true, max_half_open: 256, max_peers: 65_536 }
+    }
+}
+
+/// What a server counts beside what its connections count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerStats {
+    /// Hellos without a good cookie that were answered by asking for one.
+    pub cookies_asked: u64,
+    /// Associations that were begun.
+    pub accepted: u64,
+    /// Datagrams of strangers that were dropped without an answer.
+    pub strangers_dropped: u64,
+    /// Half-open associations that made room for newer ones.
+    pub half_open_evicted: u64,
+    /// Clients that got no answer because there were too many peers.
+    pub peers_refused: u64,
+    /// Datagrams that the operating system did not take.
+    pub send_failures: u64,
+}
+
+/// What [`Server::poll`] brings.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServerEvent<'a> {
+    /// A packet from a peer.
+    Packet(PeerId, Packet<'a>),
+    /// Something happened to a peer's connection.
+    Connection(PeerId, Event),
+}
+
+/// One thing that waits to be handed out.
+struct Queued {
+    peer: PeerId,
+    place: Place,
+    arrived: Arrived,
+}
+
+/// Which buffer a packet lies in.
+#[derive(Clone, Copy)]
+enum Place {
+    Received,
+    Copy,
+}
+
+impl Server {
+    /// Listens on `address`; port 0 takes a free one ([`local_addr`](Self::local_addr) says which).
+    ///
+    /// # Errors
+    /// [`ServerError::Socket`] if the operating system refuses (the port is taken, for example),
+    /// [`ServerError::Config`] if the configuration cannot work.
+    pub fn bind(address: SocketAddr, config: Arc<ServerConfig>) -> Result<Self, ServerError> {
+        Self::bind_with(address, config, ServerOptions::default())
+    }
+
+    /// Like [`bind`](Self::bind), with options.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn bind_with(
+        address: SocketAddr,
+        config: Arc<ServerConfig>,
+        options: ServerOptions,
+    ) -> Result<Self, ServerError> {
+        let gate = Gate::new(Arc::clone(&config))?;
+        let socket = Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
+        Ok(Self {
+            socket,
+            clock: Clock::new(),
+            config,
+            gate,
+            options,
+            table: Table::new(),
+            deadlines: Deadlines::new(),
+            queue: VecDeque::new(),
+            received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            copy: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            stats: ServerStats::default(),
+        })
+    }
+
+    /// Does what is due for all peers and waits for the next packet or event, at most for `timeout`; zero does not
+    /// wait. `None` means that `timeout` is over.
+    ///
+    /// # Errors
+    /// What the operating system says if its socket fails. Nothing that a peer sends is an error.
+    pub fn poll(&mut self, timeout: Duration) -> io::Result<Option<ServerEvent<'_>>> {
+        let deadline = self.clock.now() + timeout;
+        let mut last_look = false;
+        loop {
+            if let Some(queued) = self.queue.pop_front() {
+                return Ok(Some(self.lend(queued)));
+            }
+            if last_look {
+                return Ok(None);
+            }
+            let now = self.clock.now();
+            self.handle_timeouts(now);
+            if self.queue.is_empty() {
+                last_look = now >= deadline;
+                self.wait(deadline - now)?;
+            }
+        }
+    }
+
+    /// Sends one packet to a peer: one record in one datagram.
+    ///
+    /// # Errors
+    /// [`SendError::NoSuchPeer`], [`SendError::Misuse`] if the peer is not connected or the packet is longer than
+    /// [`Connection::max_payload`], [`SendError::Socket`] if the operating system does not take the datagram.
+    pub fn send(&mut self, peer: PeerId, payload: &[u8]) -> Result<(), SendError> {
+        let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
+        let length = known.connection.send(payload, &mut self.out)?;
+        let address = known.address;
+        let sent = self.socket.send_to(self.out.get(..length).unwrap_or_default(), address);
+        self.settle(peer, self.clock.now());
+        Ok(sent?)
+    }
+
+    /// Says goodbye to a peer, whose id means nothing afterwards. Unknown ids are ignored: the peer may have gone
+    /// just before.
+    pub fn close(&mut self, peer: PeerId) {
+        let now = self.clock.now();
+        if let Some(known) = self.table.get_mut(peer) {
+            known.connection.close(now);
+            self.settle(peer, now);
+        }
+    }
+
+    /// Gives the answer to an [`Event::Request`].
+    ///
+    /// # Errors
+    /// [`SendError::NoSuchPeer`], or [`SendError::Misuse`] if no such request is open or the answer is of another
+    /// kind; nothing is changed then.
+    pub fn answer(&mut self, peer: PeerId, id: RequestId, answer: Answer) -> Result<(), SendError> {
+        let now = self.clock.now();
+        let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
+        known.connection.answer(now, id, answer).map_err(|misuse: Misuse| SendError::Misuse(misuse))?;
+        self.settle(peer, now);
+        Ok(())
+    }
+
+    /// A peer's connection: its state, limits and counters. None if there is no such peer (any more).
+    pub fn connection(&self, peer: PeerId) -> Option<&Connection> {
+        self.table.get(peer).map(|known| &known.connection)
+    }
+
+    /// A peer's address. None if there is no such peer (any more).
+    pub fn address(&self, peer: PeerId) -> Option<SocketAddr> {
+        self.table.get(peer).map(|known| known.address)
+    }
+
+    /// All associations, half-open ones too, in no particular order.
+    pub fn peers(&self) -> impl Iterator<Item = PeerId> {
+        self.table.ids()
+    }
+
+    /// The address that the server listens on.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The server's own counters.
+    pub fn stats(&self) -> ServerStats {
+        self.stats
+    }
+
+    fn handle_timeouts(&mut self, now: Instant) {
+        while let Some((at, id)) = self.deadlines.pop_due(now) {
+            let Some(peer) = self.table.get_mut(id).filter(|peer| peer.armed == Some(at)) else {
+                continue;
+            };
+            peer.armed = None;
+            if peer.connection.poll_timeout().is_some_and(|at| at <= now) {
+                peer.connection.handle_timeout(now);
+            }
+            self.settle(id, now);
+        }
+    }
+
+    /// One receive, bounded by `most` and by the earliest deadline of all.
+    fn wait(&mut self, most: Duration) -> io::Result<()> {
+        let now = self.clock.now();
+        let wait = self.deadlines.next().map_or(most, |at| most.min(at - now));
+        // A refusal concerns a datagram to some peer, one does not learn which.
+        if let Arrival::Datagram { length, from } = self.socket.receive(&mut self.received, wait)? {
+            self.handle_datagram(from, length, self.clock.now());
+        }
+        Ok(())
+    }
+
+    fn handle_datagram(&mut self, from: SocketAddr, length: usize, now: Instant) {
+        let may_be_hello = self.received.get(..length).is_some_and(may_be_client_hello);
+        match self.table.route(from) {
+            Some(route) if may_be_hello && self.options.cookies => {
+                self.handle_hello(route, from, length, now)
+            }
+            Some(route) => self.deliver(route, length, now),
+            None if !may_be_hello => self.stats.strangers_dropped += 1,
+            None if self.options.cookies => match self.ask_gate(from, length) {
+                Verdict::Accept(greeting) => self.accept(from, length, now, Some(greeting)),
+                Verdict::Reply(length) => self.ask_for_cookie(length, from),
+                Verdict::Drop(_) => self.stats.strangers_dropped += 1,
+            },
+            None => self.accept(from, length, now, None),
+        }
+    }
+
+    /// A hello from the address of an association: of that association, or the begin of a new one.
+    fn handle_hello(&mut self, route: Route, from: SocketAddr, length: usize, now: Instant) {
+        let greeting = match self.ask_gate(from, length) {
+            Verdict::Accept(greeting) => greeting,
+            Verdict::Reply(length) => return self.ask_for_cookie(length, from),
+            // Perhaps a later fragment of the hello that began the association.
+            Verdict::Drop(_) => return self.deliver(route, length, now),
+        };
+        let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&greeting));
+        if is_of(route.current) || route.challenger.is_some_and(is_of) {
+            return self.deliver(route, length, now);
+        }
+        if let Some(challenger) = route.challenger {
+            self.evict(challenger);
+        }
+        self.accept(from, length, now, Some(greeting));
+    }
+
+    /// The gate's verdict on the hello in `received`; its answer lies in `out`.
+    fn ask_gate(&mut self, from: SocketAddr, length: usize) -> Verdict {
+        let mut datagram =
+            Datagram::new(Path::default(), self.received.get_mut(..length).unwrap_or_default());
+        self.gate.answer(self.clock.start(), &peer_id_bytes(from), &mut datagram, &mut self.out)
+    }
+
+    fn ask_for_cookie(&mut self, length: usize, from: SocketAddr) {
+        self.stats.cookies_asked += 1;
+        let answer = self.out.get(..length).unwrap_or_default();
+        self.stats.send_failures += u64::from(self.socket.send_to(answer, from).is_err());
+    }
+
+    /// Begins an association with the hello that lies in `received`.
+    fn accept(&mut self, from: SocketAddr, length: usize, now: Instant, greeting: Option<Greeting>) {
+        if self.table.len() >= self.options.max_peers {
+            self.stats.peers_refused += 1;
+            return;
+        }
+        while self.table.half_open() >= self.options.max_half_open.max(1) {
+            let Some(oldest) = self.table.oldest_half_open() else {
+                break;
+            };
+            self.evict(oldest);
+        }
+        let (config, start) = (Arc::clone(&self.config), self.clock.start());
+        let connection = match greeting {
+            Some(greeting) => Connection::server(config, greeting, start),
+            None => Connection::server_without_cookie(config, Path::default(), start),
+        };
+        // Only the source of random numbers can fail here; the client will ask again.
+        let Ok(connection) = connection else { return };
+        let id = self.table.insert(from, connection);
+        self.stats.accepted += 1;
+        self.offer(id, Place::Received, length, now);
+    }
+
+    /// A datagram of known associations: of the challenger first, since only it can be at a loss without.
+    fn deliver(&mut self, route: Route, length: usize, now: Instant) {
+        let Some(challenger) = route.challenger else {
+            return self.offer(route.current, Place::Received, length, now);
+        };
+        if let (Some(copy), Some(received)) = (self.copy.get_mut(..length), self.received.get(..length)) {
+            copy.copy_from_slice(received);
+        }
+        self.offer(challenger, Place::Received, length, now);
+        // By now the challenger may have taken its place, and this offer finds nobody.
+        self.offer(route.current, Place::Copy, length, now);
+    }
+
+    fn offer(&mut self, id: PeerId, place: Place, length: usize, now: Instant) {
+        let Some(peer) = self.table.get_mut(id) else {
+            return;
+        };
+        let buffer = match place {
+            Place::Received => &mut self.received,
+            Place::Copy => &mut self.copy,
+        };
+        let Some(datagram) = buffer.get_mut(..length) else {
+            return;
+        };
+        let queue = &mut self.queue;
+        inbox::offer(&mut peer.connection, now, datagram, |arrived| {
+            queue.push_back(Queued { peer: id, place, arrived });
+        });
+        self.settle(id, now);
+    }
+
+    /// After any input of a peer: everything out, every event into the queue, the deadline armed anew.
+    fn settle(&mut self, id: PeerId, now: Instant) {
+        let Some(peer) = self.table.get_mut(id) else {
+            return;
+        };
+        while let Some(transmit) = peer.connection.poll_transmit(now, &mut self.out) {
+            let datagram = self.out.get(..transmit.len).unwrap_or_default();
+            self.stats.send_failures += u64::from(self.socket.send_to(datagram, peer.address).is_err());
+        }
+        while let Some(event) = peer.connection.poll_event() {
+            self.queue.push_back(Queued { peer: id, place: Place::Received, arrived: Arrived::Event(event) });
+        }
+        self.deadlines.arm(id, &mut peer.armed, peer.connection.poll_timeout());
+        let connected = peer.connection.is_connected();
+        // A failed one stays until its own deadline, to repeat its alert to a peer that missed it.
+        let over = peer.connection.is_closed() && peer.connection.poll_timeout().is_none();
+        if connected && let Some(replaced) = self.table.establish(id) {
+            self.replace(replaced, now);
+        }
+        if over {
+            self.forget(id);
+        }
+    }
+
+    /// Ends an association whose address belongs to a newer one.
+    fn replace(&mut self, id: PeerId, now: Instant) {
+        if let Some(Peer { connection, .. }) = self.table.get_mut(id) {
+            connection.replaced(now);
+            while let Some(event) = connection.poll_event() {
+                self.queue.push_back(Queued {
+                    peer: id,
+                    place: Place::Received,
+                    arrived: Arrived::Event(event),
+                });
+            }
+        }
+        self.forget(id);
+    }
+
+    /// Gives up a half-open association, in silence: the caller has not heard of it.
+    fn evict(&mut self, id: PeerId) {
+        self.stats.half_open_evicted += 1;
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: PeerId) {
+        self.table.remove(id);
+        let table = &self.table;
+        self.deadlines.sweep(table.len(), |id| table.get(id)?.armed);
+    }
+
+    fn lend(&mut self, queued: Queued) -> ServerEvent<'_> {
+        let buffer = match queued.place {
+            Place::Received => &mut self.received,
+            Place::Copy => &mut self.copy,
+        };
+        match queued.arrived {
+            Arrived::Event(event) => ServerEvent::Connection(queued.peer, event),
+            Arrived::Packet { range, number } => {
+                let payload = buffer.get_mut(range).unwrap_or_default();
+                ServerEvent::Packet(queued.peer, Packet { payload, number })
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let peers: Vec<_> = self.peers().collect();
+        for peer in peers {
+            self.close(peer);
+        }
+    }
+}
+
+impl fmt::Debug for Server {
+    /// Without the buffers: they hold plaintext.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("address", &self.socket.local_addr().ok())
+            .field("peers", &self.table.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a datagram begins with a plaintext record (epoch 0, RFC 6347 section 4.1) that holds a ClientHello: keeps
+/// everything else away from the gate and from new associations, at the cost of a look at four places.
+fn may_be_client_hello(datagram: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    const CLIENT_HELLO: u8 = 1;
+    datagram.first() == Some(&HANDSHAKE)
+        && datagram.get(3..5) == Some(&[0, 0])
+        && datagram.get(13) == Some(&CLIENT_HELLO)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plaintext_client_hellos_reach_the_gate() {
+        let hello = [22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 12, 1, 0, 0];
+        assert!(may_be_client_hello(&hello));
+        for (place, other) in [(0, 23), (3, 1), (4, 1), (13, 2)] {
+            let mut changed = hello;
+            changed[place] = other;
+            assert!(!may_be_client_hello(&changed));
+        }
+        for length in 0..14 {
+            assert!(!may_be_client_hello(&hello[..length]));
+        }
+    }
+}

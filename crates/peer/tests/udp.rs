@@ -1,0 +1,368 @@
+//! Client and server over real UDP sockets on loopback.
+
+mod wire;
+
+use std::io::ErrorKind;
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
+use drystone::{
+    Client, ClientConfig, ClientError, ClientEvent, Credential, Credentials, Error, Event, Misuse, PeerId,
+    SendError, Server, ServerConfig, ServerEvent, ServerOptions,
+};
+
+use wire::Wire;
+
+const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+    let mut anchors = TrustAnchors::new();
+    anchors.add(made.cert.der().clone()).unwrap();
+    let credential = Credential::new(vec![made.cert.der().clone()], &key).unwrap();
+    let client = ClientConfig::new(drystone::settings(), Policy::new(anchors)).unwrap();
+    let server = ServerConfig::new(drystone::settings(), Credentials::single(credential)).unwrap();
+    (Arc::new(client), Arc::new(server))
+}
+
+fn localhost() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
+}
+
+/// What happened at a server, in short.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Connected(u64),
+    Packet(u64, Vec<u8>),
+    Closed(u64),
+    Failed(u64),
+    Replaced(u64),
+}
+
+/// Polls once, echoes a packet, and says what happened.
+fn serve_once(server: &mut Server, wait: Duration) -> Option<(PeerId, Seen)> {
+    let (peer, payload) = match server.poll(wait).unwrap()? {
+        ServerEvent::Packet(peer, packet) => (peer, packet.payload.to_vec()),
+        ServerEvent::Connection(peer, event) => {
+            let number = peer.number();
+            let seen = match event {
+                Event::Connected(_) => Seen::Connected(number),
+                Event::Closed => Seen::Closed(number),
+                Event::Failed(_) => Seen::Failed(number),
+                Event::AssociationReplaced => Seen::Replaced(number),
+                other => panic!("unexpected {other:?}"),
+            };
+            return Some((peer, seen));
+        }
+        other => panic!("unexpected {other:?}"),
+    };
+    server.send(peer, &payload).unwrap();
+    Some((peer, Seen::Packet(peer.number(), payload)))
+}
+
+fn serve_until_idle(server: &mut Server) -> Vec<Seen> {
+    std::iter::from_fn(|| serve_once(server, Duration::from_millis(50))).map(|(_, seen)| seen).collect()
+}
+
+/// Client and server in turns, until the client is connected.
+fn connect(client: &mut Client, server: &mut Server) -> PeerId {
+    let (mut connected, mut peer) = (false, None);
+    let deadline = Instant::now() + PATIENCE;
+    while !connected || peer.is_none() {
+        assert!(Instant::now() < deadline);
+        if let Some((id, Seen::Connected(_))) = serve_once(server, Duration::from_millis(2)) {
+            peer = Some(id);
+        }
+        match client.poll(Duration::from_millis(2)).unwrap() {
+            Some(ClientEvent::Connection(Event::Connected(_))) => connected = true,
+            Some(other) => panic!("unexpected {other:?}"),
+            None => {}
+        }
+    }
+    peer.unwrap()
+}
+
+fn expect_packet(client: &mut Client, payload: &[u8]) {
+    match client.poll(PATIENCE).unwrap() {
+        Some(ClientEvent::Packet(packet)) => assert_eq!(packet.payload, payload),
+        other => panic!("unexpected {other:?}"),
+    }
+}
+
+#[test]
+fn several_clients_talk_to_one_server_and_leave() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let address = server.local_addr().unwrap();
+    let visitors: Vec<_> = (0..4_u8)
+        .map(|visitor| {
+            let config = Arc::clone(&client_config);
+            thread::spawn(move || {
+                let mut client = Client::new(address, localhost(), config).unwrap();
+                client.connected(PATIENCE).unwrap();
+                let largest = client.connection().max_payload();
+                for size in [1, 1000, client.connection().max_unfragmented_payload(), largest] {
+                    let payload = vec![visitor; size];
+                    client.send(&payload).unwrap();
+                    expect_packet(&mut client, &payload);
+                }
+                let refused = client.send(&vec![0; largest + 1]);
+                assert!(matches!(refused, Err(SendError::Misuse(Misuse::PayloadTooLarge { .. }))));
+            })
+        })
+        .collect();
+    let (mut connected, mut packets, mut closed) = (0, 0, 0);
+    while closed < 4 {
+        match serve_once(&mut server, PATIENCE).expect("the clients went silent").1 {
+            Seen::Connected(_) => connected += 1,
+            Seen::Packet(..) => packets += 1,
+            Seen::Closed(_) => closed += 1,
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    for visitor in visitors {
+        visitor.join().unwrap();
+    }
+    assert_eq!((connected, packets, server.peers().count()), (4, 16, 0));
+    let stats = server.stats();
+    assert!(stats.accepted == 4 && stats.cookies_asked >= 4 && stats.strangers_dropped == 0, "{stats:?}");
+}
+
+#[test]
+fn either_side_can_say_goodbye() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut client = Client::new(server.local_addr().unwrap(), localhost(), client_config).unwrap();
+    let peer = connect(&mut client, &mut server);
+    assert_eq!(
+        server.address(peer),
+        Some(client.local_addr().map(|own| ([127, 0, 0, 1], own.port()).into()).unwrap())
+    );
+    server.close(peer);
+    assert!(matches!(server.send(peer, b"late"), Err(SendError::NoSuchPeer)));
+    assert!(server.connection(peer).is_none());
+    assert!(matches!(client.poll(PATIENCE).unwrap(), Some(ClientEvent::Connection(Event::Closed))));
+    assert!(matches!(client.send(b"late"), Err(SendError::Misuse(Misuse::NotConnected))));
+    let begin = Instant::now();
+    assert!(client.poll(PATIENCE).unwrap().is_none());
+    assert!(begin.elapsed() < PATIENCE, "the end is told at once");
+}
+
+#[test]
+fn dropping_either_says_goodbye() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let address = server.local_addr().unwrap();
+    let mut staying = Client::new(address, localhost(), Arc::clone(&client_config)).unwrap();
+    connect(&mut staying, &mut server);
+    let mut leaving = Client::new(address, localhost(), client_config).unwrap();
+    let peer = connect(&mut leaving, &mut server);
+    drop(leaving);
+    assert_eq!(serve_until_idle(&mut server), [Seen::Closed(peer.number())]);
+    drop(server);
+    assert!(matches!(staying.poll(PATIENCE).unwrap(), Some(ClientEvent::Connection(Event::Closed))));
+}
+
+#[test]
+fn waiting_is_bounded() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    for wait in [Duration::ZERO, Duration::from_millis(60)] {
+        let begin = Instant::now();
+        assert!(server.poll(wait).unwrap().is_none());
+        assert!((wait..wait + Duration::from_secs(5)).contains(&begin.elapsed()));
+    }
+    let silent = UdpSocket::bind(SocketAddr::from(LOOPBACK)).unwrap();
+    let mut client = Client::new(silent.local_addr().unwrap(), localhost(), client_config).unwrap();
+    let begin = Instant::now();
+    let outcome = client.connected(Duration::from_millis(100));
+    assert!(matches!(outcome, Err(ClientError::Handshake(Error::HandshakeTimeout))));
+    assert!((Duration::from_millis(100)..Duration::from_secs(5)).contains(&begin.elapsed()));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_refusal_shows_at_once_and_leads_to_the_next_address() {
+    let (client_config, server_config) = configs();
+    let nobody = UdpSocket::bind(SocketAddr::from(LOOPBACK)).unwrap().local_addr().unwrap();
+    let begin = Instant::now();
+    let refused = Client::new(nobody, localhost(), Arc::clone(&client_config))
+        .and_then(|mut client| client.connected(PATIENCE));
+    assert!(matches!(refused, Err(ClientError::Refused(address)) if address == nobody), "{refused:?}");
+    assert!(begin.elapsed() < Duration::from_secs(5));
+
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let addresses = [nobody, server.local_addr().unwrap()];
+    let mut client = Client::new(addresses.as_slice(), localhost(), client_config).unwrap();
+    connect(&mut client, &mut server);
+    assert_eq!(client.server_addr(), addresses[1]);
+}
+
+#[test]
+fn no_address_is_an_error() {
+    let (client_config, _) = configs();
+    let nowhere: &[SocketAddr] = &[];
+    assert!(matches!(Client::new(nowhere, localhost(), client_config), Err(ClientError::NoAddress)));
+}
+
+#[test]
+fn strangers_cost_nothing_and_get_no_more_than_they_send() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut stranger = Wire::new(server.local_addr().unwrap(), Arc::clone(&client_config));
+    for datagram in
+        [&b""[..], b"x", &[22; 13], &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], &[0; 1500]]
+    {
+        stranger.send_raw(datagram);
+    }
+    assert_eq!(serve_until_idle(&mut server), []);
+    assert_eq!((server.stats().accepted, server.stats().strangers_dropped), (0, 5));
+    assert_eq!(stranger.receive_raw(Duration::from_millis(20)), None);
+
+    let hello = stranger.flush();
+    assert_eq!(serve_until_idle(&mut server), []);
+    let answer = stranger.receive_raw(PATIENCE).unwrap();
+    assert!(answer.len() <= hello);
+    assert_eq!((server.stats().accepted, server.stats().cookies_asked, server.peers().count()), (0, 1, 0));
+}
+
+/// Row 59 of the threat list: the number of half-open associations is capped, the oldest makes room, and those that
+/// are connected are never given up for strangers.
+#[test]
+fn threat_59_half_open_associations_are_capped() {
+    let (client_config, server_config) = configs();
+    let mut options = ServerOptions::default();
+    options.max_half_open = 3;
+    let mut server = Server::bind_with(LOOPBACK.into(), server_config, options).unwrap();
+    let address = server.local_addr().unwrap();
+    let mut client = Client::new(address, localhost(), Arc::clone(&client_config)).unwrap();
+    connect(&mut client, &mut server);
+
+    let mut crowd: Vec<_> = (0..10).map(|_| Wire::new(address, Arc::clone(&client_config))).collect();
+    for stranger in &mut crowd {
+        stranger.flush();
+        assert_eq!(serve_until_idle(&mut server), []);
+        stranger.receive_one();
+        stranger.flush();
+        assert_eq!(serve_until_idle(&mut server), []);
+    }
+    assert_eq!((server.stats().accepted, server.stats().half_open_evicted), (11, 7));
+    assert_eq!(server.peers().count(), 4);
+    client.send(b"still here").unwrap();
+    serve_until_idle(&mut server);
+    expect_packet(&mut client, b"still here");
+    // The newest of the crowd can still finish.
+    let newest = crowd.last_mut().unwrap();
+    newest.run_until_connected(|| serve_until_idle(&mut server));
+}
+
+/// Rule 9 (RFC 6347 section 4.2.8): a client that lost its state connects anew from the same address. The old
+/// association works until the new one is proved, and ends then.
+#[test]
+fn a_client_that_lost_its_state_connects_again_from_the_same_address() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut old = Wire::new(server.local_addr().unwrap(), Arc::clone(&client_config));
+    old.run_until_connected(|| serve_until_idle(&mut server));
+
+    let mut new = old.again(client_config);
+    new.flush();
+    assert_eq!(serve_until_idle(&mut server), []);
+    new.receive_one();
+    new.flush();
+    assert_eq!(serve_until_idle(&mut server), []);
+    assert_eq!(server.peers().count(), 2);
+    // Half-way: the old one still lives.
+    old.send(b"from the old one");
+    assert_eq!(serve_until_idle(&mut server), [Seen::Packet(1, b"from the old one".to_vec())]);
+    new.run_until_connected(|| serve_until_idle(&mut server));
+    assert_eq!(server.peers().count(), 1);
+    old.send(b"too late");
+    new.send(b"from the new one");
+    assert_eq!(serve_until_idle(&mut server), [Seen::Packet(2, b"from the new one".to_vec())]);
+}
+
+/// The same, seen from the server's events.
+#[test]
+fn the_end_of_a_replaced_association_is_told() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut old = Wire::new(server.local_addr().unwrap(), Arc::clone(&client_config));
+    let mut seen = Vec::new();
+    old.run_until_connected(|| seen.extend(serve_until_idle(&mut server)));
+    let mut new = old.again(client_config);
+    new.run_until_connected(|| seen.extend(serve_until_idle(&mut server)));
+    assert_eq!(seen, [Seen::Connected(1), Seen::Connected(2), Seen::Replaced(1)]);
+}
+
+/// A hello that comes twice belongs to the association that it began.
+#[test]
+fn a_repeated_hello_begins_nothing() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut client = Wire::new(server.local_addr().unwrap(), client_config);
+    client.flush();
+    serve_until_idle(&mut server);
+    client.receive_one();
+    let hello = client.take_datagrams().concat();
+    for _ in 0..3 {
+        client.send_raw(&hello);
+        serve_until_idle(&mut server);
+    }
+    client.run_until_connected(|| serve_until_idle(&mut server));
+    client.send_raw(&hello);
+    assert_eq!(serve_until_idle(&mut server), []);
+    assert_eq!((server.stats().accepted, server.peers().count()), (1, 1));
+}
+
+#[test]
+fn without_cookies_a_hello_is_answered_at_once() {
+    let (client_config, server_config) = configs();
+    let mut options = ServerOptions::default();
+    options.cookies = false;
+    options.max_peers = 1;
+    let mut server = Server::bind_with(LOOPBACK.into(), server_config, options).unwrap();
+    let address = server.local_addr().unwrap();
+    let mut client = Client::new(address, localhost(), Arc::clone(&client_config)).unwrap();
+    connect(&mut client, &mut server);
+    assert_eq!((server.stats().cookies_asked, server.stats().accepted), (0, 1));
+    // The house is full.
+    let mut second = Client::new(address, localhost(), client_config).unwrap();
+    serve_until_idle(&mut server);
+    assert!(second.poll(Duration::from_millis(20)).unwrap().is_none());
+    assert!(server.stats().peers_refused >= 1);
+}
+
+#[test]
+fn a_failed_handshake_is_told_to_both_sides() {
+    let (_, server_config) = configs();
+    let (distrustful, _) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let address = server.local_addr().unwrap();
+    let visit = thread::spawn(move || {
+        let mut client = Client::new(address, localhost(), distrustful).unwrap();
+        client.connected(PATIENCE).map(drop)
+    });
+    let failed = serve_once(&mut server, PATIENCE).map(|(_, seen)| seen);
+    let outcome = visit.join().unwrap();
+    assert!(matches!(&outcome, Err(ClientError::Handshake(Error::Certificate(_)))), "{outcome:?}");
+    assert_eq!(failed, Some(Seen::Failed(1)));
+}
+
+#[test]
+fn a_port_that_is_taken_is_an_error() {
+    let (_, server_config) = configs();
+    let server = Server::bind(LOOPBACK.into(), Arc::clone(&server_config)).unwrap();
+    let address = server.local_addr().unwrap();
+    match Server::bind(address, server_config) {
+        Err(drystone::ServerError::Socket { address: taken, source }) => {
+            assert_eq!((taken, source.kind()), (address, ErrorKind::AddrInUse));
+        }
+        other => panic!("unexpected {other:?}"),
+    }
+}

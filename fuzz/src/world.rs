@@ -1,0 +1,155 @@
+//! A client and a server with nothing between them but two queues, in simulated time.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use drystone_handshake::{Connection, Datagram, Gate, Instant, Path, ServerConfig, Start, Verdict};
+use drystone_tests::alloc::measure;
+use rustls_pki_types::{ServerName, UnixTime};
+
+use crate::{End, Setup};
+
+/// One of the two ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The client.
+    Client,
+    /// The server.
+    Server,
+}
+
+impl Side {
+    /// The other end.
+    pub fn peer(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// What may be sent to an address that has not proved itself, times what it sent (RFC 9147 section 5.1).
+const AMPLIFICATION: usize = 3;
+
+/// Both ends.
+pub struct World {
+    now: Duration,
+    client: End,
+    server: Option<End>,
+    server_config: Arc<ServerConfig>,
+    gate: Option<Gate>,
+    /// Answers of the gate that are under way.
+    greetings: Vec<Vec<u8>>,
+}
+
+impl World {
+    /// A client that has sent its hello, and a server that has not seen it.
+    pub fn new(setup: Setup) -> Self {
+        let now = Duration::from_secs(1000);
+        let server_config = setup.server();
+        let gate = setup.cookie.then(|| Gate::new(server_config.clone()).expect("random numbers"));
+        let name = ServerName::try_from("server.test").expect("a name");
+        let connection = Connection::client(setup.client(), name, start(now)).expect("random numbers");
+        let mut client = End::new(connection);
+        client.drain(Instant::from_origin(now));
+        Self { now, client, server: None, server_config, gate, greetings: Vec::new() }
+    }
+
+    /// The present.
+    pub fn now(&self) -> Instant {
+        Instant::from_origin(self.now)
+    }
+
+    /// An end; a server exists once it was greeted.
+    pub fn end(&mut self, side: Side) -> Option<&mut End> {
+        match side {
+            Side::Client => Some(&mut self.client),
+            Side::Server => self.server.as_mut(),
+        }
+    }
+
+    /// Calls an end, if there is one, at the present time.
+    pub fn with<T>(&mut self, side: Side, call: impl FnOnce(&mut End, Instant) -> T) -> Option<T> {
+        let now = self.now();
+        self.end(side).map(|end| call(end, now))
+    }
+
+    /// Takes the next datagram that this end has sent.
+    pub fn take_sent(&mut self, side: Side) -> Option<Vec<u8>> {
+        if side == Side::Server && !self.greetings.is_empty() {
+            return Some(self.greetings.remove(0));
+        }
+        self.end(side)?.outbox.pop_front()
+    }
+
+    /// Hands a datagram to an end.
+    pub fn deliver(&mut self, to: Side, bytes: &[u8]) {
+        if to == Side::Server && self.server.is_none() && !self.greet(bytes) {
+            return;
+        }
+        self.with(to, |end, now| end.receive(now, bytes));
+        if let Some(server) = self.server.as_ref().filter(|server| !server.was_connected) {
+            let proven = self.gate.is_some();
+            let most = server.bytes_in * AMPLIFICATION;
+            assert!(proven || server.bytes_out <= most, "{} bytes for {}", server.bytes_out, server.bytes_in);
+        }
+    }
+
+    /// Shows a datagram to the gate; whether there is a server for it now.
+    fn greet(&mut self, bytes: &[u8]) -> bool {
+        let start = start(self.now);
+        let config = self.server_config.clone();
+        let connection = match &self.gate {
+            None => Connection::server_without_cookie(config, Path::default(), start),
+            Some(gate) => {
+                let mut copy = bytes.to_vec();
+                let mut reply = [0; 64];
+                let mut datagram = Datagram::new(Path::default(), &mut copy);
+                let (verdict, heap) = measure(|| gate.answer(start, b"client", &mut datagram, &mut reply));
+                match verdict {
+                    Verdict::Accept(greeting) => Connection::server(config, greeting, start),
+                    Verdict::Reply(length) => {
+                        assert_eq!(heap.count, 0, "memory for a stranger");
+                        assert!(length <= bytes.len(), "{length} bytes for {}", bytes.len());
+                        self.greetings.push(reply[..length].to_vec());
+                        return false;
+                    }
+                    Verdict::Drop(_) => {
+                        assert_eq!(heap.count, 0, "memory for a stranger");
+                        return false;
+                    }
+                }
+            }
+        };
+        self.server = Some(End::new(connection.expect("a server begins")));
+        true
+    }
+
+    /// Lets time pass, every timer at its time.
+    pub fn elapse(&mut self, time: Duration) {
+        let until = self.now + time;
+        while let Some(due) = self.next_timeout().filter(|due| *due <= until) {
+            self.now = self.now.max(due);
+            for side in [Side::Client, Side::Server] {
+                self.with(side, |end, now| {
+                    if end.connection.poll_timeout().is_some_and(|due| due <= now) {
+                        end.handle_timeout(now);
+                    }
+                });
+            }
+        }
+        self.now = until;
+    }
+
+    /// When the next timer runs out.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let client = self.client.connection.poll_timeout();
+        let server = self.server.as_ref().and_then(|end| end.connection.poll_timeout());
+        [client, server].into_iter().flatten().min().map(Instant::since_origin)
+    }
+}
+
+fn start(now: Duration) -> Start {
+    let unix = UnixTime::since_unix_epoch(Duration::from_secs(1_767_225_600) + now);
+    Start { now: Instant::from_origin(now), unix: Some(unix) }
+}

@@ -1,0 +1,192 @@
+//! The honest end that the rogue works on: one of our associations, with its clock and, for a server, its gate.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use drystone_handshake::{
+    ClientConfig, Connected, Connection, Datagram, Discard, Error, Event, Gate, Instant, Path, ServerConfig, Start,
+    Verdict,
+};
+
+use crate::alloc::{Allocations, measure};
+use crate::clock::Clock;
+use crate::identity::name;
+use crate::pair::CLIENT_ID;
+
+/// One of our associations under attack.
+#[derive(Debug)]
+pub struct Victim {
+    /// The association; a server has none before a good cookie.
+    pub connection: Option<Connection>,
+    /// The gate, of a server that asks for cookies.
+    pub gate: Option<Gate>,
+    /// Its time.
+    pub clock: Clock,
+    /// What the handshake settled, once connected.
+    pub connected: Option<Box<Connected>>,
+    /// Every event but `Connected`.
+    pub events: Vec<Event>,
+    /// Application data that it was given.
+    pub received: Vec<Vec<u8>>,
+    server_config: Option<Arc<ServerConfig>>,
+}
+
+impl Victim {
+    /// A client that expects the usual name.
+    pub fn client(config: Arc<ClientConfig>) -> Self {
+        let clock = Clock::new();
+        let connection = Connection::client(config, name(), start(&clock)).expect("a source of random numbers");
+        Self { connection: Some(connection), ..Self::nobody(clock) }
+    }
+
+    /// A server behind a gate.
+    pub fn server(config: Arc<ServerConfig>) -> Self {
+        let gate = Gate::new(config.clone()).expect("a source of random numbers");
+        Self { gate: Some(gate), server_config: Some(config), ..Self::nobody(Clock::new()) }
+    }
+
+    /// A server that asks for no cookie.
+    pub fn server_without_cookie(config: Arc<ServerConfig>) -> Self {
+        let clock = Clock::new();
+        let connection = Connection::server_without_cookie(config, Path::default(), start(&clock));
+        Self { connection: Some(connection.expect("a server begins")), ..Self::nobody(clock) }
+    }
+
+    fn nobody(clock: Clock) -> Self {
+        Self {
+            connection: None,
+            gate: None,
+            clock,
+            connected: None,
+            events: Vec::new(),
+            received: Vec::new(),
+            server_config: None,
+        }
+    }
+
+    /// The association.
+    ///
+    /// # Panics
+    /// If there is none yet.
+    pub fn connection(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("an association exists")
+    }
+
+    /// Whether it is connected.
+    pub fn is_connected(&self) -> bool {
+        self.connection.as_ref().is_some_and(Connection::is_connected)
+    }
+
+    /// Why it failed, if it did.
+    pub fn error(&self) -> Option<&Error> {
+        self.connection.as_ref().and_then(Connection::error)
+    }
+
+    /// How often it has dropped something for this reason.
+    pub fn discards(&self, reason: Discard) -> u32 {
+        self.connection.as_ref().map_or(0, |connection| connection.stats().get(reason))
+    }
+
+    /// The present moment.
+    pub fn now(&self) -> Instant {
+        Instant::from_origin(self.clock.now())
+    }
+
+    /// Hands it a datagram; what it answers.
+    pub fn give(&mut self, datagram: &[u8]) -> Vec<Vec<u8>> {
+        let mut bytes = datagram.to_vec();
+        if self.connection.is_none()
+            && let Some(reply) = self.greet(&mut bytes)
+        {
+            return reply;
+        }
+        let now = self.now();
+        let connection = self.connection.as_mut().expect("the gate has let it in");
+        let mut datagram = Datagram::new(Path::default(), &mut bytes);
+        while let Some(data) = connection.receive(now, &mut datagram) {
+            self.received.push(data.payload.to_vec());
+        }
+        self.take_output()
+    }
+
+    /// Hands it datagrams and asks for nothing; what it did with the heap.
+    pub fn flood(&mut self, datagrams: &mut [Vec<u8>]) -> Allocations {
+        let now = self.now();
+        let connection = self.connection.as_mut().expect("an association exists");
+        let ((), heap) = measure(|| {
+            for bytes in datagrams {
+                let mut datagram = Datagram::new(Path::default(), bytes);
+                while let Some(data) = connection.receive(now, &mut datagram) {
+                    core::hint::black_box(data.payload.len());
+                }
+            }
+        });
+        heap
+    }
+
+    /// Lets the gate look; what it answers, or nothing if it lets the datagram in.
+    fn greet(&mut self, bytes: &mut [u8]) -> Option<Vec<Vec<u8>>> {
+        let gate = self.gate.as_ref().expect("a server without association has a gate");
+        let start = start(&self.clock);
+        let mut reply = [0; 64];
+        match gate.answer(start, CLIENT_ID, &mut Datagram::new(Path::default(), bytes), &mut reply) {
+            Verdict::Drop(_) => Some(Vec::new()),
+            Verdict::Reply(length) => Some(vec![reply[..length].to_vec()]),
+            Verdict::Accept(greeting) => {
+                let config = self.server_config.clone().expect("a server");
+                self.connection = Some(Connection::server(config, greeting, start).expect("a server begins"));
+                None
+            }
+        }
+    }
+
+    /// Takes what it has to send and to tell.
+    pub fn take_output(&mut self) -> Vec<Vec<u8>> {
+        let now = self.now();
+        let Some(connection) = &mut self.connection else { return Vec::new() };
+        let mut datagrams = Vec::new();
+        let mut out = vec![0; 2048];
+        while let Some(transmit) = connection.poll_transmit(now, &mut out) {
+            datagrams.push(out[..transmit.len].to_vec());
+        }
+        while let Some(event) = connection.poll_event() {
+            match event {
+                Event::Connected(connected) => self.connected = Some(connected),
+                event => self.events.push(event),
+            }
+        }
+        datagrams
+    }
+
+    /// Lets time pass, with every timer on the way; what it sends meanwhile.
+    pub fn pass(&mut self, time: Duration) -> Vec<Vec<u8>> {
+        let end = self.clock.now() + time;
+        let mut datagrams = self.take_output();
+        while let Some(timeout) = self.connection.as_ref().and_then(Connection::poll_timeout)
+            && timeout.since_origin() <= end
+        {
+            self.clock.advance_to(timeout.since_origin());
+            let now = self.now();
+            self.connection().handle_timeout(now);
+            datagrams.extend(self.take_output());
+        }
+        self.clock.advance_to(end);
+        datagrams
+    }
+
+    /// Sends application data; the datagram.
+    ///
+    /// # Panics
+    /// If it is not connected.
+    pub fn send(&mut self, payload: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; payload.len() + 64];
+        let length = self.connection().send(payload, &mut out).expect("connected");
+        out.truncate(length);
+        out
+    }
+}
+
+/// What a connection that starts now is told.
+pub fn start(clock: &Clock) -> Start {
+    Start { now: Instant::from_origin(clock.now()), unix: Some(clock.unix()) }
+}

@@ -1,0 +1,70 @@
+//! What scenarios share: identities beyond the usual one, and the configurations that the loss tests run in.
+
+use std::sync::{Arc, OnceLock};
+
+use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig, Settings};
+use rcgen::KeyPair;
+
+use crate::identity::{Identity, name, settings};
+use crate::link::{Link, LinkSettings};
+use crate::pair::Pair;
+
+/// A second identity under another root, made once.
+pub fn other_identity() -> &'static Identity {
+    static IDENTITY: OnceLock<Identity> = OnceLock::new();
+    IDENTITY.get_or_init(|| {
+        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+        Identity::direct(&key)
+    })
+}
+
+/// The three settings in which handshakes are tried against every loss.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// A P-256 leaf under its root; datagrams of 1200 bytes.
+    Small,
+    /// An RSA leaf with its intermediate; datagrams of 512 bytes.
+    Rsa,
+    /// Both sides present P-256 certificates; datagrams of 256 bytes.
+    Mutual,
+}
+
+impl Variant {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Small, Self::Rsa, Self::Mutual];
+
+    /// The largest datagram.
+    pub fn mtu(self) -> usize {
+        match self {
+            Self::Small => 1200,
+            Self::Rsa => 512,
+            Self::Mutual => 256,
+        }
+    }
+
+    /// Both configurations.
+    pub fn configs(self) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        self.configs_with(settings(), settings())
+    }
+
+    /// Both configurations over these settings.
+    pub fn configs_with(self, mut client: Settings, mut server: Settings) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+        client.mtu = self.mtu();
+        server.mtu = self.mtu();
+        let identity = if self == Self::Rsa { Identity::rsa_chain() } else { Identity::p256() };
+        let mut client = ClientConfig::new(client, identity.policy()).expect("settings that work");
+        let credentials = Credentials::single(identity.credential());
+        let mut server = ServerConfig::new(server, credentials).expect("settings that work");
+        if self == Self::Mutual {
+            client = client.with_credentials(Credentials::single(other_identity().credential()));
+            server = server.with_client_auth(ClientAuth::Require(Arc::new(other_identity().policy())));
+        }
+        (Arc::new(client), Arc::new(server))
+    }
+
+    /// A pair over a link with these settings.
+    pub fn pair(self, seed: u64, link: LinkSettings) -> Pair {
+        let (client, server) = self.configs();
+        Pair::new(client, server, name(), Link::new(seed, LinkSettings { mtu: self.mtu(), ..link }))
+    }
+}

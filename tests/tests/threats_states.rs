@@ -1,0 +1,247 @@
+//! The state machines against every order of messages (threat 44): what connects, what fails and what is ignored is
+//! compared with a model that is written down here, and not with the code.
+
+use std::sync::Arc;
+
+use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig};
+use drystone_tests::identity::{Identity, client_config, server_config, settings};
+use drystone_tests::rogue::{CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, SERVER_STEPS, Step, Victim};
+use drystone_tests::scenario::other_identity;
+
+fn client_duel() -> Duel {
+    let identity = Identity::p256();
+    Duel::with_client(Victim::client(client_config(settings(), identity)), identity)
+}
+
+/// A client that has a certificate, should it be asked.
+fn certified_client_duel() -> Duel {
+    let identity = Identity::p256();
+    let config = ClientConfig::new(settings(), identity.policy())
+        .unwrap()
+        .with_credentials(Credentials::single(other_identity().credential()));
+    Duel::with_client(Victim::client(Arc::new(config)), identity)
+}
+
+fn server_duel() -> Duel {
+    let identity = Identity::p256();
+    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
+    duel.greet();
+    duel
+}
+
+fn asking_server_duel() -> Duel {
+    let identity = Identity::p256();
+    let config = ServerConfig::new(settings(), Credentials::single(identity.credential()))
+        .unwrap()
+        .with_client_auth(ClientAuth::Require(Arc::new(other_identity().policy())));
+    let mut duel = Duel::with_server(Victim::server(Arc::new(config)), other_identity());
+    duel.greet();
+    duel
+}
+
+/// Where a handshake stands after a sequence of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Open,
+    /// A message was dropped whose number all later ones follow: nothing can come of it any more.
+    Stalled,
+    Connected,
+    Failed,
+}
+
+/// The model: the honest order, of which `optional` may be left out.
+struct Model {
+    order: &'static [Step],
+    optional: &'static [Step],
+    /// The step by which the rogue has keys: what it sends after it and its ChangeCipherSpec is protected.
+    keys_after: Step,
+}
+
+impl Model {
+    fn outcome(&self, steps: &[Step]) -> Outcome {
+        let mut place = 0;
+        let (mut keys, mut changed) = (false, false);
+        for step in steps {
+            // An optional step counts as passed over where the next one comes in its place.
+            if self.order.get(place).is_some_and(|next| next != step && self.optional.contains(next))
+                && self.order.get(place + 1) == Some(step)
+            {
+                place += 1;
+            }
+            let expected = self.order[place];
+            let protected = keys && changed;
+            let reads_protected = self.order[..place].contains(&Step::ChangeCipherSpec);
+            if *step == Step::ChangeCipherSpec {
+                changed = true;
+                place += usize::from(expected == *step);
+                continue;
+            }
+            if protected && !reads_protected {
+                return Outcome::Stalled;
+            }
+            if *step == Step::Finished && !protected {
+                return Outcome::Stalled;
+            }
+            if *step != expected {
+                return if !protected && reads_protected { Outcome::Stalled } else { Outcome::Failed };
+            }
+            place += 1;
+            keys |= *step == self.keys_after;
+            if place == self.order.len() {
+                return Outcome::Connected;
+            }
+        }
+        Outcome::Open
+    }
+}
+
+fn observe(duel: &mut Duel, steps: &[Step]) -> Outcome {
+    duel.play(steps);
+    match (duel.victim.is_connected(), duel.victim.error().is_some()) {
+        (true, _) => Outcome::Connected,
+        (false, true) => Outcome::Failed,
+        (false, false) => Outcome::Open,
+    }
+}
+
+/// Tries all sequences of steps of the alphabet as long as they are open, and compares each with the model. Returns
+/// how many were tried and how many connected.
+fn explore(duel: &dyn Fn() -> Duel, alphabet: &[Step], model: &Model, longest: usize) -> (usize, usize) {
+    let (mut tried, mut connected) = (0, 0);
+    let mut open = vec![Vec::new()];
+    while let Some(prefix) = open.pop() {
+        for step in alphabet {
+            let steps = [&prefix[..], &[*step]].concat();
+            let expected = model.outcome(&steps);
+            let mut duel = duel();
+            let seen = observe(&mut duel, &steps);
+            tried += 1;
+            connected += usize::from(seen == Outcome::Connected);
+            let same = seen == expected || (expected == Outcome::Stalled && seen == Outcome::Open);
+            assert!(same, "{steps:?}: {seen:?}, not {expected:?}; {:?}", duel.victim.error());
+            if expected == Outcome::Connected {
+                duel.talk();
+            }
+            if seen == Outcome::Failed {
+                assert_eq!(duel.rogue.alerts().len(), 1, "{steps:?} is answered with one alert");
+            }
+            if expected == Outcome::Open && steps.len() < longest {
+                open.push(steps);
+            }
+        }
+    }
+    (tried, connected)
+}
+
+const SERVER_ALPHABET: [Step; 7] = [
+    Step::ServerHello,
+    Step::Certificate,
+    Step::ServerKeyExchange,
+    Step::CertificateRequest,
+    Step::ServerHelloDone,
+    Step::ChangeCipherSpec,
+    Step::Finished,
+];
+
+const CLIENT_ALPHABET: [Step; 6] = [
+    Step::ClientHello,
+    Step::Certificate,
+    Step::ClientKeyExchange,
+    Step::CertificateVerify,
+    Step::ChangeCipherSpec,
+    Step::Finished,
+];
+
+/// Sequences of up to 8 steps: the honest ones have 6 or 7.
+#[test]
+fn threat_44_a_client_connects_on_the_honest_order_only() {
+    let model = Model {
+        order: &[
+            Step::ServerHello,
+            Step::Certificate,
+            Step::ServerKeyExchange,
+            Step::CertificateRequest,
+            Step::ServerHelloDone,
+            Step::ChangeCipherSpec,
+            Step::Finished,
+        ],
+        optional: &[Step::CertificateRequest],
+        keys_after: Step::ServerHelloDone,
+    };
+    for duel in [&client_duel as &dyn Fn() -> Duel, &certified_client_duel] {
+        let (tried, connected) = explore(duel, &SERVER_ALPHABET, &model, 8);
+        // With and without the request, and each with one or two ChangeCipherSpecs too many.
+        assert!(tried > 200 && connected >= 2, "{tried} tried, {connected} connected");
+    }
+}
+
+#[test]
+fn threat_44_a_server_connects_on_the_honest_order_only() {
+    let model = Model { order: &CLIENT_STEPS, optional: &[], keys_after: Step::ClientKeyExchange };
+    let (tried, connected) = explore(&server_duel, &CLIENT_ALPHABET, &model, 6);
+    assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
+}
+
+#[test]
+fn threat_44_a_server_that_requires_a_certificate_connects_on_the_honest_order_only() {
+    let model =
+        Model { order: &CERTIFIED_CLIENT_STEPS, optional: &[], keys_after: Step::ClientKeyExchange };
+    let (tried, connected) = explore(&asking_server_duel, &CLIENT_ALPHABET, &model, 7);
+    assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
+}
+
+/// The messages of an honest handshake, numbered honestly, with one swapped, doubled or missing on the way: a repeat
+/// of the flight repairs everything.
+#[test]
+fn threat_44_reordered_doubled_and_lost_messages_are_repaired_by_a_repeat() {
+    for place in 0..SERVER_STEPS.len() {
+        for accident in [swap as fn(&mut Vec<Step>, usize), double, lose] {
+            let mut duel = client_duel();
+            let flights = [&SERVER_STEPS[..4], &SERVER_STEPS[4..]];
+            let mut done = 0;
+            for flight in flights {
+                let mut order = flight.to_vec();
+                if (done..done + flight.len()).contains(&place) {
+                    accident(&mut order, place - done);
+                }
+                done += flight.len();
+                send_flight(&mut duel, flight, &order);
+            }
+            assert!(duel.victim.is_connected(), "place {place}: {:?}", duel.victim.error());
+            duel.talk();
+        }
+    }
+}
+
+fn swap(order: &mut Vec<Step>, place: usize) {
+    let last = order.len() - 1;
+    order.swap(place, (place + 1).min(last));
+}
+
+fn double(order: &mut Vec<Step>, place: usize) {
+    order.insert(place, order[place]);
+}
+
+fn lose(order: &mut Vec<Step>, place: usize) {
+    order.remove(place);
+}
+
+/// Makes the messages of a flight in the honest order and sends them in another; then sends all again.
+fn send_flight(duel: &mut Duel, flight: &[Step], order: &[Step]) {
+    let mut messages = Vec::new();
+    for step in flight {
+        let message = (*step != Step::ChangeCipherSpec).then(|| duel.rogue.message(*step).to_bytes());
+        messages.push((*step, message));
+    }
+    let find = |step: &Step| messages.iter().find(|(made, _)| made == step).unwrap().1.clone();
+    for step in order.iter().chain(flight) {
+        let datagram = match (find(step), *step == Step::Finished) {
+            (None, _) => duel.rogue.perform(Step::ChangeCipherSpec),
+            (Some(bytes), protected) => {
+                duel.rogue.use_keys(protected);
+                duel.rogue.handshake_record(&bytes)
+            }
+        };
+        duel.give(&datagram);
+    }
+}
