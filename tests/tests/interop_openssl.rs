@@ -3,14 +3,8 @@
 use drystone_tests::interop::{Pair, Pki, Stack, peers_are_here};
 use std::path::Path;
 
-const CLIENT: Pair = Pair {
-    server: Stack::OpenSsl,
-    client: Stack::Drystone,
-};
-const SERVER: Pair = Pair {
-    server: Stack::Drystone,
-    client: Stack::OpenSsl,
-};
+const CLIENT: Pair = Pair { server: Stack::OpenSsl, client: Stack::Drystone };
+const SERVER: Pair = Pair { server: Stack::Drystone, client: Stack::OpenSsl };
 
 /// Certificates of its own for each test: they run at the same time.
 fn pki(test: &str) -> Option<Pki> {

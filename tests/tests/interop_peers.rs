@@ -12,10 +12,7 @@ fn pki(name: &str) -> Pki {
 fn openssl_client_with_gnutls_server() {
     if peers_are_here(&[Stack::OpenSsl, Stack::GnuTls]) {
         let pki = pki("peers-gnutls-server");
-        let pair = Pair {
-            server: Stack::GnuTls,
-            client: Stack::OpenSsl,
-        };
+        let pair = Pair { server: Stack::GnuTls, client: Stack::OpenSsl };
         pair.certificates_and_settings(&pki).finish();
         pair.failures(&pki).finish();
     }
@@ -25,10 +22,7 @@ fn openssl_client_with_gnutls_server() {
 fn gnutls_client_with_openssl_server() {
     if peers_are_here(&[Stack::OpenSsl, Stack::GnuTls]) {
         let pki = pki("peers-openssl-server");
-        let pair = Pair {
-            server: Stack::OpenSsl,
-            client: Stack::GnuTls,
-        };
+        let pair = Pair { server: Stack::OpenSsl, client: Stack::GnuTls };
         pair.certificates_and_settings(&pki).finish();
         pair.failures(&pki).finish();
     }

@@ -65,30 +65,20 @@ impl Conversation<'_> {
             (_, Stack::Drystone) => event_line(&server.process),
             _ => None,
         };
-        let connected = line
-            .map(|line| serde_json::from_str(&line).map_err(|error| format!("{line}: {error}")));
-        Ok(Report {
-            connected: connected.transpose()?,
-        })
+        let connected =
+            line.map(|line| serde_json::from_str(&line).map_err(|error| format!("{line}: {error}")));
+        Ok(Report { connected: connected.transpose()? })
     }
 
     /// One packet there and back. Programs that make one packet of everything they read at once get no second line
     /// before the first has come back.
-    fn exchange(
-        &self,
-        server: &mut Server,
-        client: &mut Client,
-        payload: &str,
-    ) -> Result<(), String> {
+    fn exchange(&self, server: &mut Server, client: &mut Client, payload: &str) -> Result<(), String> {
         client.process.write_line(payload)?;
         if server.echo == Echo::ByHand {
             server.process.expect(Stream::Out, payload, PATIENCE)?;
             server.process.write_line(payload)?;
         }
-        client
-            .process
-            .expect(Stream::Out, payload, PATIENCE)
-            .map(drop)
+        client.process.expect(Stream::Out, payload, PATIENCE).map(drop)
     }
 
     /// The client closes; nobody may take that for a failure.
@@ -96,11 +86,7 @@ impl Conversation<'_> {
         client.process.close_stdin();
         let exit = client.process.wait(PATIENCE)?;
         if exit.code != Some(0) {
-            return Err(format!(
-                "the client ended with {:?}\n{}",
-                exit.code,
-                client.process.transcript()
-            ));
+            return Err(format!("the client ended with {:?}\n{}", exit.code, client.process.transcript()));
         }
         match self.server.0 {
             Stack::Drystone => match server.process.wait(PATIENCE)?.code {
@@ -108,10 +94,7 @@ impl Conversation<'_> {
                 code => Err(format!("the server ended with {code:?}")),
             },
             // It prints this on a close_notify.
-            Stack::OpenSsl => server
-                .process
-                .expect(Stream::Out, "DONE", PATIENCE)
-                .map(drop),
+            Stack::OpenSsl => server.process.expect(Stream::Out, "DONE", PATIENCE).map(drop),
             // It says nothing about it, and goes on serving.
             Stack::GnuTls => Ok(()),
         }
@@ -122,21 +105,14 @@ impl Conversation<'_> {
     fn payload(&self, index: usize) -> String {
         const SHORTEST: usize = 8;
         let length = SHORTEST + self.longest.saturating_sub(SHORTEST) * index / self.packets.max(1);
-        let digits =
-            (index..).map(|position| char::from(b"0123456789abcdef"[position * position % 16]));
-        format!("{index:05} ")
-            .chars()
-            .chain(digits)
-            .take(length)
-            .collect()
+        let digits = (index..).map(|position| char::from(b"0123456789abcdef"[position * position % 16]));
+        format!("{index:05} ").chars().chain(digits).take(length).collect()
     }
 }
 
 fn event_line(process: &Process) -> Option<String> {
     let text = process.text(Stream::Out);
-    text.lines()
-        .find(|line| line.contains(super::drystone::CONNECTED))
-        .map(ToOwned::to_owned)
+    text.lines().find(|line| line.contains(super::drystone::CONNECTED)).map(ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -146,12 +122,7 @@ mod tests {
     #[test]
     fn payloads_differ_and_grow() {
         let nobody = (Stack::Drystone, Side::default());
-        let conversation = Conversation {
-            server: nobody,
-            client: nobody,
-            packets: 200,
-            longest: 1000,
-        };
+        let conversation = Conversation { server: nobody, client: nobody, packets: 200, longest: 1000 };
         let payloads: Vec<String> = (0..200).map(|index| conversation.payload(index)).collect();
         assert_eq!(payloads[0].len(), 8);
         assert!(payloads[199].len() > 990 && payloads[199].len() <= 1000);

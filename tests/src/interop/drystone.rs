@@ -20,34 +20,17 @@ const TIMEOUT: &str = "20";
 
 pub(super) fn serve(side: &Side<'_>) -> Result<Server, String> {
     let mut command = Command::new(binary()?);
-    command.args([
-        "server",
-        "--listen",
-        "127.0.0.1:0",
-        "--peers",
-        "1",
-        "--json",
-        "--timeout",
-        TIMEOUT,
-    ]);
+    command.args(["server", "--listen", "127.0.0.1:0", "--peers", "1", "--json", "--timeout", TIMEOUT]);
     if let Some(file) = side.trust {
-        command
-            .args(["--client-auth", "require", "--client-ca"])
-            .arg(file);
+        command.args(["--client-auth", "require", "--client-ca"]).arg(file);
     }
     add_common(&mut command, side);
     let mut process = Process::start(&mut command)?;
     let line = process.expect(Stream::Out, "\"event\":\"listening\"", PATIENCE)?;
     let event: Value = serde_json::from_str(&line).map_err(|error| format!("{line}: {error}"))?;
-    let address = event["addr"]
-        .as_str()
-        .and_then(|address| address.parse::<std::net::SocketAddr>().ok());
+    let address = event["addr"].as_str().and_then(|address| address.parse::<std::net::SocketAddr>().ok());
     let address = address.ok_or_else(|| format!("no address in {line}"))?;
-    Ok(Server {
-        process,
-        port: address.port(),
-        echo: Echo::Own,
-    })
+    Ok(Server { process, port: address.port(), echo: Echo::Own })
 }
 
 pub(super) fn connect(side: &Side<'_>, port: u16) -> Result<Process, String> {
@@ -63,22 +46,13 @@ pub(super) fn echo_test(side: &Side<'_>, port: u16, packets: usize) -> Result<()
         Process::start(client_command(side, port)?.args(["--echo-test", &packets.to_string()]))?;
     match process.wait(Duration::from_secs(10))?.code {
         Some(0) => Ok(()),
-        code => Err(format!(
-            "--echo-test ended with exit code {code:?}\n{}",
-            process.transcript()
-        )),
+        code => Err(format!("--echo-test ended with exit code {code:?}\n{}", process.transcript())),
     }
 }
 
 fn client_command(side: &Side<'_>, port: u16) -> Result<Command, String> {
     let mut command = Command::new(binary()?);
-    command.args([
-        "client",
-        &format!("127.0.0.1:{port}"),
-        "--json",
-        "--timeout",
-        TIMEOUT,
-    ]);
+    command.args(["client", &format!("127.0.0.1:{port}"), "--json", "--timeout", TIMEOUT]);
     if let Some(file) = side.trust {
         command.arg("--ca").arg(file);
     }
@@ -91,11 +65,7 @@ fn client_command(side: &Side<'_>, port: u16) -> Result<Command, String> {
 
 fn add_common(command: &mut Command, side: &Side<'_>) {
     if let Some(identity) = side.identity {
-        command
-            .arg("--cert")
-            .arg(&identity.chain)
-            .arg("--key")
-            .arg(&identity.key);
+        command.arg("--cert").arg(&identity.chain).arg("--key").arg(&identity.key);
     }
     if let Some(suite) = side.suite {
         command.args(["--cipher", suite.iana]);
@@ -115,19 +85,15 @@ fn add_common(command: &mut Command, side: &Side<'_>) {
 /// for binaries reaches only the tests of their own package.
 fn binary() -> Result<&'static Path, String> {
     static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BINARY.get_or_init(|| {
-        std::env::var_os("DRYSTONE_BIN").map_or_else(build, |path| Ok(path.into()))
-    });
+    let built =
+        BINARY.get_or_init(|| std::env::var_os("DRYSTONE_BIN").map_or_else(build, |path| Ok(path.into())));
     built.as_deref().map_err(Clone::clone)
 }
 
 /// Builds into the folder and with the profile of the running test, which is `TARGET/PROFILE/deps/NAME`.
 fn build() -> Result<PathBuf, String> {
     let test = std::env::current_exe().map_err(|error| format!("the test's own path: {error}"))?;
-    let folder = test
-        .parent()
-        .and_then(Path::parent)
-        .ok_or("the test lies in no target folder")?;
+    let folder = test.parent().and_then(Path::parent).ok_or("the test lies in no target folder")?;
     let target = folder.parent().ok_or("the test lies in no target folder")?;
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -135,28 +101,14 @@ fn build() -> Result<PathBuf, String> {
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let output = Command::new(cargo)
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "drystone-cli",
-            "--bin",
-            "drystone",
-            "--profile",
-            profile,
-        ])
+        .args(["build", "--quiet", "--package", "drystone-cli", "--bin", "drystone", "--profile", profile])
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .map_err(|error| format!("cargo build: {error}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "cargo build failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        ));
+        return Err(format!("cargo build failed: {}", String::from_utf8_lossy(&output.stderr)));
     }
-    Ok(folder
-        .join("drystone")
-        .with_extension(std::env::consts::EXE_EXTENSION))
+    Ok(folder.join("drystone").with_extension(std::env::consts::EXE_EXTENSION))
 }

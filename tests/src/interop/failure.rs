@@ -62,10 +62,7 @@ impl Failure<'_> {
         };
         let exit = client.wait(LIMIT)?;
         if exit.code != Some(expected) {
-            return Err(format!(
-                "the client ended with {:?} and not with {expected}",
-                exit.code
-            ));
+            return Err(format!("the client ended with {:?} and not with {expected}", exit.code));
         }
         if exit.after > LIMIT {
             return Err(format!("the client took {} ms", exit.after.as_millis()));
@@ -73,12 +70,7 @@ impl Failure<'_> {
         Ok(())
     }
 
-    fn check_alert(
-        &self,
-        client: &Process,
-        server: &Process,
-        deadline: Instant,
-    ) -> Result<(), String> {
+    fn check_alert(&self, client: &Process, server: &Process, deadline: Instant) -> Result<(), String> {
         let (stack, process) = match self.told {
             Told::Server => (self.server.0, server),
             Told::Client => (self.client.0, client),
@@ -86,17 +78,11 @@ impl Failure<'_> {
         let (number, name) = self.alert;
         let needle = stack.alert_received(number, name);
         loop {
-            if [Stream::Out, Stream::Err]
-                .iter()
-                .any(|stream| process.text(*stream).contains(&needle))
-            {
+            if [Stream::Out, Stream::Err].iter().any(|stream| process.text(*stream).contains(&needle)) {
                 return Ok(());
             }
             if Instant::now() > deadline {
-                return Err(format!(
-                    "{} was not told {name}({number}) in time",
-                    stack.name()
-                ));
+                return Err(format!("{} was not told {name}({number}) in time", stack.name()));
             }
             thread::sleep(Duration::from_millis(2));
         }

@@ -40,11 +40,7 @@ impl Pair {
                 cells.push(self.suite_cell(pki, suite, group));
             }
         }
-        let peer = if self.server == Stack::Drystone {
-            self.client
-        } else {
-            self.server
-        };
+        let peer = if self.server == Stack::Drystone { self.client } else { self.server };
         let others = peer.suites_without_counterpart().join(" ");
         Table::fill(self.title("cipher suites and groups"), cells)
             .note(format!("in {} and not in drystone: {others}", peer.name()))
@@ -71,11 +67,7 @@ impl Pair {
     fn suite_cell(self, pki: &Pki, suite: Suite, group: Group) -> Cell<'_> {
         for stack in [self.server, self.client] {
             if !stack.has_suite(suite) || !stack.has_group(group) {
-                return Cell::absent(
-                    suite.iana,
-                    group.iana(),
-                    format!("{} lacks it", stack.name()),
-                );
+                return Cell::absent(suite.iana, group.iana(), format!("{} lacks it", stack.name()));
             }
         }
         Cell::new(suite.iana, group.iana(), move || {
@@ -88,11 +80,7 @@ impl Pair {
                 }
                 _ => vec![group],
             };
-            let restricted = if self.server == Stack::Drystone {
-                &mut server
-            } else {
-                &mut client
-            };
+            let restricted = if self.server == Stack::Drystone { &mut server } else { &mut client };
             restricted.suite = Some(suite);
             restricted.groups = &groups;
             let connected = self.talk(server, client, LONGEST)?;
@@ -103,26 +91,18 @@ impl Pair {
 
     fn server_key_cell(self, pki: &Pki, kind: KeyKind) -> Cell<'_> {
         if self.server == Stack::OpenSsl && kind == KeyKind::Ed25519 {
-            let reason =
-                "OpenSSL 3.0 allows an Ed25519 server certificate in TLS 1.2 and not in DTLS 1.2";
+            let reason = "OpenSSL 3.0 allows an Ed25519 server certificate in TLS 1.2 and not in DTLS 1.2";
             return Cell::absent("server certificate", kind.name(), reason);
         }
         Cell::new("server certificate", kind.name(), move || {
-            self.talk(server_side(pki, kind), client_side(pki), LONGEST)
-                .map(drop)
+            self.talk(server_side(pki, kind), client_side(pki), LONGEST).map(drop)
         })
     }
 
     fn client_key_cell(self, pki: &Pki, kind: KeyKind) -> Cell<'_> {
         Cell::new("client certificate too", kind.name(), move || {
-            let server = Side {
-                trust: Some(&pki.root),
-                ..server_side(pki, KeyKind::P256)
-            };
-            let client = Side {
-                identity: Some(pki.client(kind)),
-                ..client_side(pki)
-            };
+            let server = Side { trust: Some(&pki.root), ..server_side(pki, KeyKind::P256) };
+            let client = Side { identity: Some(pki.client(kind)), ..client_side(pki) };
             self.talk(server, client, LONGEST).map(drop)
         })
     }
@@ -131,46 +111,22 @@ impl Pair {
         let kind = KeyKind::P256.name();
         let mut cells = vec![
             Cell::new("chain with intermediate", kind, move || {
-                let server = Side {
-                    identity: Some(&pki.with_intermediate),
-                    ..Side::default()
-                };
+                let server = Side { identity: Some(&pki.with_intermediate), ..Side::default() };
                 self.talk(server, client_side(pki), LONGEST).map(drop)
             }),
             Cell::new("ALPN", kind, move || {
-                let server = Side {
-                    alpn: Some(PROTOCOL),
-                    ..server_side(pki, KeyKind::P256)
-                };
-                let client = Side {
-                    alpn: Some(PROTOCOL),
-                    ..client_side(pki)
-                };
-                says(
-                    self.talk(server, client, LONGEST)?.as_ref(),
-                    "alpn",
-                    PROTOCOL,
-                )
+                let server = Side { alpn: Some(PROTOCOL), ..server_side(pki, KeyKind::P256) };
+                let client = Side { alpn: Some(PROTOCOL), ..client_side(pki) };
+                says(self.talk(server, client, LONGEST)?.as_ref(), "alpn", PROTOCOL)
             }),
         ];
         for kind in [KeyKind::P256, KeyKind::Rsa2048] {
-            cells.push(Cell::new(
-                "MTU 256 on both sides, client certificate",
-                kind.name(),
-                move || {
-                    let server = Side {
-                        trust: Some(&pki.root),
-                        mtu: Some(SMALL_MTU),
-                        ..server_side(pki, kind)
-                    };
-                    let client = Side {
-                        identity: Some(pki.client(kind)),
-                        mtu: Some(SMALL_MTU),
-                        ..client_side(pki)
-                    };
-                    self.talk(server, client, LONGEST_IN_SMALL_MTU).map(drop)
-                },
-            ));
+            cells.push(Cell::new("MTU 256 on both sides, client certificate", kind.name(), move || {
+                let server = Side { trust: Some(&pki.root), mtu: Some(SMALL_MTU), ..server_side(pki, kind) };
+                let client =
+                    Side { identity: Some(pki.client(kind)), mtu: Some(SMALL_MTU), ..client_side(pki) };
+                self.talk(server, client, LONGEST_IN_SMALL_MTU).map(drop)
+            }));
         }
         if self.client == Stack::Drystone {
             cells.push(self.echo_test_cell(pki));
@@ -182,11 +138,7 @@ impl Pair {
     fn echo_test_cell(self, pki: &Pki) -> Cell<'_> {
         let (row, column) = ("--echo-test", KeyKind::P256.name());
         if self.server == Stack::OpenSsl {
-            return Cell::absent(
-                row,
-                column,
-                "s_server does not echo, and its standard input is text",
-            );
+            return Cell::absent(row, column, "s_server does not echo, and its standard input is text");
         }
         Cell::new(row, column, move || {
             let server = self.server.serve(&server_side(pki, KeyKind::P256))?;
@@ -196,26 +148,12 @@ impl Pair {
 
     fn client_refuses(self, pki: &Pki) -> Vec<Cell<'_>> {
         let kind = KeyKind::P256;
-        let wrong_ca = Side {
-            trust: Some(&pki.other_root),
-            ..client_side(pki)
-        };
-        let wrong_name = Side {
-            name: Some("other.example"),
-            ..client_side(pki)
-        };
-        let expired = Side {
-            identity: Some(&pki.expired),
-            ..Side::default()
-        };
+        let wrong_ca = Side { trust: Some(&pki.other_root), ..client_side(pki) };
+        let wrong_name = Side { name: Some("other.example"), ..client_side(pki) };
+        let expired = Side { identity: Some(&pki.expired), ..Side::default() };
         let faults = [
             ("wrong CA", Fault::WrongCa, server_side(pki, kind), wrong_ca),
-            (
-                "wrong name",
-                Fault::WrongName,
-                server_side(pki, kind),
-                wrong_name,
-            ),
+            ("wrong name", Fault::WrongName, server_side(pki, kind), wrong_name),
             ("expired", Fault::Expired, expired, client_side(pki)),
         ];
         let cells = faults.into_iter().map(|(row, fault, server, client)| {
@@ -228,37 +166,19 @@ impl Pair {
     fn server_refuses(self, pki: &Pki) -> Vec<Cell<'_>> {
         let [ours, theirs] = [SUITES[0], SUITES[3]];
         let plain = server_side(pki, KeyKind::P256);
-        let strict = Side {
-            trust: Some(&pki.root),
-            ..plain
-        };
-        let stranger = Side {
-            identity: Some(&pki.stranger),
-            ..client_side(pki)
-        };
+        let strict = Side { trust: Some(&pki.root), ..plain };
+        let stranger = Side { identity: Some(&pki.stranger), ..client_side(pki) };
         let faults = [
             (
                 "no common suite",
-                Side {
-                    suite: Some(ours),
-                    ..plain
-                },
-                Side {
-                    suite: Some(theirs),
-                    ..client_side(pki)
-                },
+                Side { suite: Some(ours), ..plain },
+                Side { suite: Some(theirs), ..client_side(pki) },
                 40,
             ),
             (
                 "no common ALPN",
-                Side {
-                    alpn: Some("a"),
-                    ..plain
-                },
-                Side {
-                    alpn: Some("b"),
-                    ..client_side(pki)
-                },
+                Side { alpn: Some("a"), ..plain },
+                Side { alpn: Some("b"), ..client_side(pki) },
                 120,
             ),
             ("client certificate missing", strict, client_side(pki), 40),
@@ -292,22 +212,12 @@ impl Pair {
         alert: (u8, &'static str),
         exit: Option<i32>,
     ) -> Cell<'a> {
-        let failure = Failure {
-            server: (self.server, server),
-            client: (self.client, client),
-            told,
-            alert,
-            exit,
-        };
+        let failure =
+            Failure { server: (self.server, server), client: (self.client, client), told, alert, exit };
         Cell::new(row, COLUMN, move || failure.run())
     }
 
-    fn talk(
-        self,
-        server: Side<'_>,
-        client: Side<'_>,
-        longest: usize,
-    ) -> Result<Option<Value>, String> {
+    fn talk(self, server: Side<'_>, client: Side<'_>, longest: usize) -> Result<Option<Value>, String> {
         let conversation = Conversation {
             server: (self.server, server),
             client: (self.client, client),
@@ -318,11 +228,7 @@ impl Pair {
     }
 
     fn title(self, what: &str) -> String {
-        format!(
-            "{} client with {} server: {what}",
-            self.client.name(),
-            self.server.name()
-        )
+        format!("{} client with {} server: {what}", self.client.name(), self.server.name())
     }
 }
 
@@ -367,18 +273,11 @@ const fn named(alert: u8) -> (u8, &'static str) {
 }
 
 fn server_side(pki: &Pki, kind: KeyKind) -> Side<'_> {
-    Side {
-        identity: Some(pki.server(kind)),
-        ..Side::default()
-    }
+    Side { identity: Some(pki.server(kind)), ..Side::default() }
 }
 
 fn client_side(pki: &Pki) -> Side<'_> {
-    Side {
-        trust: Some(&pki.root),
-        name: Some(NAME),
-        ..Side::default()
-    }
+    Side { trust: Some(&pki.root), name: Some(NAME), ..Side::default() }
 }
 
 /// Checks a field of drystone's `connected` event; without drystone in the pair there is none.

@@ -13,37 +13,19 @@ pub(super) fn serve(side: &Side<'_>) -> Result<Server, String> {
     let port = port::free()?;
     let mut command = Command::new("openssl");
     // `-listen` turns the cookie exchange on.
-    command.args([
-        "s_server",
-        "-dtls1_2",
-        "-listen",
-        "-accept",
-        &format!("127.0.0.1:{port}"),
-    ]);
+    command.args(["s_server", "-dtls1_2", "-listen", "-accept", &format!("127.0.0.1:{port}")]);
     if let Some(file) = side.trust {
-        command
-            .args(["-Verify", "4", "-verify_return_error", "-CAfile"])
-            .arg(file);
+        command.args(["-Verify", "4", "-verify_return_error", "-CAfile"]).arg(file);
     }
     add_common(&mut command, side);
     let mut process = Process::start(&mut command)?;
     process.expect(Stream::Out, "ACCEPT", PATIENCE)?;
-    Ok(Server {
-        process,
-        port,
-        echo: Echo::ByHand,
-    })
+    Ok(Server { process, port, echo: Echo::ByHand })
 }
 
 pub(super) fn connect(side: &Side<'_>, port: u16) -> Result<Process, String> {
     let mut command = Command::new("openssl");
-    command.args([
-        "s_client",
-        "-dtls1_2",
-        "-verify_return_error",
-        "-connect",
-        &format!("127.0.0.1:{port}"),
-    ]);
+    command.args(["s_client", "-dtls1_2", "-verify_return_error", "-connect", &format!("127.0.0.1:{port}")]);
     if let Some(file) = side.trust {
         command.arg("-CAfile").arg(file);
     }
@@ -69,28 +51,15 @@ pub(super) fn suites() -> &'static str {
     static LIST: OnceLock<String> = OnceLock::new();
     LIST.get_or_init(|| {
         let listing = output(&["ciphers", "-s", "-tls1_2", "-stdname", "ALL"]);
-        listing
-            .lines()
-            .filter_map(|line| line.split_whitespace().next())
-            .collect::<Vec<_>>()
-            .join("\n")
+        listing.lines().filter_map(|line| line.split_whitespace().next()).collect::<Vec<_>>().join("\n")
     })
 }
 
 pub(super) fn other_suites() -> Vec<String> {
     let has_counterpart = |name: &str| SUITES.iter().any(|suite| suite.iana == name);
-    let aead = |name: &str| {
-        ["_GCM_", "_CCM", "_POLY1305"]
-            .iter()
-            .any(|part| name.contains(part))
-    };
-    let names = suites()
-        .lines()
-        .filter(|name| name.starts_with("TLS_ECDHE_") && aead(name));
-    names
-        .filter(|name| !has_counterpart(name))
-        .map(ToOwned::to_owned)
-        .collect()
+    let aead = |name: &str| ["_GCM_", "_CCM", "_POLY1305"].iter().any(|part| name.contains(part));
+    let names = suites().lines().filter(|name| name.starts_with("TLS_ECDHE_") && aead(name));
+    names.filter(|name| !has_counterpart(name)).map(ToOwned::to_owned).collect()
 }
 
 pub(super) fn has_group(group: Group) -> bool {
@@ -108,22 +77,14 @@ pub(super) fn has_group(group: Group) -> bool {
 
 fn add_common(command: &mut Command, side: &Side<'_>) {
     if let Some(identity) = side.identity {
-        command
-            .arg("-cert")
-            .arg(&identity.chain)
-            .arg("-cert_chain")
-            .arg(&identity.chain);
+        command.arg("-cert").arg(&identity.chain).arg("-cert_chain").arg(&identity.chain);
         command.arg("-key").arg(&identity.key);
     }
     if let Some(suite) = side.suite {
         command.args(["-cipher", suite.openssl]);
     }
     if !side.groups.is_empty() {
-        let groups: Vec<&str> = side
-            .groups
-            .iter()
-            .map(|group| openssl_group(*group))
-            .collect();
+        let groups: Vec<&str> = side.groups.iter().map(|group| openssl_group(*group)).collect();
         command.args(["-groups", &groups.join(":")]);
     }
     if let Some(protocol) = side.alpn {
@@ -144,7 +105,5 @@ const fn openssl_group(group: Group) -> &'static str {
 
 fn output(arguments: &[&str]) -> String {
     let output = Command::new("openssl").args(arguments).output();
-    output
-        .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-        .unwrap_or_default()
+    output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
 }

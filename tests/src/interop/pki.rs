@@ -17,6 +17,8 @@ use std::process::Command;
 pub struct Identity {
     /// PEM: the leaf, then its intermediates, without the root.
     pub chain: PathBuf,
+    /// PEM: the intermediates alone, if there are any.
+    pub intermediates: Option<PathBuf>,
     /// PEM, PKCS#8.
     pub key: PathBuf,
 }
@@ -42,6 +44,7 @@ pub struct Pki {
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,
+    is_root: bool,
 }
 
 impl Pki {
@@ -58,15 +61,7 @@ impl Pki {
             KeyKind::ALL
                 .into_iter()
                 .map(|kind| {
-                    Ok((
-                        kind,
-                        root.identity(
-                            folder,
-                            kind,
-                            &params()?,
-                            &format!("{role}-{}", kind.name()),
-                        )?,
-                    ))
+                    Ok((kind, root.identity(folder, kind, &params()?, &format!("{role}-{}", kind.name()))?))
                 })
                 .collect::<Result<Vec<_>, String>>()
         };
@@ -76,12 +71,7 @@ impl Pki {
         Ok(Self {
             servers: each_kind(server_params, "server")?,
             clients: each_kind(client_params, "client")?,
-            with_intermediate: intermediate.identity(
-                folder,
-                KeyKind::P256,
-                &server_params()?,
-                "chain",
-            )?,
+            with_intermediate: intermediate.identity(folder, KeyKind::P256, &server_params()?, "chain")?,
             expired: root.identity(folder, KeyKind::P256, &expired, "expired")?,
             stranger: other.identity(folder, KeyKind::P256, &client_params()?, "stranger")?,
             root: write(&folder.join("root.pem"), &root.pem)?,
@@ -104,25 +94,15 @@ impl Authority {
     fn root(folder: &Path, name: &str) -> Result<Self, String> {
         let (_, key) = make_key(folder, KeyKind::P256, name)?;
         let params = authority_params(name)?;
-        let certificate = params
-            .self_signed(&key)
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            pem: certificate.pem(),
-            issuer: Issuer::new(params, key),
-        })
+        let certificate = params.self_signed(&key).map_err(|error| error.to_string())?;
+        Ok(Self { pem: certificate.pem(), issuer: Issuer::new(params, key), is_root: true })
     }
 
     fn below(parent: &Self, folder: &Path, name: &str) -> Result<Self, String> {
         let (_, key) = make_key(folder, KeyKind::P256, name)?;
         let params = authority_params(name)?;
-        let certificate = params
-            .signed_by(&key, &parent.issuer)
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            pem: certificate.pem(),
-            issuer: Issuer::new(params, key),
-        })
+        let certificate = params.signed_by(&key, &parent.issuer).map_err(|error| error.to_string())?;
+        Ok(Self { pem: certificate.pem(), issuer: Issuer::new(params, key), is_root: false })
     }
 
     /// Signs a leaf. The chain file holds this authority too: harmless for a root, needed for an intermediate.
@@ -134,17 +114,11 @@ impl Authority {
         file: &str,
     ) -> Result<Identity, String> {
         let (key_file, key) = make_key(folder, kind, file)?;
-        let leaf = params
-            .signed_by(&key, &self.issuer)
-            .map_err(|error| error.to_string())?;
-        let chain = write(
-            &folder.join(format!("{file}.pem")),
-            &format!("{}{}", leaf.pem(), self.pem),
-        )?;
-        Ok(Identity {
-            chain,
-            key: key_file,
-        })
+        let leaf = params.signed_by(&key, &self.issuer).map_err(|error| error.to_string())?;
+        let above = if self.is_root { "" } else { &self.pem };
+        let chain = write(&folder.join(format!("{file}.pem")), &format!("{}{above}", leaf.pem()))?;
+        let intermediates = (!self.is_root).then(|| write(&folder.join(format!("{file}-above.pem")), above));
+        Ok(Identity { chain, intermediates: intermediates.transpose()?, key: key_file })
     }
 }
 
@@ -172,9 +146,7 @@ fn client_params() -> Result<CertificateParams, String> {
 fn params(common_name: &str, names: &[&str]) -> Result<CertificateParams, String> {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     let mut params = CertificateParams::new(names).map_err(|error| error.to_string())?;
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.not_before = date_time_ymd(2024, 1, 1);
     params.not_after = date_time_ymd(2049, 1, 1);
     params.use_authority_key_identifier_extension = true;
@@ -189,18 +161,10 @@ fn make_key(folder: &Path, kind: KeyKind, file: &str) -> Result<(PathBuf, KeyPai
         KeyKind::P384 => &["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384"],
         KeyKind::Ed25519 => &["-algorithm", "ED25519"],
     };
-    let made = Command::new("openssl")
-        .arg("genpkey")
-        .args(options)
-        .arg("-out")
-        .arg(&path)
-        .output();
+    let made = Command::new("openssl").arg("genpkey").args(options).arg("-out").arg(&path).output();
     let made = made.map_err(|error| format!("openssl genpkey: {error}"))?;
     if !made.status.success() {
-        return Err(format!(
-            "openssl genpkey: {}",
-            String::from_utf8_lossy(&made.stderr)
-        ));
+        return Err(format!("openssl genpkey: {}", String::from_utf8_lossy(&made.stderr)));
     }
     let pem = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let key = KeyPair::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -75,14 +75,7 @@ impl Process {
             read_in_background(stderr, Stream::Err, Arc::clone(&output));
         }
         let stdin = child.stdin.take();
-        Ok(Self {
-            name,
-            child,
-            stdin,
-            started: Instant::now(),
-            output,
-            seen: [0; 2],
-        })
+        Ok(Self { name, child, stdin, started: Instant::now(), output, seen: [0; 2] })
     }
 
     /// How long the process has been running.
@@ -96,10 +89,7 @@ impl Process {
     /// # Errors
     /// If standard input was closed on either side.
     pub fn write_line(&mut self, text: &str) -> Result<(), String> {
-        let stdin = self
-            .stdin
-            .as_mut()
-            .ok_or_else(|| format!("{}: standard input is closed", self.name))?;
+        let stdin = self.stdin.as_mut().ok_or_else(|| format!("{}: standard input is closed", self.name))?;
         let line = format!("{text}\n");
         stdin
             .write_all(line.as_bytes())
@@ -117,21 +107,13 @@ impl Process {
     ///
     /// # Errors
     /// After `patience`, or as soon as the stream ends without it; the message holds what the process said.
-    pub fn expect(
-        &mut self,
-        stream: Stream,
-        needle: &str,
-        patience: Duration,
-    ) -> Result<String, String> {
+    pub fn expect(&mut self, stream: Stream, needle: &str, patience: Duration) -> Result<String, String> {
         let deadline = Instant::now() + patience;
         let output = Arc::clone(&self.output);
         let mut streams = output.lock();
         loop {
             let captured = &streams[stream.index()];
-            let fresh = captured
-                .bytes
-                .get(self.seen[stream.index()]..)
-                .unwrap_or_default();
+            let fresh = captured.bytes.get(self.seen[stream.index()]..).unwrap_or_default();
             if let Some(at) = find(fresh, needle.as_bytes()) {
                 let from = self.seen[stream.index()] + at;
                 self.seen[stream.index()] = from + needle.len();
@@ -139,17 +121,9 @@ impl Process {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if captured.closed || left.is_zero() {
-                let why = if captured.closed {
-                    "ended"
-                } else {
-                    "was silent"
-                };
+                let why = if captured.closed { "ended" } else { "was silent" };
                 drop(streams);
-                return Err(format!(
-                    "{} {why} before it said {needle:?}\n{}",
-                    self.name,
-                    self.transcript()
-                ));
+                return Err(format!("{} {why} before it said {needle:?}\n{}", self.name, self.transcript()));
             }
             streams = output.wait(streams, left);
         }
@@ -164,10 +138,7 @@ impl Process {
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => {
-                    return Ok(Exit {
-                        code: status.code(),
-                        after: self.age(),
-                    });
+                    return Ok(Exit { code: status.code(), after: self.age() });
                 }
                 Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(2)),
                 Ok(None) => {
@@ -235,9 +206,7 @@ fn read_in_background(mut source: impl Read + Send + 'static, stream: Stream, ou
         let mut chunk = [0; 4096];
         let mut total = 0;
         while let Ok(length @ 1..) = source.read(&mut chunk) {
-            output.lock()[stream.index()]
-                .bytes
-                .extend_from_slice(&chunk[..length]);
+            output.lock()[stream.index()].bytes.extend_from_slice(&chunk[..length]);
             output.changed.notify_all();
             total += length;
             if total > MAX_OUTPUT {
@@ -254,21 +223,14 @@ fn read_in_background(mut source: impl Read + Send + 'static, stream: Stream, ou
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    haystack
-        .windows(needle.len())
-        .position(|window| window == needle)
+    haystack.windows(needle.len()).position(|window| window == needle)
 }
 
 fn line_around(bytes: &[u8], at: usize, length: usize) -> String {
-    let start = bytes[..at]
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |newline| newline + 1);
+    let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |newline| newline + 1);
     let after = at + length;
-    let end = bytes[after..]
-        .iter()
-        .position(|&byte| byte == b'\n')
-        .map_or(bytes.len(), |newline| after + newline);
+    let end =
+        bytes[after..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |newline| after + newline);
     String::from_utf8_lossy(&bytes[start..end]).into_owned()
 }
 
@@ -283,18 +245,9 @@ mod tests {
         let mut cat = Process::start(&mut Command::new("cat")).expect("cat starts");
         cat.write_line("one two").expect("cat reads");
         cat.write_line("one").expect("cat reads");
-        assert_eq!(
-            cat.expect(Stream::Out, "one", PATIENCE).as_deref(),
-            Ok("one two")
-        );
-        assert_eq!(
-            cat.expect(Stream::Out, "one", PATIENCE).as_deref(),
-            Ok("one")
-        );
-        assert!(
-            cat.expect(Stream::Out, "one", Duration::from_millis(50))
-                .is_err()
-        );
+        assert_eq!(cat.expect(Stream::Out, "one", PATIENCE).as_deref(), Ok("one two"));
+        assert_eq!(cat.expect(Stream::Out, "one", PATIENCE).as_deref(), Ok("one"));
+        assert!(cat.expect(Stream::Out, "one", Duration::from_millis(50)).is_err());
     }
 
     #[test]
@@ -302,10 +255,7 @@ mod tests {
         let mut cat = Process::start(&mut Command::new("cat")).expect("cat starts");
         cat.close_stdin();
         let start = Instant::now();
-        assert!(
-            cat.expect(Stream::Out, "never", Duration::from_secs(60))
-                .is_err()
-        );
+        assert!(cat.expect(Stream::Out, "never", Duration::from_secs(60)).is_err());
         assert!(start.elapsed() < PATIENCE);
         assert_eq!(cat.wait(PATIENCE).expect("cat ends").code, Some(0));
     }

@@ -125,20 +125,12 @@ mod tests {
         let relay = Relay::start(server.local_addr().expect("an address").port()).expect("a relay");
         let mut bytes = [0; 100];
         for length in [3, 7, 5] {
-            client
-                .send_to(&[1; 100][..length], (Ipv4Addr::LOCALHOST, relay.port))
-                .expect("sent");
+            client.send_to(&[1; 100][..length], (Ipv4Addr::LOCALHOST, relay.port)).expect("sent");
             let (arrived, from) = server.recv_from(&mut bytes).expect("arrived");
             assert_eq!(arrived, length);
             server.send_to(&[2; 100][..length + 1], from).expect("sent");
             assert_eq!(client.recv(&mut bytes).expect("came back"), length + 1);
         }
-        assert_eq!(
-            relay.largest(),
-            Largest {
-                from_client: 7,
-                from_server: 8
-            }
-        );
+        assert_eq!(relay.largest(), Largest { from_client: 7, from_server: 8 });
     }
 }

@@ -90,13 +90,9 @@ impl Stack {
     /// If it fails or takes too long, with what the client said.
     pub fn expect_connected(self, client: &mut Client) -> Result<String, String> {
         match self {
-            Self::Drystone => client
-                .process
-                .expect(Stream::Out, drystone::CONNECTED, PATIENCE),
+            Self::Drystone => client.process.expect(Stream::Out, drystone::CONNECTED, PATIENCE),
             Self::OpenSsl => openssl::expect_connected(&mut client.process),
-            Self::GnuTls => client
-                .process
-                .expect(Stream::Out, gnutls::CONNECTED, PATIENCE),
+            Self::GnuTls => client.process.expect(Stream::Out, gnutls::CONNECTED, PATIENCE),
         }
     }
 
@@ -105,9 +101,9 @@ impl Stack {
         match self {
             Self::Drystone => true,
             Self::OpenSsl => openssl::suites().lines().any(|name| name == suite.iana),
-            Self::GnuTls => gnutls::list()
-                .lines()
-                .any(|line| line.split_whitespace().next() == Some(suite.gnutls)),
+            Self::GnuTls => {
+                gnutls::list().lines().any(|line| line.split_whitespace().next() == Some(suite.gnutls))
+            }
         }
     }
 
@@ -166,15 +162,6 @@ pub fn peers_are_here(stacks: &[Stack]) -> bool {
 }
 
 fn is_installed(program: &str) -> bool {
-    let version = if program == "openssl" {
-        "version"
-    } else {
-        "--version"
-    };
-    Command::new(program)
-        .arg(version)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok()
+    let version = if program == "openssl" { "version" } else { "--version" };
+    Command::new(program).arg(version).stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }

@@ -52,24 +52,12 @@ impl<'a> Cell<'a> {
         column: impl Into<String>,
         work: impl FnOnce() -> Result<(), String> + Send + 'a,
     ) -> Self {
-        Self {
-            row: row.into(),
-            column: column.into(),
-            work: Work::Run(Box::new(work)),
-        }
+        Self { row: row.into(), column: column.into(), work: Work::Run(Box::new(work)) }
     }
 
     /// A cell that cannot be filled, and why.
-    pub fn absent(
-        row: impl Into<String>,
-        column: impl Into<String>,
-        reason: impl Into<String>,
-    ) -> Self {
-        Self {
-            row: row.into(),
-            column: column.into(),
-            work: Work::Absent(reason.into()),
-        }
+    pub fn absent(row: impl Into<String>, column: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { row: row.into(), column: column.into(), work: Work::Absent(reason.into()) }
     }
 }
 
@@ -89,10 +77,7 @@ impl Table {
                 scope.spawn(|| {
                     while let Some((index, cell)) = next(&queue) {
                         let finished = cell.run();
-                        results
-                            .lock()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .push((index, finished));
+                        results.lock().unwrap_or_else(PoisonError::into_inner).push((index, finished));
                     }
                 });
             }
@@ -100,11 +85,7 @@ impl Table {
         let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.sort_by_key(|(index, _)| *index);
         let results = results.into_iter().map(|(_, finished)| finished).collect();
-        Self {
-            title: title.into(),
-            results,
-            notes: Vec::new(),
-        }
+        Self { title: title.into(), results, notes: Vec::new() }
     }
 
     /// Adds a line below the table.
@@ -120,22 +101,10 @@ impl Table {
     /// If a cell failed, or none ran.
     pub fn finish(&self) {
         println!("{}", self.render());
-        let failed: Vec<&Finished> = self
-            .results
-            .iter()
-            .filter(|cell| matches!(cell.outcome, Outcome::Failed(_)))
-            .collect();
-        assert!(
-            failed.is_empty(),
-            "{}: {} of {} cells failed",
-            self.title,
-            failed.len(),
-            self.results.len()
-        );
-        let ran = self
-            .results
-            .iter()
-            .any(|cell| matches!(cell.outcome, Outcome::Ok));
+        let failed: Vec<&Finished> =
+            self.results.iter().filter(|cell| matches!(cell.outcome, Outcome::Failed(_))).collect();
+        assert!(failed.is_empty(), "{}: {} of {} cells failed", self.title, failed.len(), self.results.len());
+        let ran = self.results.iter().any(|cell| matches!(cell.outcome, Outcome::Ok));
         assert!(ran, "{}: every cell is absent", self.title);
     }
 
@@ -150,10 +119,7 @@ impl Table {
         for row in &rows {
             let _ = write!(text, "\n{row:first$}");
             for column in &columns {
-                let cell = self
-                    .results
-                    .iter()
-                    .find(|cell| cell.row == *row && cell.column == *column);
+                let cell = self.results.iter().find(|cell| cell.row == *row && cell.column == *column);
                 let _ = write!(
                     text,
                     " | {:width$}",
@@ -164,13 +130,7 @@ impl Table {
         }
         for cell in &self.results {
             if let Outcome::Absent(why) | Outcome::Failed(why) = &cell.outcome {
-                let _ = write!(
-                    text,
-                    "\n{}: {}, {}: {why}",
-                    cell.outcome.word(),
-                    cell.row,
-                    cell.column
-                );
+                let _ = write!(text, "\n{}: {}, {}: {why}", cell.outcome.word(), cell.row, cell.column);
             }
         }
         for note in &self.notes {
@@ -186,11 +146,7 @@ impl Cell<'_> {
             Work::Absent(reason) => Outcome::Absent(reason),
             Work::Run(work) => work().map_or_else(Outcome::Failed, |()| Outcome::Ok),
         };
-        Finished {
-            row: self.row,
-            column: self.column,
-            outcome,
-        }
+        Finished { row: self.row, column: self.column, outcome }
     }
 }
 
@@ -205,10 +161,7 @@ impl Outcome {
 }
 
 fn next<'a>(queue: &Mutex<VecDeque<(usize, Cell<'a>)>>) -> Option<(usize, Cell<'a>)> {
-    queue
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .pop_front()
+    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
 }
 
 fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
@@ -250,10 +203,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "every cell is absent")]
     fn an_empty_table_fails_the_test() {
-        Table::fill(
-            "title",
-            vec![Cell::absent("row", "column", "nothing there")],
-        )
-        .finish();
+        Table::fill("title", vec![Cell::absent("row", "column", "nothing there")]).finish();
     }
 }
