@@ -4,7 +4,7 @@ use drystone_record::{ContentType, Discard, Opened, RecordNumber};
 
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
-use super::{Connection, Data, Datagram, Phase};
+use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::client::ExpectServerHello;
 use crate::error::Misbehaviour;
@@ -85,8 +85,14 @@ impl Connection {
         None
     }
 
+    /// RFC 8449 section 4: our limit binds a peer that has answered it with its own.
     fn own_record_limit(&self) -> usize {
-        self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+        match &self.phase {
+            Phase::Connected(established) if established.limits_records() => {
+                self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+            }
+            _ => usize::MAX,
+        }
     }
 
     fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
@@ -194,6 +200,10 @@ impl Connection {
         match (epoch > 0, is_finished) {
             (false, true) => return self.stats.count(Discard::PlaintextAfterKeys),
             (true, false) => return self.fail(now, Misbehaviour::CrossesKeyChange.into()),
+            // RFC 5246 section 7.4.1.1: "ignored by the client if the client is currently negotiating a session".
+            _ if fragment.msg_type == HandshakeType::HELLO_REQUEST && matches!(self.config, Config::Client(_)) => {
+                return self.stats.count(Discard::MessageOutsideWindow);
+            }
             _ => {}
         }
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
