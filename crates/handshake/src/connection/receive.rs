@@ -222,8 +222,10 @@ impl Connection {
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
             && handshaking.io.incoming.held_bytes() == 0
         {
-            // Nobody asked for a cookie here, but another server may have before us.
+            // Nobody asked for a cookie here, but another server may have before us: its question had the number
+            // before this one, and our answer has the next (RFC 6347 section 4.2.2).
             handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
+            handshaking.io.start_message_seq_at(fragment.message_seq);
         }
         let incoming = &mut handshaking.io.incoming;
         let accepted = match handshaking.open_request {
