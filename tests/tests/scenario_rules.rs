@@ -14,7 +14,7 @@ use drystone_tests::link::{Direction, LinkSettings};
 use drystone_tests::rogue::{
     CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, cut, fragment_header, raw_record, start,
 };
-use drystone_tests::scenario::{Variant, rsa_identity};
+use drystone_tests::scenario::Variant;
 
 fn client_duel_with(settings: Settings) -> Duel {
     let identity = Identity::p256();
@@ -300,7 +300,7 @@ fn the_question_repeats_the_record_number_and_the_server_goes_on_from_the_second
 
 #[test]
 fn a_server_without_cookies_sends_at_most_three_times_what_it_received() {
-    let identity = rsa_identity();
+    let identity = Identity::rsa_chain();
     let mut small = settings();
     small.mtu = 300;
     let config = server_config(small, identity);
@@ -327,7 +327,7 @@ fn a_server_without_cookies_sends_at_most_three_times_what_it_received() {
 
 #[test]
 fn without_an_amplification_limit_the_whole_flight_goes_out_at_once() {
-    let identity = rsa_identity();
+    let identity = Identity::rsa_chain();
     let config = ServerConfig::new(settings(), Credentials::single(identity.credential()))
         .unwrap()
         .with_amplification_limit(None);
@@ -409,7 +409,7 @@ fn deadlines_are_whole_microseconds() {
 
 #[test]
 fn flights_are_cut_smaller_after_repeated_loss() {
-    let identity = rsa_identity();
+    let identity = Identity::rsa_chain();
     let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
     let suite = drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
     duel.rogue.suite = drystone_handshake::crypto::ring::provider().cipher_suite(suite).unwrap();
@@ -426,7 +426,7 @@ fn flights_are_cut_smaller_after_repeated_loss() {
 fn a_path_that_swallows_large_datagrams_is_found() {
     for path_mtu in [520, 250] {
         let link = LinkSettings { path_mtu: Some(path_mtu), ..LinkSettings::perfect() };
-        let identity = rsa_identity();
+        let identity = Identity::rsa_chain();
         let mut pair = drystone_tests::pair::Pair::new(
             client_config(settings(), identity),
             server_config(settings(), identity),

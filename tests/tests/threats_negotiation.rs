@@ -20,7 +20,7 @@ use drystone_tests::identity::{Identity, client_config, name, server_config, set
 use drystone_tests::rogue::{
     CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, start,
 };
-use drystone_tests::scenario::{other_identity, rsa_identity};
+use drystone_tests::scenario::other_identity;
 use rustls_pki_types::ServerName;
 
 const UNEXPECTED_MESSAGE: u8 = 10;
@@ -170,7 +170,7 @@ fn threat_47_a_missing_empty_or_wrong_signature_fails_on_every_suite() {
     ];
     let cases = [
         (ecdsa, Identity::p256(), SignatureScheme::ECDSA_SECP256R1_SHA256),
-        (rsa, rsa_identity(), SignatureScheme::RSA_PSS_RSAE_SHA256),
+        (rsa, Identity::rsa_chain(), SignatureScheme::RSA_PSS_RSAE_SHA256),
     ];
     for (suites, identity, scheme) in cases {
         for suite in suites {
