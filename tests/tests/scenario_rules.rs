@@ -311,7 +311,7 @@ fn a_server_without_cookies_sends_at_most_three_times_what_it_received() {
     let hello = duel.rogue.message(Step::ClientHello).to_bytes();
     let mut received = 0;
     let sent = |duel: &Duel| duel.datagrams.iter().map(Vec::len).sum::<usize>();
-    for _ in 0..6 {
+    for _ in 0..12 {
         let record = duel.rogue.handshake_record(&hello);
         received += record.len();
         duel.give(&record);

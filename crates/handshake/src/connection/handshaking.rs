@@ -28,8 +28,8 @@ pub(super) struct Handshaking {
     pub(super) io: Io,
     pub(super) open_request: Option<OpenRequest>,
     deadline: Option<Instant>,
-    /// The random of the hello that a server was greeted with.
-    pub(super) client_random: Option<[u8; 32]>,
+    /// The random and the message_seq of the hello that a server was greeted with.
+    pub(super) hello: Option<([u8; 32], u16)>,
     /// The first record number that a client's present hello can have.
     pub(super) hello_sequence: u64,
 }
@@ -41,7 +41,7 @@ impl Handshaking {
             io: Io::new(settings),
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
-            client_random: None,
+            hello: None,
             hello_sequence: 0,
         }
     }
@@ -81,6 +81,11 @@ impl Handshaking {
         }
     }
 
+    /// Whether this is a server that has its client's hello.
+    pub(super) fn begun_as_server(&self) -> bool {
+        matches!(&self.state, State::Server(state) if !matches!(state, ServerState::ClientHello(_)))
+    }
+
     /// Whether a server waits for its first message.
     pub(super) fn expects_client_hello(&self) -> bool {
         matches!(self.state, State::Server(ServerState::ClientHello(_)))
@@ -104,7 +109,7 @@ impl Connection {
             handshaking.io.incoming.set_next_message_seq(greeting.message_seq);
             // The HelloVerifyRequest was message 0.
             handshaking.io.start_message_seq_at(1);
-            handshaking.client_random = Some(*greeting.proven.client_random());
+            handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
         }
         let state = ExpectClientHello::new(greeting.map(|greeting| greeting.proven));
         handshaking.state = State::Server(ServerState::ClientHello(state));

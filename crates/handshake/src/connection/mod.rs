@@ -257,13 +257,18 @@ impl Connection {
 
     /// Whether the greeting's hello is a copy of the one that began this association, so that it must not begin
     /// another.
+    ///
+    /// A client that answered a second cookie before it saw our first flight is not: its hello has another
+    /// message_seq, and only the last one counts for it (RFC 6347 section 4.2.1).
     pub fn is_of(&self, greeting: &Greeting) -> bool {
-        let client_random = match &self.phase {
-            Phase::Handshaking(handshaking) => handshaking.client_random,
-            Phase::Connected(established) => Some(*established.client_random()),
-            _ => None,
-        };
-        client_random.is_some_and(|random| random == *greeting.proven.client_random())
+        let random = greeting.proven.client_random();
+        match &self.phase {
+            Phase::Handshaking(handshaking) => {
+                handshaking.hello.is_some_and(|(own, seq)| own == *random && seq == greeting.message_seq)
+            }
+            Phase::Connected(established) => established.client_random() == random,
+            _ => false,
+        }
     }
 
     // ---- commands ----

@@ -222,7 +222,7 @@ impl Connection {
                 handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
             }
         } else if handshaking.expects_client_hello()
-            && handshaking.client_random.is_none()
+            && handshaking.hello.is_none()
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
             && handshaking.io.incoming.held_bytes() == 0
         {
@@ -230,6 +230,14 @@ impl Connection {
             // before this one, and our answer has the next (RFC 6347 section 4.2.2).
             handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
             handshaking.io.start_message_seq_at(fragment.message_seq);
+        }
+        let is_new_hello = fragment.msg_type == HandshakeType::CLIENT_HELLO
+            && handshaking.begun_as_server()
+            && handshaking.io.incoming.next_message_seq().is_some_and(|next| fragment.message_seq >= next);
+        if is_new_hello {
+            // The client answered a second cookie before it saw our flight, or somebody says so: that hello may begin
+            // an association of its own (`is_of`), but it is no message of this one.
+            return self.stats.count(Discard::MessageOutsideWindow);
         }
         let incoming = &mut handshaking.io.incoming;
         let accepted = match handshaking.open_request {

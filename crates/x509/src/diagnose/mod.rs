@@ -138,6 +138,7 @@ impl Failure<'_> {
 }
 
 /// Where the way from the leaf upwards ends.
+#[cfg_attr(not(feature = "std"), expect(dead_code, reason = "only x509-parser finds the end"))]
 enum End {
     /// Nobody here has the name of the issuer of `which`.
     NoIssuer {
