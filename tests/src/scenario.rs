@@ -65,7 +65,11 @@ impl Variant {
     }
 
     /// Both configurations over these settings.
-    pub fn configs_with(self, mut client: Settings, mut server: Settings) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    pub fn configs_with(
+        self,
+        mut client: Settings,
+        mut server: Settings,
+    ) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
         client.mtu = self.mtu();
         server.mtu = self.mtu();
         let identity = if self == Self::Rsa { Identity::rsa_chain() } else { Identity::p256() };
@@ -80,8 +84,9 @@ impl Variant {
     }
 
     /// A pair over a link with these settings.
-    pub fn pair(self, seed: u64, link: LinkSettings) -> Pair {
+    pub fn pair(self, seed: u64, mut link: LinkSettings) -> Pair {
         let (client, server) = self.configs();
-        Pair::new(client, server, name(), Link::new(seed, LinkSettings { mtu: self.mtu(), ..link }))
+        link.mtu = self.mtu();
+        Pair::new(client, server, name(), Link::new(seed, link))
     }
 }

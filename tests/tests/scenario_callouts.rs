@@ -5,12 +5,12 @@ use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 
+use drystone_handshake::crypto::SigningError;
 use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials, Error, Event,
-    Instant, Misuse, Request, RequestId, ServerConfig,
+    Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials, Error,
+    Event, Instant, Misuse, Request, RequestId, ServerConfig,
 };
-use drystone_handshake::crypto::SigningError;
 use drystone_tests::counting::{LateVerifier, late_credential};
 use drystone_tests::identity::{Identity, name, settings};
 use drystone_tests::link::{Direction, Link, LinkSettings};
@@ -46,7 +46,9 @@ fn answer(direction: Direction, request: &Request) -> Answer {
         // Chosen late, and it signs late.
         Request::Credential { .. } => Answer::Credential(Some(Arc::new(late_credential(identity)))),
         Request::Signature { scheme, message, .. } => {
-            let Poll::Ready(signature) = identity.credential().key().sign(*scheme, message) else { panic!("ring") };
+            let Poll::Ready(signature) = identity.credential().key().sign(*scheme, message) else {
+                panic!("ring")
+            };
             Answer::Signature(signature)
         }
         Request::PeerVerification { chain, .. } => {

@@ -24,9 +24,11 @@ fn settings_with(limits: Limits) -> Settings {
 
 fn duels_with(limits: Limits) -> [Duel; 2] {
     let identity = Identity::p256();
-    let mut client = Duel::with_client(Victim::client(client_config(settings_with(limits), identity)), identity);
+    let mut client =
+        Duel::with_client(Victim::client(client_config(settings_with(limits), identity)), identity);
     client.play(&SERVER_STEPS);
-    let mut server = Duel::with_server(Victim::server(server_config(settings_with(limits), identity)), identity);
+    let mut server =
+        Duel::with_server(Victim::server(server_config(settings_with(limits), identity)), identity);
     server.greet();
     server.play(&CLIENT_STEPS);
     for duel in [&client, &server] {
@@ -54,7 +56,8 @@ fn a_key_warns_at_seven_eighths_and_ends_the_association_at_its_limit() {
         };
         // Finished was the first record, and the last is kept for close_notify.
         assert_eq!((refusal, sent, warned_at), (Misuse::KeyLimit, 78, Some(69)));
-        let warnings = duel.victim.events.iter().filter(|event| matches!(event, Event::KeysNearLimit)).count();
+        let warnings =
+            duel.victim.events.iter().filter(|event| matches!(event, Event::KeysNearLimit)).count();
         assert_eq!(warnings, 1, "once");
         duel.listen();
         assert_eq!(duel.victim.error(), Some(&Error::KeyLimit));
@@ -105,8 +108,16 @@ fn only_failed_authentications_count_as_forgeries() {
         let packet = duel.rogue.data(b"x");
         for sequence in 0..50 {
             duel.give(&packet);
-            duel.give(&raw_record(ContentType::APPLICATION_DATA, RecordNumber { epoch: 2, sequence }, &[3; 40]));
-            duel.give(&raw_record(ContentType::APPLICATION_DATA, RecordNumber { epoch: 1, sequence }, &[3; 20]));
+            duel.give(&raw_record(
+                ContentType::APPLICATION_DATA,
+                RecordNumber { epoch: 2, sequence },
+                &[3; 40],
+            ));
+            duel.give(&raw_record(
+                ContentType::APPLICATION_DATA,
+                RecordNumber { epoch: 1, sequence },
+                &[3; 20],
+            ));
             duel.give(&raw_record(ContentType::HEARTBEAT, RecordNumber { epoch: 1, sequence }, &[3; 40]));
         }
         duel.victim.received.clear();

@@ -8,8 +8,8 @@ use drystone_handshake::message::registry::{
 };
 use drystone_handshake::message::{RecordSizeLimit, ServerHello};
 use drystone_handshake::{
-    ClientAuth, ClientConfig, ConfigError, Credentials, DangerouslyAcceptAnyCertificate, Error, Incompatibility,
-    Misuse, ServerConfig, Settings,
+    ClientAuth, ClientConfig, ConfigError, Credentials, DangerouslyAcceptAnyCertificate, Error,
+    Incompatibility, Misuse, ServerConfig, Settings,
 };
 use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, NAME, client_config, name, server_config, settings};
@@ -42,7 +42,9 @@ fn echoes(pair: &mut Pair) {
 /// Both sides fail within a second, one for its own reason, the other by that one's alert.
 fn parts(pair: &mut Pair, judge: Side, check: impl Fn(&Error) -> bool, alert: AlertDescription) {
     pair.run_until(Duration::from_secs(1), |pair| {
-        [&pair.client, &pair.server].iter().all(|end| end.connection.as_ref().is_some_and(|end| end.error().is_some()))
+        [&pair.client, &pair.server]
+            .iter()
+            .all(|end| end.connection.as_ref().is_some_and(|end| end.error().is_some()))
     });
     let [client, server] = [&pair.client, &pair.server].map(|end| {
         let connection = end.connection.as_ref().expect("an association");
@@ -288,11 +290,20 @@ fn settings_that_cannot_work_are_refused() {
     };
     assert_eq!(refusal(|_| ()), None);
     assert_eq!(refusal(|settings| settings.mtu = 227), Some(ConfigError::Mtu(227)));
-    assert_eq!(refusal(|settings| settings.record_size_limit = Some(63)), Some(ConfigError::RecordSizeLimit(63)));
+    assert_eq!(
+        refusal(|settings| settings.record_size_limit = Some(63)),
+        Some(ConfigError::RecordSizeLimit(63))
+    );
     assert_eq!(refusal(|settings| settings.groups = Some(Vec::new())), Some(ConfigError::NoGroup));
-    assert_eq!(refusal(|settings| settings.cipher_suites = Some(Vec::new())), Some(ConfigError::NoCipherSuite));
+    assert_eq!(
+        refusal(|settings| settings.cipher_suites = Some(Vec::new())),
+        Some(ConfigError::NoCipherSuite)
+    );
     assert_eq!(refusal(|settings| settings.alpn = vec![Vec::new()]), Some(ConfigError::ApplicationProtocol));
-    assert_eq!(refusal(|settings| settings.alpn = vec![vec![1; 256]]), Some(ConfigError::ApplicationProtocol));
+    assert_eq!(
+        refusal(|settings| settings.alpn = vec![vec![1; 256]]),
+        Some(ConfigError::ApplicationProtocol)
+    );
 }
 
 // ---- client certificates ----
@@ -351,7 +362,8 @@ fn a_client_presents_the_credential_that_the_server_can_verify() {
     only_rsa.provider.signature_verifiers.retain(|verifier| {
         [SignatureScheme::RSA_PSS_RSAE_SHA256, SignatureScheme::RSA_PKCS1_SHA256].contains(&verifier.scheme)
     });
-    let server = server(only_rsa, identity).with_client_auth(ClientAuth::Require(Arc::new(Identity::rsa_chain().policy())));
+    let server =
+        server(only_rsa, identity).with_client_auth(ClientAuth::Require(Arc::new(Identity::rsa_chain().policy())));
     let both = vec![Arc::new(other_identity().credential()), Arc::new(Identity::rsa_chain().credential())];
     let client = client(settings(), identity).with_credentials(Credentials::new(both));
     let mut pair = pair(client, server);
@@ -361,11 +373,14 @@ fn a_client_presents_the_credential_that_the_server_can_verify() {
 
 #[test]
 fn a_server_presents_the_credential_that_the_client_can_verify() {
-    let both = || Credentials::new(vec![Arc::new(Identity::rsa_chain().credential()), Arc::new(Identity::p256().credential())]);
+    let both = || {
+        Credentials::new(vec![Arc::new(Identity::rsa_chain().credential()), Arc::new(Identity::p256().credential())])
+    };
     let mut only_ecdsa = settings();
-    only_ecdsa.provider.signature_verifiers.retain(|verifier| {
-        verifier.scheme == SignatureScheme::ECDSA_SECP256R1_SHA256
-    });
+    only_ecdsa
+        .provider
+        .signature_verifiers
+        .retain(|verifier| verifier.scheme == SignatureScheme::ECDSA_SECP256R1_SHA256);
     for (settings, identity) in [(only_ecdsa, Identity::p256()), (settings(), Identity::rsa_chain())] {
         let server = ServerConfig::new(drystone_tests::identity::settings(), both()).unwrap();
         let mut pair = pair(client(settings, identity), server);
@@ -379,9 +394,7 @@ fn a_server_presents_the_credential_that_the_client_can_verify() {
 #[test]
 fn a_wrong_authority_ends_both_sides_with_unknown_ca() {
     let mut pair = pair(client(settings(), other_identity()), server(settings(), Identity::p256()));
-    let unknown = |error: &Error| {
-        matches!(error, Error::Certificate(error) if matches!(**error, CertificateError::UnknownIssuer { .. }))
-    };
+    let unknown = |error: &Error| matches!(error, Error::Certificate(error) if matches!(**error, CertificateError::UnknownIssuer { .. }));
     parts(&mut pair, Side::Client, unknown, AlertDescription::UNKNOWN_CA);
 }
 
@@ -391,9 +404,7 @@ fn a_wrong_name_ends_both_sides_with_bad_certificate() {
     let other = ServerName::try_from("other.test").unwrap();
     let client = client_config(settings(), identity);
     let mut pair = Pair::new(client, server_config(settings(), identity), other, perfect_link());
-    let mismatch = |error: &Error| {
-        matches!(error, Error::Certificate(error) if matches!(**error, CertificateError::NameMismatch { .. }))
-    };
+    let mismatch = |error: &Error| matches!(error, Error::Certificate(error) if matches!(**error, CertificateError::NameMismatch { .. }));
     parts(&mut pair, Side::Client, mismatch, AlertDescription::BAD_CERTIFICATE);
 }
 
@@ -456,10 +467,7 @@ fn no_common_credential_ends_both_sides_with_handshake_failure() {
         .retain(|verifier| verifier.scheme == SignatureScheme::RSA_PSS_RSAE_SHA256);
     let mut pair = pair(client(only_rsa, Identity::rsa_chain()), server(settings(), Identity::p256()));
     let expected = |error: &Error| {
-        matches!(
-            error,
-            Error::Incompatible(Incompatibility::SignatureScheme | Incompatibility::CipherSuite)
-        )
+        matches!(error, Error::Incompatible(Incompatibility::SignatureScheme | Incompatibility::CipherSuite))
     };
     parts(&mut pair, Side::Server, expected, AlertDescription::HANDSHAKE_FAILURE);
 }

@@ -34,7 +34,9 @@ impl Observer for Seen {
                 format!("{msg_type} {message_seq} of {} bytes", body.len())
             }
             Observed::ChangeCipherSpec => "ChangeCipherSpec".to_owned(),
-            Observed::Alert { level, description, epoch } => format!("alert {level} {description} in {epoch}"),
+            Observed::Alert { level, description, epoch } => {
+                format!("alert {level} {description} in {epoch}")
+            }
             other => format!("{other:?}"),
         };
         self.0.lock().unwrap().push(format!("{direction:?} {what}"));
@@ -87,14 +89,18 @@ fn an_observer_sees_every_message_once_in_both_directions() {
             assert!(sent[0].starts_with("ClientHello 0"), "{sent:?}");
             let lost = if closes(&received) { 0 } else { 1 };
             assert_eq!(sent[1..sent.len() - lost], received[..], "{variant:?} seed {seed}");
-            let sent: Vec<_> = lines(&server, "Sent ").into_iter().filter(|line| !line.contains("alert")).collect();
+            let sent: Vec<_> =
+                lines(&server, "Sent ").into_iter().filter(|line| !line.contains("alert")).collect();
             let received = lines(&client, "Received ");
             assert!(received[0].starts_with("HelloVerifyRequest 0"), "{received:?}");
             let received: Vec<_> =
                 received[1..].iter().filter(|line| !line.contains("alert")).cloned().collect();
             let questions = received.iter().take_while(|line| line.starts_with("HelloVerifyRequest")).count();
             assert_eq!(sent, received[questions..], "{variant:?} seed {seed}");
-            assert_eq!(sent.iter().filter(|line| line.starts_with(&format!("{}", HandshakeType::FINISHED))).count(), 1);
+            assert_eq!(
+                sent.iter().filter(|line| line.starts_with(&format!("{}", HandshakeType::FINISHED))).count(),
+                1
+            );
         }
     }
 }
@@ -110,7 +116,8 @@ fn connected() -> Pair {
 fn exchange(pair: &mut Pair) {
     let now = pair.now();
     let mut buffer = vec![0; 1400];
-    let (client, server) = (pair.client.connection.as_mut().unwrap(), pair.server.connection.as_mut().unwrap());
+    let (client, server) =
+        (pair.client.connection.as_mut().unwrap(), pair.server.connection.as_mut().unwrap());
     let ((), heap) = measure(|| {
         for number in 0..10_000_u32 {
             packet(client, server, &mut buffer, number);
@@ -146,7 +153,8 @@ fn after_a_hundred_forgeries_packets_still_allocate_nothing() {
         let connection = end.connection();
         let mut forgeries: Vec<_> = (0..100)
             .map(|sequence| {
-                let content_type = [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE][sequence as usize % 2];
+                let content_type =
+                    [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE][sequence as usize % 2];
                 raw_record(content_type, RecordNumber { epoch: 1, sequence: 50 + sequence }, &[7; 64])
             })
             .collect();
@@ -214,7 +222,7 @@ const RETENTION_BUDGET: i64 = 3072;
 /// Nothing is left behind when associations come and go.
 #[test]
 fn associations_that_come_and_go_leave_nothing() {
-    let mut round = || {
+    let round = || {
         for variant in Variant::ALL {
             let mut pair = variant.pair(0, LinkSettings::perfect());
             assert!(pair.connect());
@@ -224,6 +232,6 @@ fn associations_that_come_and_go_leave_nothing() {
     };
     // What is made once per process.
     round();
-    let ((), heap) = measure(&mut round);
+    let ((), heap) = measure(round);
     assert_eq!(heap.live_bytes, 0, "{heap:?}");
 }

@@ -51,11 +51,26 @@ fn row_a_records_that_cannot_be_opened_are_discarded() {
         let mut reasons = Vec::new();
         for (record, reason) in [
             (packet[..20].to_vec(), Discard::Truncated),
-            (raw_record(ContentType(99), RecordNumber { epoch: 1, sequence: 50 }, &[1; 40]), Discard::UnknownRecordType),
-            (raw_record(ContentType::HEARTBEAT, RecordNumber { epoch: 1, sequence: 50 }, &[1; 40]), Discard::UnexpectedContentType),
-            (raw_record(ContentType::ALERT, RecordNumber { epoch: 2, sequence: 50 }, &[1; 40]), Discard::FutureEpoch),
-            (raw_record(ContentType::ALERT, RecordNumber { epoch: 1, sequence: 50 }, &[1; 8]), Discard::TooShort),
-            (raw_record(ContentType::ALERT, RecordNumber { epoch: 1, sequence: 50 }, &[1; 40]), Discard::AuthenticationFailed),
+            (
+                raw_record(ContentType(99), RecordNumber { epoch: 1, sequence: 50 }, &[1; 40]),
+                Discard::UnknownRecordType,
+            ),
+            (
+                raw_record(ContentType::HEARTBEAT, RecordNumber { epoch: 1, sequence: 50 }, &[1; 40]),
+                Discard::UnexpectedContentType,
+            ),
+            (
+                raw_record(ContentType::ALERT, RecordNumber { epoch: 2, sequence: 50 }, &[1; 40]),
+                Discard::FutureEpoch,
+            ),
+            (
+                raw_record(ContentType::ALERT, RecordNumber { epoch: 1, sequence: 50 }, &[1; 8]),
+                Discard::TooShort,
+            ),
+            (
+                raw_record(ContentType::ALERT, RecordNumber { epoch: 1, sequence: 50 }, &[1; 40]),
+                Discard::AuthenticationFailed,
+            ),
             (packet.clone(), Discard::Replayed),
         ] {
             let before = duel.victim.discards(reason);
@@ -293,7 +308,11 @@ fn the_question_repeats_the_record_number_and_the_server_goes_on_from_the_second
     duel.play(&[Step::ClientHello]);
     let hello = cut(&duel.datagrams[1]);
     assert_eq!(hello[0].number, RecordNumber { epoch: 0, sequence: 8 });
-    assert_eq!(hello[0].body[..6], [2, hello[0].body[1], hello[0].body[2], hello[0].body[3], 0, 1], "ServerHello 1");
+    assert_eq!(
+        hello[0].body[..6],
+        [2, hello[0].body[1], hello[0].body[2], hello[0].body[3], 0, 1],
+        "ServerHello 1"
+    );
     duel.play(&CLIENT_STEPS);
     assert!(duel.victim.is_connected());
 }
@@ -570,13 +589,24 @@ fn exported_keys_are_equal_on_both_sides_and_follow_the_rules() {
         end.connection().export_keying_material(label, context, &mut out).map(|()| out)
     };
     let mut seen = Vec::new();
-    for (label, context) in [(&b"EXPERIMENTAL"[..], None), (b"EXPERIMENTAL", Some(&b""[..])), (b"EXPERIMENTAL", Some(b"x")), (b"OTHER", None)] {
+    for (label, context) in [
+        (&b"EXPERIMENTAL"[..], None),
+        (b"EXPERIMENTAL", Some(&b""[..])),
+        (b"EXPERIMENTAL", Some(b"x")),
+        (b"OTHER", None),
+    ] {
         let [client, server] = Direction::BOTH.map(|direction| export(direction, label, context).unwrap());
         assert_eq!(client, server);
         assert!(!seen.contains(&client), "an absent and an empty context differ");
         seen.push(client);
     }
-    for reserved in [&b"client finished"[..], b"server finished", b"master secret", b"extended master secret", b"key expansion"] {
+    for reserved in [
+        &b"client finished"[..],
+        b"server finished",
+        b"master secret",
+        b"extended master secret",
+        b"key expansion",
+    ] {
         assert_eq!(export(Direction::ToServer, reserved, None), Err(Misuse::ReservedLabel));
     }
     assert_eq!(export(Direction::ToServer, b"EXPERIMENTAL", Some(&[0; 65_536])), Err(Misuse::ExporterLength));
@@ -600,7 +630,10 @@ fn commands_before_connecting_are_misuse_and_change_nothing() {
     assert!(duel.victim.is_connected());
     let connection = duel.victim.connection();
     assert!(matches!(connection.send(b"x", &mut [0; 10]), Err(Misuse::NoRoom { .. })));
-    assert_eq!(connection.send(&[0; 20_000], &mut [0; 30_000]), Err(Misuse::PayloadTooLarge { limit: 16_384 }));
+    assert_eq!(
+        connection.send(&[0; 20_000], &mut [0; 30_000]),
+        Err(Misuse::PayloadTooLarge { limit: 16_384 })
+    );
     assert!(matches!(connection.seal(&mut out, 0..10), Err(Misuse::NoRoom { .. })));
     assert_eq!(connection.seal(&mut out, 190..300).err(), Some(Misuse::Range));
     duel.talk();

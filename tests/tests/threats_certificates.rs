@@ -161,7 +161,8 @@ fn threat_89_huge_rsa_keys_are_refused_before_any_arithmetic() {
         anchors.add(root.der().clone()).unwrap();
         let config = ClientConfig::new(settings(), Policy::new(anchors)).unwrap();
         let mut duel = Duel::with_client(Victim::client(Arc::new(config)), Identity::p256());
-        let suite = drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        let suite =
+            drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
         duel.rogue.suite = drystone_handshake::crypto::ring::provider().cipher_suite(suite).unwrap();
         duel.rogue.chain = vec![certificate.der().clone()];
         duel.rogue.claimed_scheme = Some(SignatureScheme::RSA_PSS_RSAE_SHA256);
@@ -170,7 +171,8 @@ fn threat_89_huge_rsa_keys_are_refused_before_any_arithmetic() {
         assert!(begin.elapsed() < SOON, "{bits} bits took {:?}", begin.elapsed());
         let reason = format!("{:?}", duel.victim.error());
         assert!(duel.victim.error().is_some(), "{bits} bits");
-        let size = reason.contains("KeyTooLarge") || reason.contains("KeyTooSmall") || reason.contains("Malformed");
+        let size =
+            reason.contains("KeyTooLarge") || reason.contains("KeyTooSmall") || reason.contains("Malformed");
         assert!(size, "{bits} bits: {reason}");
         assert_eq!(duel.rogue.alerts(), [BAD_CERTIFICATE], "{bits} bits: {reason}");
     }
@@ -180,12 +182,15 @@ fn threat_89_huge_rsa_keys_are_refused_before_any_arithmetic() {
 fn threat_90_a_constrained_authority_does_not_vouch_for_other_names() {
     let mut params = authority("constrained");
     let permitted = vec![GeneralSubtree::DnsName("elsewhere.test".to_owned())];
-    params.name_constraints = Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
+    params.name_constraints =
+        Some(NameConstraints { permitted_subtrees: permitted, excluded_subtrees: Vec::new() });
     let root = CertifiedIssuer::self_signed(authority("root"), p256_key()).unwrap();
     let constrained = CertifiedIssuer::signed_by(params, p256_key(), &root).unwrap();
     let certificate = leaf().signed_by(&p256_key(), &constrained).unwrap();
     let duel = present(vec![certificate.der().clone(), constrained.der().clone()], root.der());
-    refused_for(&duel, BAD_CERTIFICATE, |error| matches!(error, CertificateError::NameConstraintViolated { .. }));
+    refused_for(&duel, BAD_CERTIFICATE, |error| {
+        matches!(error, CertificateError::NameConstraintViolated { .. })
+    });
 }
 
 /// Signatures much longer than the key can make, in ServerKeyExchange and in CertificateVerify.
@@ -257,7 +262,8 @@ fn threat_96_a_path_longer_than_an_authority_allows_is_refused() {
 
 #[test]
 fn threat_81_certificates_signed_with_sha_1_are_refused() {
-    let duel = present(vec![vector("sha1-leaf.pem"), vector("rsa2048-root.pem")], &vector("rsa2048-root.pem"));
+    let duel =
+        present(vec![vector("sha1-leaf.pem"), vector("rsa2048-root.pem")], &vector("rsa2048-root.pem"));
     assert!(duel.victim.error().is_some());
     assert!(!duel.victim.is_connected());
 }

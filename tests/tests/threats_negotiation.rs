@@ -174,42 +174,57 @@ fn threat_47_a_missing_empty_or_wrong_signature_fails_on_every_suite() {
     ];
     for (suites, identity, scheme) in cases {
         for suite in suites {
-            for damage in [no_signature as fn(&mut Vec<u8>), empty_signature, flipped_signature, no_damage] {
+            for damage in Damage::ALL {
                 let mut duel =
                     Duel::with_client(Victim::client(client_config(settings(), identity)), identity);
                 duel.rogue.suite = crypto::ring::provider().cipher_suite(suite).unwrap();
                 duel.rogue.scheme = scheme;
-                duel.rogue.alter(Step::ServerKeyExchange, damage);
+                duel.rogue.alter(Step::ServerKeyExchange, move |body| damage.apply(body));
                 duel.play(&SERVER_STEPS);
-                let honest = damage as usize == no_damage as fn(&mut Vec<u8>) as usize;
+                let honest = damage == Damage::None;
                 assert_eq!(duel.victim.is_connected(), honest, "{suite}: {:?}", duel.victim.error());
                 if !honest {
                     let alert = duel.rogue.alerts();
-                    assert!([[DECRYPT_ERROR], [DECODE_ERROR]].map(Vec::from).contains(&alert), "{suite}: {alert:?}");
+                    assert!(
+                        [[DECRYPT_ERROR], [DECODE_ERROR]].map(Vec::from).contains(&alert),
+                        "{suite}: {alert:?}"
+                    );
                 }
             }
         }
     }
 }
 
-fn no_signature(body: &mut Vec<u8>) {
-    let params = ServerKeyExchange::decode(body).unwrap().params.as_bytes().len();
-    body.truncate(params);
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Damage {
+    None,
+    Missing,
+    Empty,
+    Flipped,
 }
 
-fn empty_signature(body: &mut Vec<u8>) {
-    let exchange = ServerKeyExchange::decode(body).unwrap();
-    let signed = DigitallySigned { signature: &[], ..exchange.signed };
-    let mut altered = Vec::new();
-    ServerKeyExchange { signed, ..exchange }.encode(&mut altered).unwrap();
-    *body = altered;
-}
+impl Damage {
+    const ALL: [Self; 4] = [Self::None, Self::Missing, Self::Empty, Self::Flipped];
 
-fn flipped_signature(body: &mut Vec<u8>) {
-    *body.last_mut().unwrap() ^= 1;
+    /// Does it to a ServerKeyExchange.
+    fn apply(self, body: &mut Vec<u8>) {
+        let exchange = ServerKeyExchange::decode(body).unwrap();
+        match self {
+            Self::None => {}
+            Self::Missing => {
+                let params = exchange.params.as_bytes().len();
+                body.truncate(params);
+            }
+            Self::Empty => {
+                let signed = DigitallySigned { signature: &[], ..exchange.signed };
+                let mut altered = Vec::new();
+                ServerKeyExchange { signed, ..exchange }.encode(&mut altered).unwrap();
+                *body = altered;
+            }
+            Self::Flipped => *body.last_mut().unwrap() ^= 1,
+        }
+    }
 }
-
-fn no_damage(_: &mut Vec<u8>) {}
 
 #[test]
 fn threat_47_an_empty_certificate_verify_fails() {
@@ -218,7 +233,9 @@ fn threat_47_an_empty_certificate_verify_fails() {
     duel.rogue.alter(Step::CertificateVerify, |body| {
         let algorithm = CertificateVerify::decode(body).unwrap().signed.algorithm;
         let mut altered = Vec::new();
-        CertificateVerify { signed: DigitallySigned { algorithm, signature: &[] } }.encode(&mut altered).unwrap();
+        CertificateVerify { signed: DigitallySigned { algorithm, signature: &[] } }
+            .encode(&mut altered)
+            .unwrap();
         *body = altered;
     });
     duel.play(&CERTIFIED_CLIENT_STEPS[..3]);
@@ -243,7 +260,8 @@ fn threat_49_randoms_differ_and_are_not_zero() {
         duel.greet();
         duel.rogue.randoms.server
     };
-    let randoms = [client_random(&client_duel()), client_random(&client_duel()), server_random(), server_random()];
+    let randoms =
+        [client_random(&client_duel()), client_random(&client_duel()), server_random(), server_random()];
     for (place, random) in randoms.iter().enumerate() {
         assert_ne!(*random, [0; 32]);
         assert!(!randoms[..place].contains(random));
@@ -461,7 +479,8 @@ fn threat_71_a_client_of_old_suites_alone_is_refused() {
 /// A server signs with what the client can verify, and never with SHA-1.
 #[test]
 fn threat_81_a_client_that_verifies_sha_1_alone_is_refused() {
-    const OLD: &[SignatureScheme] = &[SignatureScheme(0x0201), SignatureScheme(0x0203), SignatureScheme(0x0101)];
+    const OLD: &[SignatureScheme] =
+        &[SignatureScheme(0x0201), SignatureScheme(0x0203), SignatureScheme(0x0101)];
     let mut duel = server_duel_with(settings());
     alter_client_hello(&mut duel, |hello| hello.extensions.signature_algorithms = Some(List::from(OLD)));
     duel.greet();
@@ -604,8 +623,11 @@ fn threat_84_a_server_of_another_name_is_refused() {
 /// Extensions in a hello that nobody knows, and values of no meaning (RFC 8701), are passed over.
 #[test]
 fn unknown_offers_of_a_client_are_ignored() {
-    const SUITES: &[CipherSuiteId] =
-        &[CipherSuiteId(0x0a0a), CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, CipherSuiteId(0xfafa)];
+    const SUITES: &[CipherSuiteId] = &[
+        CipherSuiteId(0x0a0a),
+        CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+        CipherSuiteId(0xfafa),
+    ];
     const GROUPS: &[NamedGroup] = &[NamedGroup(0x1a1a), NamedGroup::X25519, NamedGroup::SECP256R1];
     let mut duel = server_duel_with(settings());
     alter_client_hello(&mut duel, |hello| {
