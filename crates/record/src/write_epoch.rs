@@ -180,6 +180,17 @@ impl WriteEpoch {
             || self.next_sequence >= seven_eighths(RecordNumber::MAX_SEQUENCE)
     }
 
+    /// Whether after a payload of so many bytes this key could still seal an alert: else the peer could not be told
+    /// that the key is used up.
+    pub fn leaves_room_for_alert(&self, payload_length: usize) -> bool {
+        const ALERT_LENGTH: usize = 2;
+        let cost = |length: usize| {
+            self.limit.cost(length.saturating_add(self.layout(length).trailer))
+        };
+        let used = self.used.saturating_add(cost(payload_length)).saturating_add(cost(ALERT_LENGTH));
+        used <= self.limit.budget() && self.next_sequence < RecordNumber::MAX_SEQUENCE
+    }
+
     /// Seals the payload at `payload` in `buffer`, in place: the header goes directly before it, the tag after.
     ///
     /// # Errors

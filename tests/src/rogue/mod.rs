@@ -153,7 +153,7 @@ impl Rogue {
 
     // ---- speaking ----
 
-    /// Does a step; the datagram, of one record.
+    /// Does a step; the datagram, of one record if that has room.
     pub fn perform(&mut self, step: Step) -> Vec<u8> {
         if step == Step::ChangeCipherSpec {
             let record = self.plaintext(ContentType::CHANGE_CIPHER_SPEC, &[1]);
@@ -162,8 +162,13 @@ impl Rogue {
         }
         // A ClientKeyExchange makes the keys, so that it cannot be under them.
         let has_keys = self.master.is_some();
-        let bytes = self.message(step).to_bytes();
-        if has_keys { self.handshake_record(&bytes) } else { self.plaintext(ContentType::HANDSHAKE, &bytes) }
+        let message = self.message(step);
+        // A record takes 2^14 bytes; nobody asks a simulated datagram for its size.
+        let pieces = if message.body.is_empty() { vec![message.to_bytes()] } else { message.fragments(16_000) };
+        let mut record = |bytes: &Vec<u8>| {
+            if has_keys { self.handshake_record(bytes) } else { self.plaintext(ContentType::HANDSHAKE, bytes) }
+        };
+        pieces.iter().flat_map(|piece| record(piece)).collect()
     }
 
     /// The steps one after the other in one datagram, each in a record of its own.
@@ -230,6 +235,11 @@ impl Rogue {
     }
 
     // ---- listening ----
+
+    /// The victim's first message has this message_seq.
+    pub fn expect_message_seq(&mut self, message_seq: u16) {
+        self.reader.next = message_seq;
+    }
 
     /// Takes in what the victim sent.
     pub fn hear(&mut self, datagrams: impl IntoIterator<Item = impl AsRef<[u8]>>) {

@@ -119,6 +119,10 @@ impl Connection {
             Observed::Handshake { msg_type: message.msg_type, message_seq: message.message_seq, body: message.body };
         self.observe(Direction::Received, item);
         self.run(now, Input::Message(message));
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            // The peer goes on: the alert was not its own (rule 1f).
+            handshaking.io.plaintext_alert = None;
+        }
     }
 
     /// Runs the state machine on messages that were put together or waited.
@@ -149,10 +153,9 @@ impl Connection {
         self.settle();
     }
 
-    /// What every accepted message brings with it.
+    /// What every step brings with it.
     fn settle(&mut self) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        handshaking.io.plaintext_alert = None;
         if let Some(epoch) = handshaking.io.pending_write.take() {
             // The epochs of one handshake only rise.
             let _ = self.writes.install(epoch);

@@ -5,7 +5,7 @@ use drystone_record::{ContentType, Discard, Opened, RecordNumber};
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
 use super::handshaking::Handshaking;
-use super::{Connection, Data, Datagram, Phase};
+use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::client::ExpectServerHello;
 use crate::error::Misbehaviour;
@@ -89,8 +89,14 @@ impl Connection {
         None
     }
 
+    /// RFC 8449 section 4: our limit binds a peer that has answered it with its own.
     fn own_record_limit(&self) -> usize {
-        self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+        match &self.phase {
+            Phase::Connected(established) if established.limits_records() => {
+                self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+            }
+            _ => usize::MAX,
+        }
     }
 
     fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
@@ -198,6 +204,10 @@ impl Connection {
         match (epoch > 0, is_finished) {
             (false, true) => return self.stats.count(Discard::PlaintextAfterKeys),
             (true, false) => return self.fail(now, Misbehaviour::CrossesKeyChange.into()),
+            // RFC 5246 section 7.4.1.1: "ignored by the client if the client is currently negotiating a session".
+            _ if fragment.msg_type == HandshakeType::HELLO_REQUEST && matches!(self.config, Config::Client(_)) => {
+                return self.stats.count(Discard::MessageOutsideWindow);
+            }
             _ => {}
         }
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
@@ -216,8 +226,10 @@ impl Connection {
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
             && handshaking.io.incoming.held_bytes() == 0
         {
-            // Nobody asked for a cookie here, but another server may have before us.
+            // Nobody asked for a cookie here, but another server may have before us: its question had the number
+            // before this one, and our answer has the next (RFC 6347 section 4.2.2).
             handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
+            handshaking.io.start_message_seq_at(fragment.message_seq);
         }
         let incoming = &mut handshaking.io.incoming;
         let accepted = match handshaking.open_request {

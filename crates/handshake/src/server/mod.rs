@@ -43,7 +43,7 @@ impl ServerState {
         match self {
             Self::Credential(state) => state.chosen(answer.into_credential()?, cx),
             Self::KeyExchangeSignature(state) => state.signed(&answer.into_signature()?, cx),
-            Self::PeerVerification(state) => state.verified(answer.into_peer_verified()?, cx),
+            Self::PeerVerification(state) => Ok(state.verified(answer.into_peer_verified()?)),
             Self::ClientHello(_)
             | Self::Certificate(_)
             | Self::ClientKeyExchange(_)

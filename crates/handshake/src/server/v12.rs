@@ -10,6 +10,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use drystone_record::WriteEpoch;
+
 use crate::Error;
 use crate::config::{ClientAuth, ServerConfig};
 use crate::credential::{Credential, CredentialOffer};
@@ -243,7 +245,10 @@ impl ExpectClientKeyExchange {
         let keys = Keys::derive(suite, randoms, &premaster, session_hash, cx);
         let keyed = Keyed { keys, transcript, facts };
         match self.chain {
-            None => keyed.expect_finished(PeerVerified::not_required(), SignatureVerified::not_required(), cx),
+            None => {
+                let ready = keyed.expect_change_cipher_spec(cx)?;
+                Ok(ready.expect_finished(PeerVerified::not_required(), SignatureVerified::not_required()))
+            }
             Some(chain) => Ok(next(ServerState::CertificateVerify(ExpectCertificateVerify { keyed, chain }))),
         }
     }
@@ -259,16 +264,24 @@ struct Keyed {
 
 impl Keyed {
     /// From here on the client's ChangeCipherSpec means something (rule 3).
-    fn expect_finished(
-        mut self,
-        peer: PeerVerified,
-        signature: SignatureVerified,
-        cx: &mut Context<'_, ServerConfig>,
-    ) -> Result<Next, Error> {
+    fn expect_change_cipher_spec(mut self, cx: &mut Context<'_, ServerConfig>) -> Result<Ready, Error> {
         self.transcript.forget_raw();
         let (read, write) = self.keys.epochs(Side::Server)?;
         cx.expect_change_cipher_spec(read);
-        Ok(next(ServerState::Finished(ExpectFinished { keyed: self, write, peer, signature })))
+        Ok(Ready { keyed: self, write })
+    }
+}
+
+/// The handshake once the client's protected records can be read.
+#[derive(Debug)]
+struct Ready {
+    keyed: Keyed,
+    write: WriteEpoch,
+}
+
+impl Ready {
+    fn expect_finished(self, peer: PeerVerified, signature: SignatureVerified) -> Next {
+        next(ServerState::Finished(ExpectFinished { ready: self, peer, signature }))
     }
 }
 
@@ -288,11 +301,13 @@ impl ExpectCertificateVerify {
         let signed = self.keyed.transcript.raw().ok_or(Error::TooLarge)?;
         let signature = signature::verify_12(cx.common, &self.chain.public_key, &verify.signed, signed)?;
         self.keyed.transcript.add(message)?;
-        let state = AwaitPeerVerification { keyed: self.keyed, chain: self.chain, signature };
+        // ChangeCipherSpec and Finished come in the same datagram as this message: Finished waits for the verdict.
+        let ready = self.keyed.expect_change_cipher_spec(cx)?;
+        let state = AwaitPeerVerification { ready, chain: self.chain, signature };
         let client_auth = &cx.config.client_auth;
         let verifier = client_auth.verifier().ok_or(Error::CertificateRequired)?;
         match call_out::verification(&**verifier, &state.chain.certificates, None, cx) {
-            Ok(verdict) => state.verified(verdict?, cx),
+            Ok(verdict) => Ok(state.verified(verdict?)),
             Err(request) => Ok(Next::Request(State::Server(ServerState::PeerVerification(state)), request)),
         }
     }
@@ -301,23 +316,22 @@ impl ExpectCertificateVerify {
 /// Waits until the application trusts the client's certificates.
 #[derive(Debug)]
 pub(crate) struct AwaitPeerVerification {
-    keyed: Keyed,
+    ready: Ready,
     chain: PeerChain,
     signature: SignatureVerified,
 }
 
 impl AwaitPeerVerification {
-    pub(super) fn verified(mut self, peer: PeerVerified, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
-        self.keyed.facts.peer_chain = self.chain.certificates;
-        self.keyed.expect_finished(peer, self.signature, cx)
+    pub(super) fn verified(mut self, peer: PeerVerified) -> Next {
+        self.ready.keyed.facts.peer_chain = self.chain.certificates;
+        self.ready.expect_finished(peer, self.signature)
     }
 }
 
 /// Waits for the proof that the client saw the same handshake, and answers with ours.
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    keyed: Keyed,
-    write: drystone_record::WriteEpoch,
+    ready: Ready,
     peer: PeerVerified,
     signature: SignatureVerified,
 }
@@ -327,11 +341,11 @@ impl ExpectFinished {
         if message.msg_type != HandshakeType::FINISHED {
             return Err(unexpected("Finished", message));
         }
-        let Keyed { keys, mut transcript, facts, .. } = self.keyed;
+        let Ready { keyed: Keyed { keys, mut transcript, facts }, write } = self.ready;
         let finished = keys.check_finished(Side::Client, &transcript, message.body)?;
         transcript.add(message)?;
         keys.send_finished(Side::Server, &mut transcript, cx)?;
-        cx.install_write(self.write);
+        cx.install_write(write);
         cx.flush();
         Ok(keys.connect(facts, self.peer, self.signature, finished))
     }
