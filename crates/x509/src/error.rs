@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls_pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use thiserror::Error;
 
 use crate::date::Date;
@@ -126,9 +126,7 @@ pub enum CertificateError {
         which: Which,
     },
     /// A certificate authority's certificate was presented as a leaf, and is not byte for byte a configured one.
-    #[error(
-        "{which} is a certificate authority's, which is accepted only if it is configured itself"
-    )]
+    #[error("{which} is a certificate authority's, which is accepted only if it is configured itself")]
     AuthorityAsLeaf {
         /// The certificate.
         which: Which,
@@ -154,7 +152,7 @@ pub enum CertificateError {
         usage: Usage,
     },
     /// Everything else is in order, but the leaf is not for the expected name.
-    #[error("the certificate is not for \"{}\"{}", expected.to_str(), Names(presented))]
+    #[error("the certificate is not for \"{}\"{}", Name(expected), Names(presented))]
     NameMismatch {
         /// The name that was asked for.
         expected: ServerName<'static>,
@@ -188,16 +186,11 @@ pub enum Which {
 
 impl Which {
     pub(crate) fn presented(index: usize, certificate: &CertificateDer<'_>) -> Self {
-        Self::Presented {
-            index,
-            subject: subject(certificate),
-        }
+        Self::Presented { index, subject: subject(certificate) }
     }
 
     pub(crate) fn anchor(certificate: &CertificateDer<'_>) -> Self {
-        Self::Anchor {
-            subject: subject(certificate),
-        }
+        Self::Anchor { subject: subject(certificate) }
     }
 }
 
@@ -254,6 +247,24 @@ struct Quoted<'a>(Option<&'a str>);
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |text| write!(f, " ({text})"))
+    }
+}
+
+/// The expected name in words; `ServerName` itself says them with std only.
+struct Name<'a>(&'a ServerName<'a>);
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            ServerName::DnsName(name) => f.write_str(name.as_ref()),
+            ServerName::IpAddress(IpAddr::V4(address)) => {
+                fmt::Display::fmt(&core::net::Ipv4Addr::from(*address.as_ref()), f)
+            }
+            ServerName::IpAddress(IpAddr::V6(address)) => {
+                fmt::Display::fmt(&core::net::Ipv6Addr::from(*address.as_ref()), f)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

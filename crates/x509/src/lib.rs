@@ -51,10 +51,11 @@ mod private_key;
 #[cfg(feature = "std")]
 mod read;
 mod spki;
-#[cfg(feature = "std")]
 mod work;
 
 pub use algorithms::DEFAULT_ALGORITHMS;
+#[cfg(feature = "system-roots")]
+pub use anchor::SystemRootsError;
 pub use anchor::TrustAnchors;
 pub use error::{CertificateError, Usage, Which};
 pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};
