@@ -51,11 +51,9 @@ fn fall_back(
     expected: &ServerName<'_>,
     names: Vec<String>,
 ) -> Result<NameSource, CertificateError> {
-    let malformed = || CertificateError::Malformed {
-        which: Which::presented(0, leaf),
-    };
+    let malformed = || CertificateError::Malformed { which: Which::presented(0, leaf) };
     let reading = crate::read::Reading::of(leaf).ok_or_else(malformed)?;
-    if reading.has_alternative_names().map_err(|_| malformed())? {
+    if reading.alternative_names().map_err(|_| malformed())?.is_some() {
         return Err(mismatch(expected, names));
     }
     check_without_alternatives(policy, &reading, expected)
@@ -85,10 +83,7 @@ pub(crate) fn check_without_alternatives(
     }
     match reading.common_names().as_slice() {
         [one] if same_name(one, expected) => Ok(NameSource::CommonName),
-        names => Err(mismatch(
-            expected,
-            names.iter().map(|name| String::from(*name)).collect(),
-        )),
+        names => Err(mismatch(expected, names.iter().map(|name| String::from(*name)).collect())),
     }
 }
 
@@ -108,29 +103,13 @@ fn same_name(common_name: &str, expected: &ServerName<'_>) -> bool {
 }
 
 fn mismatch(expected: &ServerName<'_>, presented: Vec<String>) -> CertificateError {
-    let presented = presented
-        .iter()
-        .take(NAMES_KEPT)
-        .map(|name| shown(name))
-        .collect();
-    CertificateError::NameMismatch {
-        expected: expected.to_owned(),
-        presented,
-    }
+    let presented = presented.iter().take(NAMES_KEPT).map(|name| shown(name)).collect();
+    CertificateError::NameMismatch { expected: expected.to_owned(), presented }
 }
 
 /// webpki wraps names in their kind, as `DnsName("a.example")`; and they are a stranger's text.
 fn shown(name: &str) -> String {
-    let bare = name
-        .strip_prefix("DnsName(\"")
-        .and_then(|rest| rest.strip_suffix("\")"));
-    let bare = bare.or_else(|| {
-        name.strip_prefix("IpAddress(")
-            .and_then(|rest| rest.strip_suffix(')'))
-    });
-    bare.unwrap_or(name)
-        .chars()
-        .take(256)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    let bare = name.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")"));
+    let bare = bare.or_else(|| name.strip_prefix("IpAddress(").and_then(|rest| rest.strip_suffix(')')));
+    bare.unwrap_or(name).chars().take(256).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
