@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use drystone_handshake::{
-    ClientConfig, Connected, Connection, Datagram, Event, Gate, Instant, Misuse, Path, ServerConfig, Start, Verdict,
+    ClientConfig, Connected, Connection, Datagram, Event, Gate, Instant, Misuse, Path, ServerConfig, Start,
+    Verdict,
 };
 use rustls_pki_types::ServerName;
 
@@ -126,7 +127,9 @@ impl Pair {
 
     /// Runs until both ends are connected.
     pub fn connect(&mut self) -> bool {
-        self.run_until(Duration::from_secs(60), |pair| pair.client.is_connected() && pair.server.is_connected())
+        self.run_until(Duration::from_secs(60), |pair| {
+            pair.client.is_connected() && pair.server.is_connected()
+        })
     }
 
     /// Runs everything that happens within `time` from now.

@@ -362,8 +362,8 @@ fn a_client_presents_the_credential_that_the_server_can_verify() {
     only_rsa.provider.signature_verifiers.retain(|verifier| {
         [SignatureScheme::RSA_PSS_RSAE_SHA256, SignatureScheme::RSA_PKCS1_SHA256].contains(&verifier.scheme)
     });
-    let server =
-        server(only_rsa, identity).with_client_auth(ClientAuth::Require(Arc::new(Identity::rsa_chain().policy())));
+    let server = server(only_rsa, identity)
+        .with_client_auth(ClientAuth::Require(Arc::new(Identity::rsa_chain().policy())));
     let both = vec![Arc::new(other_identity().credential()), Arc::new(Identity::rsa_chain().credential())];
     let client = client(settings(), identity).with_credentials(Credentials::new(both));
     let mut pair = pair(client, server);
@@ -374,7 +374,10 @@ fn a_client_presents_the_credential_that_the_server_can_verify() {
 #[test]
 fn a_server_presents_the_credential_that_the_client_can_verify() {
     let both = || {
-        Credentials::new(vec![Arc::new(Identity::rsa_chain().credential()), Arc::new(Identity::p256().credential())])
+        Credentials::new(vec![
+            Arc::new(Identity::rsa_chain().credential()),
+            Arc::new(Identity::p256().credential()),
+        ])
     };
     let mut only_ecdsa = settings();
     only_ecdsa

@@ -70,7 +70,8 @@ impl Handshaking {
     }
 
     pub(super) fn linger(&self, now: Instant, settings: &Settings) -> Option<LingerUntil> {
-        Some(LingerUntil::new(now, self.deadline, settings)).filter(|_| self.deadline.is_none_or(|end| now < end))
+        Some(LingerUntil::new(now, self.deadline, settings))
+            .filter(|_| self.deadline.is_none_or(|end| now < end))
     }
 
     /// The client's first state, if that is where the handshake is.
@@ -94,7 +95,8 @@ impl Handshaking {
 
 impl Connection {
     pub(super) fn begin_client(&mut self, server_name: ServerName<'static>) -> Result<(), Error> {
-        let Self { phase: Phase::Handshaking(handshaking), config: Config::Client(config), start, .. } = self else {
+        let Self { phase: Phase::Handshaking(handshaking), config: Config::Client(config), start, .. } = self
+        else {
             return Ok(());
         };
         let io = &mut handshaking.io;
@@ -120,8 +122,11 @@ impl Connection {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         // If we answer this message, it was the last of its flight.
         handshaking.io.repeats.flight_ended(&message);
-        let item =
-            Observed::Handshake { msg_type: message.msg_type, message_seq: message.message_seq, body: message.body };
+        let item = Observed::Handshake {
+            msg_type: message.msg_type,
+            message_seq: message.message_seq,
+            body: message.body,
+        };
         self.observe(Direction::Received, item);
         self.run(now, Input::Message(message));
         if let Phase::Handshaking(handshaking) = &mut self.phase {

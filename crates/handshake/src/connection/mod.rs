@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use drystone_record::{
-    AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats, WriteEpoch,
-    WriteEpochs,
+    AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats,
+    WriteEpoch, WriteEpochs,
 };
 use drystone_x509::{CertificateDer, ServerName};
 
@@ -136,7 +136,11 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::RandomFailure`] if there are no random numbers.
-    pub fn client(config: Arc<ClientConfig>, server_name: ServerName<'static>, start: Start) -> Result<Self, Error> {
+    pub fn client(
+        config: Arc<ClientConfig>,
+        server_name: ServerName<'static>,
+        start: Start,
+    ) -> Result<Self, Error> {
         let mut connection = Self::new(Config::Client(config), Path::default(), start, None);
         // RFC 9147 section 5.1, RFC 6347 section 4.2.1: the version of the first hello's record.
         connection.writes.current_mut().set_header_version(ProtocolVersion::DTLS_1_0.0);
@@ -179,7 +183,11 @@ impl Connection {
             config,
             start,
             path,
-            reads: ReadEpochs::new(ReadEpoch::new(0, Protection::plaintext(), AdmittedTypes::CLASSIC_PLAINTEXT)),
+            reads: ReadEpochs::new(ReadEpoch::new(
+                0,
+                Protection::plaintext(),
+                AdmittedTypes::CLASSIC_PLAINTEXT,
+            )),
             writes: WriteEpochs::new(WriteEpoch::new(0, Protection::plaintext())),
             stats: Stats::default(),
             phase: Phase::Handshaking(Box::new(handshaking)),
@@ -328,7 +336,10 @@ impl Connection {
             SealError::PayloadOutsideBuffer => Misuse::Range,
             SealError::PrefixTooSmall | SealError::SuffixTooSmall => Misuse::NoRoom { prefix, suffix },
             SealError::PayloadTooLarge => Misuse::PayloadTooLarge { limit: MAX_PLAINTEXT },
-            SealError::SequenceExhausted | SealError::EpochExhausted | SealError::KeyLimit | SealError::Aead => {
+            SealError::SequenceExhausted
+            | SealError::EpochExhausted
+            | SealError::KeyLimit
+            | SealError::Aead => {
                 self.fail_now(Error::KeyLimit);
                 Misuse::KeyLimit
             }

@@ -103,7 +103,9 @@ impl Connection {
         let reason = match &self.phase {
             Phase::Connected(_) => return Some(Data { payload, number }),
             // Reordered, not late: the peer sent it before it closed.
-            Phase::Draining { close_notify } if number < *close_notify => return Some(Data { payload, number }),
+            Phase::Draining { close_notify } if number < *close_notify => {
+                return Some(Data { payload, number });
+            }
             Phase::Handshaking(_) => Discard::EarlyApplicationData,
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => Discard::AfterClose,
         };
@@ -142,7 +144,10 @@ impl Connection {
             };
             return self.apply(now, verdict);
         };
-        self.observe(Direction::Received, Observed::Alert { level: level.0, description, epoch: number.epoch });
+        self.observe(
+            Direction::Received,
+            Observed::Alert { level: level.0, description, epoch: number.epoch },
+        );
         let ends = level.0 == FATAL || description == AlertDescription::CLOSE_NOTIFY;
         match (&mut self.phase, authenticated) {
             // Warnings in a protected record say nothing that we act on (RFC 5246 section 7.2.2).
@@ -205,7 +210,9 @@ impl Connection {
             (false, true) => return self.stats.count(Discard::PlaintextAfterKeys),
             (true, false) => return self.fail(now, Misbehaviour::CrossesKeyChange.into()),
             // RFC 5246 section 7.4.1.1: "ignored by the client if the client is currently negotiating a session".
-            _ if fragment.msg_type == HandshakeType::HELLO_REQUEST && matches!(self.config, Config::Client(_)) => {
+            _ if fragment.msg_type == HandshakeType::HELLO_REQUEST
+                && matches!(self.config, Config::Client(_)) =>
+            {
                 return self.stats.count(Discard::MessageOutsideWindow);
             }
             _ => {}

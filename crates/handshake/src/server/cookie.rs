@@ -72,7 +72,8 @@ impl Cookies {
 
     /// Whether the hello carries a good cookie: ours, this peer's, and not expired.
     pub(super) fn check(&self, start: &Start, peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> bool {
-        let Some((&[key_id, a, b, c, d], mac)) = hello.cookie.split_first_chunk::<{ KEY_ID_LENGTH + TIME_LENGTH }>()
+        let Some((&[key_id, a, b, c, d], mac)) =
+            hello.cookie.split_first_chunk::<{ KEY_ID_LENGTH + TIME_LENGTH }>()
         else {
             return false;
         };
@@ -85,7 +86,8 @@ impl Cookies {
             return false;
         }
         let present = now.checked_div(self.rotation).unwrap_or(0);
-        let Some(period) = [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)
+        let Some(period) =
+            [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)
         else {
             return false;
         };
@@ -93,7 +95,13 @@ impl Cookies {
         subtle::ConstantTimeEq::ct_eq(expected.as_slice(), mac).into()
     }
 
-    fn mac(&self, period: u64, seconds: [u8; 4], peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> [u8; MAC_LENGTH] {
+    fn mac(
+        &self,
+        period: u64,
+        seconds: [u8; 4],
+        peer_id: &[u8],
+        hello: &ClientHelloPrefix<'_>,
+    ) -> [u8; MAC_LENGTH] {
         let derived = hmac::sign(&self.root, &period.to_be_bytes());
         let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
         let mut context = hmac::Context::with_key(&key);

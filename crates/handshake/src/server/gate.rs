@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use drystone_record::{ContentType, Discard, peek_plaintext};
 
 use super::cookie::{self, Cookies};
+use crate::ConfigError;
 use crate::config::ServerConfig;
 use crate::connection::{Datagram, Path};
 use crate::flight::Fragment;
 use crate::message::registry::{HandshakeType, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
 use crate::time::Start;
-use crate::ConfigError;
 
 /// Answers datagrams of unknown senders (RFC 6347 section 4.2.1): asks for a cookie, and lets a hello with a good
 /// one through.
@@ -109,7 +109,13 @@ impl Gate {
     /// of the caller's choice. `reply` needs 64 bytes; with fewer, nothing is answered.
     ///
     /// The datagram is only looked at, not consumed.
-    pub fn answer(&self, start: Start, peer_id: &[u8], datagram: &mut Datagram<'_>, reply: &mut [u8]) -> Verdict {
+    pub fn answer(
+        &self,
+        start: Start,
+        peer_id: &[u8],
+        datagram: &mut Datagram<'_>,
+        reply: &mut [u8],
+    ) -> Verdict {
         self.judge(&start, peer_id, datagram, reply).unwrap_or_else(Verdict::Drop)
     }
 

@@ -5,8 +5,8 @@ pub(crate) mod gate;
 pub(crate) mod hello;
 mod v12;
 
-use crate::config::ServerConfig;
 use crate::Error;
+use crate::config::ServerConfig;
 use crate::event::Answer;
 use crate::machine::{Context, Message, Next, unexpected};
 
@@ -26,7 +26,11 @@ pub(crate) enum ServerState {
 }
 
 impl ServerState {
-    pub(crate) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(crate) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         match self {
             Self::ClientHello(state) => state.handle(message, cx),
             Self::Certificate(state) => state.handle(message, cx),

@@ -24,8 +24,8 @@ use crate::message::registry::{
 };
 use crate::message::{
     CertificateRequest12, CertificateVerify, ClientKeyExchange, DigitallySigned, Empty, ProtocolName,
-    RecordSizeLimit, ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions, ServerKeyExchange,
-    UseSrtpAnswer,
+    RecordSizeLimit, ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions,
+    ServerKeyExchange, UseSrtpAnswer,
 };
 use crate::signature::{self, SignatureVerified};
 use crate::transcript::{Framing, Transcript, TranscriptBuffer};
@@ -65,7 +65,11 @@ pub(crate) struct AwaitCredential {
 }
 
 impl AwaitCredential {
-    pub(super) fn chosen(self, credential: Option<Arc<Credential>>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn chosen(
+        self,
+        credential: Option<Arc<Credential>>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         let credential = credential.ok_or(Incompatibility::SignatureScheme)?;
         let scheme = credential.scheme_for(&offer(&self.ground)).ok_or(Incompatibility::SignatureScheme)?;
         let suite = self
@@ -76,7 +80,8 @@ impl AwaitCredential {
             .find(|suite| signature::key_fits_suite(credential.kind(), suite.authentication))
             .ok_or(Incompatibility::CipherSuite)?;
         let keep_raw = cx.config.client_auth.verifier().is_some();
-        let mut transcript = self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, keep_raw);
+        let mut transcript =
+            self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, keep_raw);
         let randoms = Randoms { client: self.ground.client_random, server: cx.random()? };
         let hello = server_hello(&self.ground, suite, &randoms, cx)?;
         cx.send(&mut transcript, 0, HandshakeType::SERVER_HELLO, hello)?;
@@ -86,10 +91,13 @@ impl AwaitCredential {
         ServerEcdhParams::write_to(&mut params, self.ground.group.name(), &share)?;
         // RFC 8422 section 5.4: both randoms and the parameters are signed.
         let message = [&randoms.client[..], &randoms.server, &params].concat();
-        let state = AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
+        let state =
+            AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
         match call_out::signature(&credential, scheme, message) {
             Ok(signature) => state.signed(&signature?, cx),
-            Err(request) => Ok(Next::Request(State::Server(ServerState::KeyExchangeSignature(state)), request)),
+            Err(request) => {
+                Ok(Next::Request(State::Server(ServerState::KeyExchangeSignature(state)), request))
+            }
         }
     }
 }
@@ -100,7 +108,8 @@ fn server_hello(
     randoms: &Randoms,
     cx: &Context<'_, ServerConfig>,
 ) -> Result<Vec<u8>, Error> {
-    let own_record_limit = cx.common.settings.record_size_limit.filter(|_| ground.peer_record_limit.is_some());
+    let own_record_limit =
+        cx.common.settings.record_size_limit.filter(|_| ground.peer_record_limit.is_some());
     let hello = ServerHello {
         server_version: ProtocolVersion::DTLS_1_2,
         random: &randoms.server,
@@ -137,7 +146,11 @@ pub(crate) struct AwaitSignature {
 
 impl AwaitSignature {
     /// The rest of flight 4.
-    pub(super) fn signed(mut self, signature: &[u8], cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn signed(
+        mut self,
+        signature: &[u8],
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         let transcript = &mut self.transcript;
         let mut body = Vec::new();
         ServerKeyExchange {
@@ -211,7 +224,11 @@ pub(crate) struct ExpectCertificate {
 }
 
 impl ExpectCertificate {
-    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CERTIFICATE {
             return Err(unexpected("Certificate", message));
         }
@@ -232,13 +249,16 @@ pub(crate) struct ExpectClientKeyExchange {
 }
 
 impl ExpectClientKeyExchange {
-    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CLIENT_KEY_EXCHANGE {
             return Err(unexpected("ClientKeyExchange", message));
         }
         let key_exchange = ClientKeyExchange::decode(message.body)?;
-        let Session { suite, randoms, extended_master_secret, mut transcript, pending, facts } =
-            self.session;
+        let Session { suite, randoms, extended_master_secret, mut transcript, pending, facts } = self.session;
         let premaster = pending.finish(key_exchange.public)?;
         transcript.add(message)?;
         let session_hash = extended_master_secret.then(|| transcript.current_hash());
@@ -293,7 +313,11 @@ pub(crate) struct ExpectCertificateVerify {
 }
 
 impl ExpectCertificateVerify {
-    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CERTIFICATE_VERIFY {
             return Err(unexpected("CertificateVerify", message));
         }
@@ -337,7 +361,11 @@ pub(crate) struct ExpectFinished {
 }
 
 impl ExpectFinished {
-    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::FINISHED {
             return Err(unexpected("Finished", message));
         }
