@@ -93,7 +93,7 @@ impl Pair {
         name: ServerName<'static>,
         link: Link,
     ) -> Self {
-        let gate = Some(Gate::new(server.clone()).expect("a source of random numbers"));
+        let gate = Some(Gate::new(&server).expect("a source of random numbers"));
         let connection = Connection::client(client, name, start(&clock)).expect("a source of random numbers");
         let client = End { connection: Some(connection), ..End::default() };
         Self { clock, link, client, server: End::default(), gate, server_config: server }

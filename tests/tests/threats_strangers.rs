@@ -21,7 +21,7 @@ use drystone_tests::rogue::{
 };
 
 fn gate() -> Gate {
-    Gate::new(server_config(settings(), Identity::p256())).unwrap()
+    Gate::new(&server_config(settings(), Identity::p256())).unwrap()
 }
 
 fn ask(gate: &Gate, clock: &Clock, peer: &[u8], datagram: &[u8]) -> Verdict {
@@ -143,7 +143,7 @@ fn threat_54_servers_that_share_a_secret_accept_each_others_cookies() {
         cookies.secret = Some([secret; 32]);
         let config =
             ServerConfig::new(settings(), Credentials::single(Identity::p256().credential())).unwrap();
-        Gate::new(Arc::new(config.with_cookies(cookies))).unwrap()
+        Gate::new(&config.with_cookies(cookies)).unwrap()
     };
     let clock = Clock::new();
     let mut rogue = with_cookie(&config(1), &clock, b"client");

@@ -137,7 +137,7 @@ impl Server {
         config: Arc<ServerConfig>,
         options: ServerOptions,
     ) -> Result<Self, ServerError> {
-        let gate = Gate::new(Arc::clone(&config))?;
+        let gate = Gate::new(&config)?;
         let socket = Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
         Ok(Self {
             socket,

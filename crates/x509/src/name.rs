@@ -37,8 +37,7 @@ pub(crate) fn check(
     match parsed.verify_is_valid_for_subject_name(expected) {
         Ok(()) => Ok(NameSource::AlternativeName),
         Err(webpki::Error::CertNotValidForName(context)) => {
-            let names = context.presented;
-            fall_back(policy, leaf, expected, names)
+            fall_back(policy, leaf, expected, &context.presented)
         }
         Err(error) => Err(diagnose::unreadable(&error, Which::presented(0, leaf))),
     }
@@ -49,7 +48,7 @@ fn fall_back(
     policy: &Policy,
     leaf: &CertificateDer<'_>,
     expected: &ServerName<'_>,
-    names: Vec<String>,
+    names: &[String],
 ) -> Result<NameSource, CertificateError> {
     let malformed = || CertificateError::Malformed { which: Which::presented(0, leaf) };
     let reading = crate::read::Reading::of(leaf).ok_or_else(malformed)?;
@@ -64,7 +63,7 @@ fn fall_back(
     _policy: &Policy,
     _leaf: &CertificateDer<'_>,
     expected: &ServerName<'_>,
-    names: Vec<String>,
+    names: &[String],
 ) -> Result<NameSource, CertificateError> {
     Err(mismatch(expected, names))
 }
@@ -79,11 +78,11 @@ pub(crate) fn check_without_alternatives(
     expected: &ServerName<'_>,
 ) -> Result<NameSource, CertificateError> {
     if !policy.allow_common_name {
-        return Err(mismatch(expected, Vec::new()));
+        return Err(mismatch(expected, &[]));
     }
     match reading.common_names().as_slice() {
         [one] if same_name(one, expected) => Ok(NameSource::CommonName),
-        names => Err(mismatch(expected, names.iter().map(|name| String::from(*name)).collect())),
+        names => Err(mismatch(expected, &names.iter().map(|name| String::from(*name)).collect::<Vec<_>>())),
     }
 }
 
@@ -102,7 +101,7 @@ fn same_name(common_name: &str, expected: &ServerName<'_>) -> bool {
     }
 }
 
-fn mismatch(expected: &ServerName<'_>, presented: Vec<String>) -> CertificateError {
+fn mismatch(expected: &ServerName<'_>, presented: &[String]) -> CertificateError {
     let presented = presented.iter().take(NAMES_KEPT).map(|name| shown(name)).collect();
     CertificateError::NameMismatch { expected: expected.to_owned(), presented }
 }

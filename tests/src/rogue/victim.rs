@@ -42,7 +42,7 @@ impl Victim {
 
     /// A server behind a gate.
     pub fn server(config: Arc<ServerConfig>) -> Self {
-        let gate = Gate::new(config.clone()).expect("a source of random numbers");
+        let gate = Gate::new(&config).expect("a source of random numbers");
         Self { gate: Some(gate), server_config: Some(config), ..Self::nobody(Clock::new()) }
     }
 

@@ -150,8 +150,7 @@ mod tests {
     const RANDOM: [u8; 32] = [7; 32];
 
     fn cookies(secret: u8) -> Cookies {
-        let mut settings = CookieSettings::default();
-        settings.secret = Some([secret; 32]);
+        let settings = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
         let core = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
         Cookies::new(&settings, &core).unwrap()
     }

@@ -1,6 +1,5 @@
 //! The gate before a server's associations: strangers are answered from their own datagram, without memory.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use drystone_record::{ContentType, Discard, peek_plaintext};
@@ -28,7 +27,7 @@ use crate::time::Start;
 ///
 /// # fn example(config: Arc<ServerConfig>, start: Start, bytes: &mut [u8], socket: &std::net::UdpSocket,
 /// #            from: std::net::SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
-/// let gate = Gate::new(config)?;
+/// let gate = Gate::new(&config)?;
 /// let mut reply = [0; 64];
 /// match gate.answer(start, b"192.0.2.1:4433", &mut Datagram::new(Path(1), bytes), &mut reply) {
 ///     Verdict::Drop(reason) => println!("dropped: {reason}"),
@@ -100,7 +99,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`ConfigError::RandomFailure`] if no cookie secret was given and none could be drawn.
-    pub fn new(config: Arc<ServerConfig>) -> Result<Self, ConfigError> {
+    pub fn new(config: &ServerConfig) -> Result<Self, ConfigError> {
         let cookies = Cookies::new(&config.cookies, &config.common.settings)?;
         Ok(Self { cookies, limit: config.common.settings.limits.other as usize })
     }
