@@ -47,7 +47,7 @@ impl World {
     pub fn new(setup: Setup) -> Self {
         let now = Duration::from_secs(1000);
         let server_config = setup.server();
-        let gate = setup.cookie.then(|| Gate::new(server_config.clone()).expect("random numbers"));
+        let gate = setup.cookie.then(|| Gate::new(&server_config).expect("random numbers"));
         let name = ServerName::try_from("server.test").expect("a name");
         let connection = Connection::client(setup.client(), name, start(now)).expect("random numbers");
         let mut client = End::new(connection);

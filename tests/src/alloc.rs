@@ -60,15 +60,7 @@ mod tests {
             black_box(vec![2_u8; 300])
         });
         assert_eq!(kept.len(), 300);
-        assert_eq!(
-            heap,
-            Allocations {
-                count: 2,
-                bytes: 10_300,
-                peak_bytes: 10_000,
-                live_bytes: 300
-            }
-        );
+        assert_eq!(heap, Allocations { count: 2, bytes: 10_300, peak_bytes: 10_000, live_bytes: 300 });
     }
 
     #[test]

@@ -28,17 +28,12 @@ pub struct Clock {
 impl Clock {
     /// A clock at zero whose calendar reads 2026-01-01 00:00 UTC.
     pub fn new() -> Self {
-        Self::at_unix(UnixTime::since_unix_epoch(Duration::from_secs(
-            1_767_225_600,
-        )))
+        Self::at_unix(UnixTime::since_unix_epoch(Duration::from_secs(1_767_225_600)))
     }
 
     /// A clock at zero whose calendar reads `unix`: for certificates with given dates.
     pub fn at_unix(unix: UnixTime) -> Self {
-        Self {
-            now: Duration::ZERO,
-            unix_at_start: Duration::from_secs(unix.as_secs()),
-        }
+        Self { now: Duration::ZERO, unix_at_start: Duration::from_secs(unix.as_secs()) }
     }
 
     /// Time since the simulation began.
@@ -98,12 +93,7 @@ mod tests {
 
     #[test]
     fn earliest_ignores_those_who_do_not_wait() {
-        let instants = [
-            None,
-            Some(Duration::from_secs(2)),
-            Some(Duration::from_secs(1)),
-            None,
-        ];
+        let instants = [None, Some(Duration::from_secs(2)), Some(Duration::from_secs(1)), None];
         assert_eq!(earliest(instants), Some(Duration::from_secs(1)));
         assert_eq!(earliest([None, None]), None);
     }

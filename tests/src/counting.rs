@@ -6,8 +6,8 @@ use core::task::Poll;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::{
-    CryptoProvider, KeyExchangeError, KeyExchangeGroup, SharedSecret, SigningError, SigningKey, StartedKeyExchange,
-    ring,
+    CryptoProvider, KeyExchangeError, KeyExchangeGroup, SharedSecret, SigningError, SigningKey,
+    StartedKeyExchange, ring,
 };
 use drystone_handshake::message::registry::{NamedGroup, SignatureScheme};
 use drystone_handshake::{Credential, Error, PeerCertificates, PeerVerifier, SecureRandom};

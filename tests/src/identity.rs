@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use drystone_handshake::{
-    ClientConfig, Credential, Credentials, FromRng, ServerConfig, Settings, crypto,
-};
+use drystone_handshake::{ClientConfig, Credential, Credentials, FromRng, ServerConfig, Settings, crypto};
 use drystone_x509::{CertificateDer, Policy, PrivateKeyDer, TrustAnchors};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls_pki_types::ServerName;
 
 /// The name in every server certificate.

@@ -151,30 +151,17 @@ impl Link {
         let index = way.next_index;
         way.next_index += 1;
         assert!(!bytes.is_empty(), "datagram {index} {direction:?} is empty");
-        assert!(
-            bytes.len() <= mtu,
-            "datagram {index} {direction:?} has {} bytes, MTU {mtu}",
-            bytes.len()
-        );
+        assert!(bytes.len() <= mtu, "datagram {index} {direction:?} has {} bytes, MTU {mtu}", bytes.len());
         way.statistics.count_sent(bytes.len());
         self.trace.sent(now, direction, bytes);
 
         let accidents = Accidents::draw(&mut way.random, &self.settings, direction);
-        let mut passing = Passing {
-            direction,
-            index,
-            sent_at: now,
-            bytes: bytes.to_vec(),
-        };
+        let mut passing = Passing { direction, index, sent_at: now, bytes: bytes.to_vec() };
         let Some(held) = self.ask_hooks(&mut passing) else {
             return;
         };
         let statistics = &mut self.ways[direction as usize].statistics;
-        if self
-            .settings
-            .path_mtu
-            .is_some_and(|path_mtu| passing.bytes.len() > path_mtu)
-        {
+        if self.settings.path_mtu.is_some_and(|path_mtu| passing.bytes.len() > path_mtu) {
             statistics.oversize += 1;
         } else if accidents.lost {
             statistics.lost += 1;
@@ -205,12 +192,7 @@ impl Link {
         if self.next_arrival()? > now {
             return None;
         }
-        let Reverse(Flying {
-            arrives_at,
-            direction,
-            bytes,
-            ..
-        }) = self.flying.pop()?;
+        let Reverse(Flying { arrives_at, direction, bytes, .. }) = self.flying.pop()?;
         self.ways[direction as usize].statistics.delivered += 1;
         self.trace.delivered(arrives_at, direction, &bytes);
         Some((direction, bytes))
@@ -250,12 +232,7 @@ impl Link {
     fn depart(&mut self, arrives_at: Duration, direction: Direction, bytes: Vec<u8>) {
         let departure = self.departures;
         self.departures += 1;
-        self.flying.push(Reverse(Flying {
-            arrives_at,
-            departure,
-            direction,
-            bytes,
-        }));
+        self.flying.push(Reverse(Flying { arrives_at, departure, direction, bytes }));
     }
 }
 
@@ -283,25 +260,16 @@ impl Accidents {
         let delay = Self::draw_delay(random, settings);
         let duplicated = random.chance(settings.duplicate);
         let duplicate_delay = Self::draw_delay(random, settings);
-        Self {
-            lost,
-            delay,
-            duplicate_delay: duplicated.then_some(duplicate_delay),
-        }
+        Self { lost, delay, duplicate_delay: duplicated.then_some(duplicate_delay) }
     }
 
     /// Half the round trip, give or take half the jitter, and now and then the extra delay that reorders.
     fn draw_delay(random: &mut SplitMix64, settings: &LinkSettings) -> Duration {
-        let jitter = u64::try_from(settings.jitter.as_micros())
-            .expect("a jitter of less than 500,000 years");
+        let jitter = u64::try_from(settings.jitter.as_micros()).expect("a jitter of less than 500,000 years");
         let spread = Duration::from_micros(random.below(jitter.saturating_add(1)));
         let late = random.chance(settings.late);
         let one_way = (settings.round_trip / 2 + spread).saturating_sub(settings.jitter / 2);
-        if late {
-            one_way + settings.late_by
-        } else {
-            one_way
-        }
+        if late { one_way + settings.late_by } else { one_way }
     }
 }
 

@@ -286,24 +286,24 @@ mod tests {
     #[test]
     fn the_checked_aead_notices_every_part() {
         let (key, tag) = sealed(Integrity::Checked);
-        assert!(key.open(&[8; NONCE_LENGTH], b"data", &mut *b"text".to_vec(), &tag).is_err());
-        assert!(key.open(&NONCE, b"date", &mut *b"text".to_vec(), &tag).is_err());
-        assert!(key.open(&NONCE, b"data", &mut *b"test".to_vec(), &tag).is_err());
-        assert!(key.open(&NONCE, b"datat", &mut *b"ext".to_vec(), &tag).is_err());
+        assert!(key.open(&[8; NONCE_LENGTH], b"data", &mut b"text".to_vec(), &tag).is_err());
+        assert!(key.open(&NONCE, b"date", &mut b"text".to_vec(), &tag).is_err());
+        assert!(key.open(&NONCE, b"data", &mut b"test".to_vec(), &tag).is_err());
+        assert!(key.open(&NONCE, b"datat", &mut b"ext".to_vec(), &tag).is_err());
         let other = NullAead(Integrity::Checked).key(&[2; KEY_LENGTH]).unwrap();
-        assert!(other.open(&NONCE, b"data", &mut *b"text".to_vec(), &tag).is_err());
+        assert!(other.open(&NONCE, b"data", &mut b"text".to_vec(), &tag).is_err());
         for byte in 0..TAG_LENGTH {
             let mut wrong = tag;
             wrong[byte] ^= 1;
-            assert!(key.open(&NONCE, b"data", &mut *b"text".to_vec(), &wrong).is_err(), "{byte}");
+            assert!(key.open(&NONCE, b"data", &mut b"text".to_vec(), &wrong).is_err(), "{byte}");
         }
     }
 
     #[test]
     fn the_open_aead_takes_its_tag_and_no_other() {
         let (key, tag) = sealed(Integrity::Open);
-        assert!(key.open(&[8; NONCE_LENGTH], b"date", &mut *b"test".to_vec(), &tag).is_ok());
-        assert!(key.open(&NONCE, b"data", &mut *b"text".to_vec(), &[0; TAG_LENGTH]).is_err());
+        assert!(key.open(&[8; NONCE_LENGTH], b"date", &mut b"test".to_vec(), &tag).is_ok());
+        assert!(key.open(&NONCE, b"data", &mut b"text".to_vec(), &[0; TAG_LENGTH]).is_err());
     }
 
     #[test]

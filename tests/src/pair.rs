@@ -6,7 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use drystone_handshake::{
-    ClientConfig, Connected, Connection, Datagram, Event, Gate, Instant, Misuse, Path, ServerConfig, Start, Verdict,
+    ClientConfig, Connected, Connection, Datagram, Event, Gate, Instant, Misuse, Path, ServerConfig, Start,
+    Verdict,
 };
 use rustls_pki_types::ServerName;
 
@@ -92,7 +93,7 @@ impl Pair {
         name: ServerName<'static>,
         link: Link,
     ) -> Self {
-        let gate = Some(Gate::new(server.clone()).expect("a source of random numbers"));
+        let gate = Some(Gate::new(&server).expect("a source of random numbers"));
         let connection = Connection::client(client, name, start(&clock)).expect("a source of random numbers");
         let client = End { connection: Some(connection), ..End::default() };
         Self { clock, link, client, server: End::default(), gate, server_config: server }
@@ -126,7 +127,9 @@ impl Pair {
 
     /// Runs until both ends are connected.
     pub fn connect(&mut self) -> bool {
-        self.run_until(Duration::from_secs(60), |pair| pair.client.is_connected() && pair.server.is_connected())
+        self.run_until(Duration::from_secs(60), |pair| {
+            pair.client.is_connected() && pair.server.is_connected()
+        })
     }
 
     /// Runs everything that happens within `time` from now.

@@ -3,19 +3,36 @@
 use std::sync::{Arc, OnceLock};
 
 use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig, Settings};
-use rcgen::KeyPair;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls_pki_types::PrivateKeyDer;
 
-use crate::identity::{Identity, name, settings};
+use crate::identity::{Identity, NAME, name, settings};
 use crate::link::{Link, LinkSettings};
 use crate::pair::Pair;
 
 /// A second identity under another root, made once.
 pub fn other_identity() -> &'static Identity {
     static IDENTITY: OnceLock<Identity> = OnceLock::new();
-    IDENTITY.get_or_init(|| {
-        let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
-        Identity::direct(&key)
-    })
+    IDENTITY.get_or_init(|| identity_under("another test root"))
+}
+
+/// A P-256 identity under a root of this name.
+pub fn identity_under(root_name: &str) -> Identity {
+    let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+    params.distinguished_name.push(DnType::CommonName, root_name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(params, p256_key()).expect("a root");
+    let key = p256_key();
+    let mut params = CertificateParams::new(vec![NAME.to_owned()]).expect("parameters");
+    params.distinguished_name.push(DnType::CommonName, "leaf");
+    let leaf = params.signed_by(&key, &root).expect("a leaf");
+    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a PKCS#8 key");
+    Identity { chain: vec![leaf.der().clone()], key, root: root.der().clone() }
+}
+
+/// A fresh key.
+pub fn p256_key() -> KeyPair {
+    KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key")
 }
 
 /// The three settings in which handshakes are tried against every loss.
@@ -48,7 +65,11 @@ impl Variant {
     }
 
     /// Both configurations over these settings.
-    pub fn configs_with(self, mut client: Settings, mut server: Settings) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    pub fn configs_with(
+        self,
+        mut client: Settings,
+        mut server: Settings,
+    ) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
         client.mtu = self.mtu();
         server.mtu = self.mtu();
         let identity = if self == Self::Rsa { Identity::rsa_chain() } else { Identity::p256() };
@@ -63,8 +84,9 @@ impl Variant {
     }
 
     /// A pair over a link with these settings.
-    pub fn pair(self, seed: u64, link: LinkSettings) -> Pair {
+    pub fn pair(self, seed: u64, mut link: LinkSettings) -> Pair {
         let (client, server) = self.configs();
-        Pair::new(client, server, name(), Link::new(seed, LinkSettings { mtu: self.mtu(), ..link }))
+        link.mtu = self.mtu();
+        Pair::new(client, server, name(), Link::new(seed, link))
     }
 }

@@ -1,8 +1,13 @@
 //! What the fuzz targets found, once each, as the shortest story that shows it.
 
+use core::task::Poll;
 use core::time::Duration;
+use std::sync::Arc;
 
-use drystone_handshake::{Event, Misuse};
+use drystone_handshake::{
+    Answer, ClientAuth, ClientConfig, Credentials, Discard, Error, Event, Instant, Misuse, PeerCertificates,
+    PeerVerifier, Request, ServerConfig,
+};
 use drystone_tests::deterministic::{identity, settings};
 use drystone_tests::identity::{client_config, name, server_config};
 use drystone_tests::link::{Direction, Link, LinkSettings};
@@ -47,4 +52,57 @@ fn an_association_that_is_closed_does_not_fail() {
     assert!(matches!(pair.server.events[..], [Event::Closed]), "{:?}", pair.server.events);
     assert_eq!(pair.server.connection().error(), None);
     assert_eq!(pair.send(Direction::ToClient, b"late"), Err(Misuse::NotConnected));
+}
+
+/// Answers later.
+#[derive(Debug)]
+struct Later;
+
+impl PeerVerifier for Later {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+        Poll::Pending
+    }
+}
+
+/// A pair whose server has just asked the application about the client.
+fn pair_at_verification() -> Pair {
+    let identity = identity(1);
+    let client = ClientConfig::new(settings(1), identity.policy()).unwrap();
+    let client = Arc::new(client.with_credentials(Credentials::single(identity.credential())));
+    let server = ServerConfig::new(settings(2), Credentials::single(identity.credential())).unwrap();
+    let server = Arc::new(server.with_client_auth(ClientAuth::Require(Arc::new(Later))));
+    let mut pair = Pair::new(client, server, name(), perfect_link());
+    assert!(pair.run_until(Duration::from_secs(1), |pair| !pair.server.events.is_empty()), "{pair:?}");
+    pair
+}
+
+/// `server_datagrams`, by its seed: while a server waited for the application to trust the client, it threw the client's
+/// ChangeCipherSpec away, and with it Finished, which come in the same datagram: each such handshake took a
+/// retransmission.
+#[test]
+fn a_finished_waits_for_the_verdict_on_the_client() {
+    let mut pair = pair_at_verification();
+    let Some(Event::Request(id, request)) = pair.server.events.pop() else { panic!("{pair:?}") };
+    assert!(matches!(*request, Request::PeerVerification { .. }), "{request:?}");
+    assert!(!pair.server.is_connected());
+    let now = pair.now();
+    pair.server.connection().answer(now, id, Answer::PeerVerification(Ok(()))).unwrap();
+    assert!(pair.connect(), "{pair:?}");
+    assert_eq!(pair.server.connection().stats().get(Discard::UnexpectedChangeCipherSpec), 0);
+    // Two round trips of 60 ms for the hellos, and one for the rest.
+    assert_eq!(pair.now(), Instant::from_origin(Duration::from_millis(3 * 60)));
+}
+
+/// The same, and the verdict is bad.
+#[test]
+fn a_finished_does_not_stand_in_for_the_verdict() {
+    let mut pair = pair_at_verification();
+    let Some(Event::Request(id, _)) = pair.server.events.pop() else { panic!("{pair:?}") };
+    // The Finished has come, perhaps more than once.
+    pair.run_for(Duration::from_secs(2));
+    assert!(!pair.server.is_connected() && !pair.client.is_connected());
+    let now = pair.now();
+    let refusal = Answer::PeerVerification(Err(Error::Refused("a stranger")));
+    pair.server.connection().answer(now, id, refusal).unwrap();
+    assert_eq!(pair.server.connection().error(), Some(&Error::Refused("a stranger")));
 }

@@ -79,21 +79,22 @@ fn loss_matrix() {
     let handshakes: u64 = std::env::var("DRYSTONE_LOSS_HANDSHAKES")
         .map_or(200, |text| text.parse().expect("DRYSTONE_LOSS_HANDSHAKES is a number"));
     let mut table = String::new();
-    writeln!(table, "{handshakes} handshakes per cell, DTLS 1.2; times in ms, datagrams of both sides").unwrap();
-    writeln!(table, "{:<32} {:>5} {:>6} {:>8} {:>8} {:>10}", "case", "loss", "ok", "median", "99 %", "datagrams")
+    writeln!(table, "{handshakes} handshakes per cell, DTLS 1.2; times in ms, datagrams of both sides")
         .unwrap();
+    writeln!(
+        table,
+        "{:<32} {:>5} {:>6} {:>8} {:>8} {:>10}",
+        "case", "loss", "ok", "median", "99 %", "datagrams"
+    )
+    .unwrap();
     let mut missed = Vec::new();
     for case in cases() {
         for (column, loss) in LOSSES.into_iter().enumerate() {
             let runs = run_cell(&case, loss, handshakes);
             let good = runs.iter().filter(|run| run.connected_after.is_some()).count() as u64;
             let (median, late, datagrams) = summary(&runs);
-            writeln!(
-                table,
-                "{:<32} {loss:>3} % {good:>6} {median:>8} {late:>8} {datagrams:>10}",
-                case.name
-            )
-            .unwrap();
+            writeln!(table, "{:<32} {loss:>3} % {good:>6} {median:>8} {late:>8} {datagrams:>10}", case.name)
+                .unwrap();
             // Scaled down, the bound is as strict as whole handshakes allow.
             let failures_allowed = (10_000 - case.least[column]) * handshakes / 10_000;
             if handshakes - good > failures_allowed {
@@ -127,8 +128,7 @@ fn run_cell(case: &Case, loss: u32, handshakes: u64) -> Vec<Run> {
 
 fn run(case: &Case, loss: u32, seed: u64) -> Run {
     let link = LinkSettings { mtu: case.mtu, ..LinkSettings::lossy(f64::from(loss) / 100.0) };
-    let mut pair =
-        Pair::new(case.client.clone(), case.server.clone(), name(), Link::new(seed, link));
+    let mut pair = Pair::new(case.client.clone(), case.server.clone(), name(), Link::new(seed, link));
     pair.server.echo = true;
     let both = |pair: &Pair| pair.client.is_connected() && pair.server.is_connected();
     let connected = pair.run_until(LIMIT, both).then(|| pair.clock.now());
@@ -169,7 +169,8 @@ fn assert_only_the_deadline(pair: &mut Pair) {
 
 /// Median and 99th percentile of the times to connect, median of the datagrams.
 fn summary(runs: &[Run]) -> (u128, u128, usize) {
-    let mut times: Vec<_> = runs.iter().filter_map(|run| run.connected_after).map(|time| time.as_millis()).collect();
+    let mut times: Vec<_> =
+        runs.iter().filter_map(|run| run.connected_after).map(|time| time.as_millis()).collect();
     let mut datagrams: Vec<_> = runs.iter().map(|run| run.datagrams).collect();
     times.sort_unstable();
     datagrams.sort_unstable();
@@ -182,7 +183,8 @@ fn summary(runs: &[Run]) -> (u128, u128, usize) {
 }
 
 fn compare_with_snapshot(table: &str, handshakes: u64) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("snapshots/loss_matrix_12_{handshakes}.txt"));
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("snapshots/loss_matrix_12_{handshakes}.txt"));
     if std::env::var_os("DRYSTONE_UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&file, table).expect("the snapshot can be written");
         return;

@@ -67,14 +67,16 @@ fn threat_24_duplicates_within_an_interval_are_answered_once() {
     let hello = {
         let message = duel.rogue.last(HandshakeType::SERVER_HELLO).cloned();
         assert!(message.is_some(), "the server's flight is out");
-        let mut again = drystone_tests::rogue::Rogue::new(drystone_handshake::crypto::Side::Client, Identity::p256());
+        let mut again =
+            drystone_tests::rogue::Rogue::new(drystone_handshake::crypto::Side::Client, Identity::p256());
         again.cookie.clone_from(&duel.rogue.cookie);
         again.next_message_seq = 1;
         again.message(Step::ClientHello).to_bytes()
     };
     let mut answered = 0;
     for copy in 0..1_000 {
-        let record = raw_record(ContentType::HANDSHAKE, RecordNumber { epoch: 0, sequence: 10 + copy }, &hello);
+        let record =
+            raw_record(ContentType::HANDSHAKE, RecordNumber { epoch: 0, sequence: 10 + copy }, &hello);
         answered += usize::from(duel.give(&record) > 0);
     }
     assert!(answered <= 1, "{answered} answers at one moment");
@@ -190,7 +192,11 @@ fn threat_27_a_repeated_flight_is_the_same_byte_for_byte() {
     duel.pass(Duration::from_millis(400));
     let again: Vec<_> = duel.datagrams.split_off(1);
     let payloads = |datagrams: &[Vec<u8>]| -> Vec<Vec<u8>> {
-        datagrams.iter().flat_map(|datagram| drystone_tests::rogue::cut(datagram)).map(|cut| cut.body).collect()
+        datagrams
+            .iter()
+            .flat_map(|datagram| drystone_tests::rogue::cut(datagram))
+            .map(|cut| cut.body)
+            .collect()
     };
     assert_eq!(payloads(&first), payloads(&again));
 }

@@ -2,9 +2,9 @@
 //! (threats 1 to 16).
 
 use drystone_handshake::Discard;
+use drystone_handshake::message::registry::ExtensionType;
 use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::message::{ClientHello, RawExtension};
-use drystone_handshake::message::registry::ExtensionType;
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::identity::{Identity, client_config, server_config, settings};
 use drystone_tests::random::SplitMix64;
@@ -446,7 +446,8 @@ fn threat_15_threat_16_records_of_a_future_epoch_are_not_kept() {
         let mut flood: Vec<_> = (0..10_000_u64)
             .map(|number| {
                 let body = vec![0x55; 1 + (number as usize * 7) % 1100];
-                let content_type = [ContentType::HANDSHAKE, ContentType::APPLICATION_DATA][number as usize % 2];
+                let content_type =
+                    [ContentType::HANDSHAKE, ContentType::APPLICATION_DATA][number as usize % 2];
                 // Half of them repeat one number.
                 let sequence = if number % 2 == 0 { 5 } else { number };
                 raw_record(content_type, RecordNumber { epoch: 1, sequence }, &body)

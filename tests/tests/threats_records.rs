@@ -93,12 +93,16 @@ fn threat_17_a_replayed_packet_is_delivered_once() {
 #[test]
 fn threat_18_epochs_other_than_the_expected_are_dropped_in_every_state() {
     for (mut duel, rest) in duels_in_every_state() {
+        let mut answers = 0;
         for epoch in [2, 3, 4, 255, 256, 257, 0x7fff, 0xffff] {
             for content_type in 20..=27 {
                 let number = RecordNumber { epoch, sequence: 3 };
-                assert_eq!(duel.give(&raw_record(ContentType(content_type), number, &[1; 40])), 0);
+                answers +=
+                    usize::from(duel.give(&raw_record(ContentType(content_type), number, &[1; 40])) > 0);
             }
         }
+        // RFC 6347 section 4.2.4 permits to repeat the last flight, as for any other sign that it was lost.
+        assert!(answers <= 1, "{rest:?}: {answers} answers at one moment");
         let dropped = duel.victim.discards(Discard::FutureEpoch)
             + duel.victim.discards(Discard::UnknownEpoch)
             + duel.victim.discards(Discard::UnexpectedConnectionId);
@@ -172,7 +176,11 @@ fn threat_22_a_repeated_flight_keeps_the_keys_of_each_message() {
         duel.pass(Duration::from_secs(4));
     }
     let repeats = |msg_type| {
-        duel.rogue.heard.iter().filter(|heard| matches!(heard, Heard::Repeat(found, _) if *found == msg_type)).count()
+        duel.rogue
+            .heard
+            .iter()
+            .filter(|heard| matches!(heard, Heard::Repeat(found, _) if *found == msg_type))
+            .count()
     };
     assert!(repeats(HandshakeType::CLIENT_KEY_EXCHANGE) >= 4);
     assert!(repeats(HandshakeType::FINISHED) >= 4);
@@ -209,7 +217,11 @@ fn threat_31_records_of_every_epoch_without_keys_abort_nothing() {
             if epoch == 0 && content_type == ContentType::CHANGE_CIPHER_SPEC && body == [1] {
                 continue;
             }
-            duel.give(&raw_record(content_type, RecordNumber { epoch, sequence: random.below(1 << 48) }, &body));
+            duel.give(&raw_record(
+                content_type,
+                RecordNumber { epoch, sequence: random.below(1 << 48) },
+                &body,
+            ));
         }
         assert!(duel.victim.error().is_none(), "{rest:?}: {:?}", duel.victim.error());
         connects_and_talks(&mut duel, rest, "after noise");
@@ -259,7 +271,8 @@ fn threat_32_a_good_record_beside_bad_ones_is_processed() {
 fn threat_33_plaintext_application_data_is_delivered_in_no_state() {
     for (mut duel, rest) in duels_in_every_state() {
         for sequence in 0..20 {
-            let data = raw_record(ContentType::APPLICATION_DATA, RecordNumber { epoch: 0, sequence }, b"forged");
+            let data =
+                raw_record(ContentType::APPLICATION_DATA, RecordNumber { epoch: 0, sequence }, b"forged");
             assert_eq!(duel.give(&data), 0);
         }
         assert!(duel.victim.received.is_empty());
@@ -302,7 +315,9 @@ fn threat_36_threat_37_every_short_record_is_dropped_in_every_state() {
     for (mut duel, rest) in duels_in_every_state() {
         for epoch in [0, 1] {
             for length in 0..=64 {
-                for content_type in [ContentType::HANDSHAKE, ContentType::APPLICATION_DATA, ContentType::ALERT] {
+                for content_type in
+                    [ContentType::HANDSHAKE, ContentType::APPLICATION_DATA, ContentType::ALERT]
+                {
                     if epoch == 0 && content_type == ContentType::ALERT {
                         continue;
                     }
@@ -384,7 +399,8 @@ fn threat_39_threat_41_plaintext_handshakes_leave_an_established_association_alo
 fn threat_39_a_spoofed_hello_leaves_a_half_open_association_alone() {
     let mut duel = server_duel();
     let hello = {
-        let mut spoofed = drystone_tests::rogue::Rogue::new(drystone_handshake::crypto::Side::Client, Identity::p256());
+        let mut spoofed =
+            drystone_tests::rogue::Rogue::new(drystone_handshake::crypto::Side::Client, Identity::p256());
         spoofed.alter(Step::ClientHello, |body| {
             // The list of suites stands behind version, random, session id and cookie.
             let suites = 2 + 32 + 1 + 1 + 2;

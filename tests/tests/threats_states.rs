@@ -184,8 +184,7 @@ fn threat_44_a_server_connects_on_the_honest_order_only() {
 
 #[test]
 fn threat_44_a_server_that_requires_a_certificate_connects_on_the_honest_order_only() {
-    let model =
-        Model { order: &CERTIFIED_CLIENT_STEPS, optional: &[], keys_after: Step::ClientKeyExchange };
+    let model = Model { order: &CERTIFIED_CLIENT_STEPS, optional: &[], keys_after: Step::ClientKeyExchange };
     let (tried, connected) = explore(&asking_server_duel, &CLIENT_ALPHABET, &model, 7);
     assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
 }
@@ -195,14 +194,14 @@ fn threat_44_a_server_that_requires_a_certificate_connects_on_the_honest_order_o
 #[test]
 fn threat_44_reordered_doubled_and_lost_messages_are_repaired_by_a_repeat() {
     for place in 0..SERVER_STEPS.len() {
-        for accident in [swap as fn(&mut Vec<Step>, usize), double, lose] {
+        for accident in [swap as Accident, double, lose] {
             let mut duel = client_duel();
             let flights = [&SERVER_STEPS[..4], &SERVER_STEPS[4..]];
             let mut done = 0;
             for flight in flights {
                 let mut order = flight.to_vec();
                 if (done..done + flight.len()).contains(&place) {
-                    accident(&mut order, place - done);
+                    order = accident(order, place - done);
                 }
                 done += flight.len();
                 send_flight(&mut duel, flight, &order);
@@ -213,17 +212,22 @@ fn threat_44_reordered_doubled_and_lost_messages_are_repaired_by_a_repeat() {
     }
 }
 
-fn swap(order: &mut Vec<Step>, place: usize) {
+type Accident = fn(Vec<Step>, usize) -> Vec<Step>;
+
+fn swap(mut order: Vec<Step>, place: usize) -> Vec<Step> {
     let last = order.len() - 1;
     order.swap(place, (place + 1).min(last));
+    order
 }
 
-fn double(order: &mut Vec<Step>, place: usize) {
+fn double(mut order: Vec<Step>, place: usize) -> Vec<Step> {
     order.insert(place, order[place]);
+    order
 }
 
-fn lose(order: &mut Vec<Step>, place: usize) {
+fn lose(mut order: Vec<Step>, place: usize) -> Vec<Step> {
     order.remove(place);
+    order
 }
 
 /// Makes the messages of a flight in the honest order and sends them in another; then sends all again.

@@ -3,16 +3,17 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use drystone_handshake::crypto::Side;
 use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::message::{ClientHello, HelloVerifyRequest};
-use drystone_handshake::crypto::Side;
 use drystone_handshake::{
-    ClientAuth, Connection, CookieSettings, Credentials, Datagram, Error, Event, Gate, Path, ServerConfig, Verdict,
+    ClientAuth, Connection, CookieSettings, Credentials, Datagram, Error, Event, Gate, Path, ServerConfig,
+    Verdict,
 };
 use drystone_record::ContentType;
 use drystone_tests::alloc::measure;
 use drystone_tests::clock::Clock;
-use drystone_tests::counting::{CountingVerifier, Counter, counting_credential, counting_provider};
+use drystone_tests::counting::{Counter, CountingVerifier, counting_credential, counting_provider};
 use drystone_tests::identity::{Identity, client_config, server_config, settings};
 use drystone_tests::random::SplitMix64;
 use drystone_tests::rogue::{
@@ -20,7 +21,7 @@ use drystone_tests::rogue::{
 };
 
 fn gate() -> Gate {
-    Gate::new(server_config(settings(), Identity::p256())).unwrap()
+    Gate::new(&server_config(settings(), Identity::p256())).unwrap()
 }
 
 fn ask(gate: &Gate, clock: &Clock, peer: &[u8], datagram: &[u8]) -> Verdict {
@@ -67,7 +68,8 @@ fn threat_53_without_a_cookie_no_more_goes_out_than_comes_in() {
     }
     assert!(shortest_answered < 100, "the first part of a hello is enough for an answer");
     // The shortest thing that is a hello at all.
-    let tiny = [&fragment_header(HandshakeType::CLIENT_HELLO, 36, 0, 0, 36)[..], &[0xfe, 0xfd], &[1; 32], &[0, 0]];
+    let tiny =
+        [&fragment_header(HandshakeType::CLIENT_HELLO, 36, 0, 0, 36)[..], &[0xfe, 0xfd], &[1; 32], &[0, 0]];
     let tiny = rogue.handshake_record(&tiny.concat());
     if let Verdict::Reply(reply) = ask(&gate, &clock, b"victim", &tiny) {
         assert!(reply <= tiny.len(), "{reply} bytes for {}", tiny.len());
@@ -139,8 +141,9 @@ fn threat_54_servers_that_share_a_secret_accept_each_others_cookies() {
     let config = |secret: u8| {
         let mut cookies = CookieSettings::default();
         cookies.secret = Some([secret; 32]);
-        let config = ServerConfig::new(settings(), Credentials::single(Identity::p256().credential())).unwrap();
-        Gate::new(Arc::new(config.with_cookies(cookies))).unwrap()
+        let config =
+            ServerConfig::new(settings(), Credentials::single(Identity::p256().credential())).unwrap();
+        Gate::new(&config.with_cookies(cookies)).unwrap()
     };
     let clock = Clock::new();
     let mut rogue = with_cookie(&config(1), &clock, b"client");
@@ -209,14 +212,18 @@ fn threat_57_the_second_hello_differs_from_the_first_only_by_the_cookie() {
     duel.rogue.alter(Step::HelloVerifyRequest, |body| {
         let cookie = HelloVerifyRequest::decode(&*body).unwrap().cookie.to_vec();
         let mut altered = Vec::new();
-        HelloVerifyRequest { server_version: ProtocolVersion(0xfefc), cookie: &cookie }.encode(&mut altered).unwrap();
+        HelloVerifyRequest { server_version: ProtocolVersion(0xfefc), cookie: &cookie }
+            .encode(&mut altered)
+            .unwrap();
         *body = altered;
     });
     duel.play(&[Step::HelloVerifyRequest]);
     let second = duel.rogue.last(HandshakeType::CLIENT_HELLO).unwrap().clone();
     assert_eq!((first.message_seq, second.message_seq), (0, 1));
     let mut with_cookie = Vec::new();
-    ClientHello { cookie: &[9; 32], ..ClientHello::decode(&first.body).unwrap() }.encode(&mut with_cookie).unwrap();
+    ClientHello { cookie: &[9; 32], ..ClientHello::decode(&first.body).unwrap() }
+        .encode(&mut with_cookie)
+        .unwrap();
     assert_eq!(second.body, with_cookie);
     // The first hello's record has the version of DTLS 1.0, all others that of 1.2.
     let versions: Vec<_> = duel.datagrams.iter().map(|datagram| cut(datagram)[0].version).collect();
@@ -295,7 +302,8 @@ fn threat_62_no_asymmetric_operation_before_a_good_cookie() {
         let share = raw_record(
             ContentType::HANDSHAKE,
             drystone_record::RecordNumber { epoch: 0, sequence: 500 },
-            &[&fragment_header(HandshakeType::CLIENT_KEY_EXCHANGE, 33, 2, 0, 33)[..], &[32], &[9; 32]].concat(),
+            &[&fragment_header(HandshakeType::CLIENT_KEY_EXCHANGE, 33, 2, 0, 33)[..], &[32], &[9; 32]]
+                .concat(),
         );
         duel.give(&share);
     }
@@ -322,7 +330,9 @@ fn threat_40_a_second_association_of_an_address_ends_the_first_only_when_it_is_c
     let mut copy = Rogue::new(Side::Client, identity);
     copy.cookie.clone_from(&old.rogue.cookie);
     copy.next_message_seq = 1;
-    let Verdict::Accept(greeting) = ask(&gate, &clock, b"client", &hello(&mut copy)) else { panic!("a good cookie") };
+    let Verdict::Accept(greeting) = ask(&gate, &clock, b"client", &hello(&mut copy)) else {
+        panic!("a good cookie")
+    };
     assert!(old.victim.connection().is_of(&greeting));
 
     // The same client after a restart: another random, a cookie for it, an association beside the old one.
@@ -330,7 +340,8 @@ fn threat_40_a_second_association_of_an_address_ends_the_first_only_when_it_is_c
     rogue.randoms.client = [0x99; 32];
     let mut bytes = hello(&mut rogue);
     let mut reply = [0; 64];
-    let first = gate.answer(start(&clock), b"client", &mut Datagram::new(Path::default(), &mut bytes), &mut reply);
+    let first =
+        gate.answer(start(&clock), b"client", &mut Datagram::new(Path::default(), &mut bytes), &mut reply);
     let Verdict::Reply(length) = first else { panic!("asked for a cookie") };
     rogue.hear([&reply[..length]]);
     let second = hello(&mut rogue);

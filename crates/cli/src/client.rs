@@ -29,9 +29,9 @@ pub(crate) fn run(arguments: &ClientArgs, reporter: Reporter) -> Result<(), Faul
     let report = Report::Status { peer: None, status };
     // People are told of a fault on standard error.
     if outcome.is_ok() {
-        reporter.report(&report)
+        reporter.report(&report);
     } else {
-        reporter.json_only(&report)
+        reporter.json_only(&report);
     }
     outcome
 }

@@ -75,7 +75,7 @@ impl Guests {
             Event::Closed => self.reporter.report(&Report::Closed { peer: number }),
             Event::Failed(error) => self.error(peer, &error.to_string()),
             Event::AssociationReplaced => {
-                self.reporter.report(&Report::Status { peer: number, status: "replaced" })
+                self.reporter.report(&Report::Status { peer: number, status: "replaced" });
             }
             Event::KeysNearLimit => {
                 return self.reporter.report(&Report::Status { peer: number, status: "keys_near_limit" });

@@ -4,6 +4,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use crate::ConfigError;
 use crate::credential::CredentialResolver;
 use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup};
 use crate::flight::Limits;
@@ -11,7 +12,6 @@ use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpP
 use crate::observe::{KeyLog, Observer};
 use crate::random::SecureRandom;
 use crate::verify::PeerVerifier;
-use crate::ConfigError;
 
 /// The least MTU: room for every record of the handshake's smallest pieces (RFC 9147 section 4.4 takes 228 bytes of
 /// payload as the floor after repeated loss).
@@ -274,7 +274,10 @@ impl ServerConfig {
     ///
     /// # Errors
     /// [`ConfigError`] says which setting cannot work and what to change.
-    pub fn new(settings: Settings, credentials: impl CredentialResolver + 'static) -> Result<Self, ConfigError> {
+    pub fn new(
+        settings: Settings,
+        credentials: impl CredentialResolver + 'static,
+    ) -> Result<Self, ConfigError> {
         Ok(Self {
             common: Common::new(settings)?,
             credentials: Arc::new(credentials),

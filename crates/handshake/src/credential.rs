@@ -34,7 +34,9 @@ pub enum CredentialError {
     #[error("the private key cannot be used: {0}")]
     Key(#[from] KeyError),
     /// The private key does not belong to the certificate.
-    #[error("the private key does not belong to the (first) certificate: give the key of the leaf, and the leaf first")]
+    #[error(
+        "the private key does not belong to the (first) certificate: give the key of the leaf, and the leaf first"
+    )]
     Mismatch,
 }
 
@@ -44,7 +46,10 @@ impl Credential {
     /// # Errors
     /// [`CredentialError`] if the chain is empty, the leaf or the key cannot be read, the key's kind or size is not
     /// supported, or the key does not belong to the leaf.
-    pub fn new(chain: Vec<CertificateDer<'static>>, key: &PrivateKeyDer<'_>) -> Result<Self, CredentialError> {
+    pub fn new(
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'_>,
+    ) -> Result<Self, CredentialError> {
         Self::with_signer(chain, ring::signing_key(key)?)
     }
 
@@ -144,7 +149,8 @@ impl Credentials {
 impl CredentialResolver for Credentials {
     fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
         let verifiable = || self.0.iter().filter(|credential| credential.scheme_for(offer).is_some());
-        let best = verifiable().find(|credential| credential.curve_fits(offer)).or_else(|| verifiable().next());
+        let best =
+            verifiable().find(|credential| credential.curve_fits(offer)).or_else(|| verifiable().next());
         Poll::Ready(best.cloned())
     }
 }

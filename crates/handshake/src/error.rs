@@ -357,8 +357,18 @@ pub enum ConfigError {
     RandomFailure,
 }
 
-/// The alert for a refused certificate (RFC 9846 section 6.2).
+/// The alert for a refused certificate (RFC 5246 section 7.2.2). What has none of its own is bad_certificate, also a
+/// name that does not fit.
 const fn certificate_alert(error: &CertificateError) -> AlertDescription {
-    let _ = error;
-    AlertDescription::BAD_CERTIFICATE
+    match error {
+        CertificateError::Expired { .. } | CertificateError::NotYetValid { .. } => {
+            AlertDescription::CERTIFICATE_EXPIRED
+        }
+        CertificateError::UnknownIssuer { .. } => AlertDescription::UNKNOWN_CA,
+        CertificateError::UnsupportedVersion { .. }
+        | CertificateError::UnsupportedCriticalExtension { .. }
+        | CertificateError::UnsupportedAlgorithm { .. }
+        | CertificateError::WrongUsage { .. } => AlertDescription::UNSUPPORTED_CERTIFICATE,
+        _ => AlertDescription::BAD_CERTIFICATE,
+    }
 }

@@ -125,9 +125,7 @@ impl<C> Context<'_, C> {
         body: Vec<u8>,
     ) -> Result<(), Error> {
         let message_seq = self.io.take_message_seq()?;
-        transcript
-            .push(HandshakeType::CLIENT_HELLO, message_seq, &body)
-            ?;
+        transcript.push(HandshakeType::CLIENT_HELLO, message_seq, &body)?;
         self.stage(0, HandshakeType::CLIENT_HELLO, message_seq, body);
         Ok(())
     }
@@ -202,7 +200,9 @@ pub(crate) mod call_out {
         message: Vec<u8>,
     ) -> Result<Result<Vec<u8>, Error>, Request> {
         match credential.key().sign(scheme, &message) {
-            Poll::Ready(signature) => Ok(signature.map_err(|_| Error::Signing("the credential's signer failed"))),
+            Poll::Ready(signature) => {
+                Ok(signature.map_err(|_| Error::Signing("the credential's signer failed")))
+            }
             Poll::Pending => Err(Request::Signature { credential: Arc::clone(credential), scheme, message }),
         }
     }
@@ -235,7 +235,9 @@ pub(crate) mod call_out {
 
         pub(crate) fn into_signature(self) -> Result<Vec<u8>, Error> {
             match self {
-                Self::Signature(signature) => signature.map_err(|_| Error::Signing("the application's signer failed")),
+                Self::Signature(signature) => {
+                    signature.map_err(|_| Error::Signing("the application's signer failed"))
+                }
                 Self::Credential(_) | Self::PeerVerification(_) => Err(WRONG_KIND),
             }
         }

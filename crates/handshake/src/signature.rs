@@ -2,12 +2,12 @@
 
 use drystone_x509::{KeyKind, PublicKey};
 
+use crate::Error;
 use crate::config::Common;
 use crate::crypto::Authentication;
 use crate::error::Misbehaviour;
 use crate::message::DigitallySigned;
 use crate::message::registry::SignatureScheme;
-use crate::Error;
 
 /// Proof that the peer holds the key of its certificate; needed to connect.
 #[derive(Debug)]

@@ -35,11 +35,7 @@ pub(crate) struct TranscriptBuffer {
 impl TranscriptBuffer {
     /// An empty transcript that keeps at most `limit` bytes, headers included, here and in the [`Transcript`].
     pub(crate) fn new(limit: usize) -> Self {
-        Self {
-            messages: Vec::new(),
-            remaining: limit,
-            limit,
-        }
+        Self { messages: Vec::new(), remaining: limit, limit }
     }
 
     /// Appends a whole message.
@@ -97,16 +93,8 @@ struct Raw {
 
 impl Transcript {
     fn new(framing: Framing, hash: &'static dyn Hash, raw_limit: Option<usize>) -> Self {
-        let raw = raw_limit.map(|limit| Raw {
-            bytes: Vec::new(),
-            limit,
-        });
-        Self {
-            framing,
-            hash,
-            context: hash.start(),
-            raw,
-        }
+        let raw = raw_limit.map(|limit| Raw { bytes: Vec::new(), limit });
+        Self { framing, hash, context: hash.start(), raw }
     }
 
     /// The transcript of a server that kept nothing of ClientHello1 but its hash, in the cookie. Begins with the
@@ -115,9 +103,7 @@ impl Transcript {
         let mut transcript = Self::new(Framing::WithoutFragmentFields, hash, None);
         let hello1_hash = hello1_hash.as_ref();
         let length = u8::try_from(hello1_hash.len()).expect("a digest has at most 64 bytes");
-        transcript
-            .context
-            .update(&[HandshakeType::MESSAGE_HASH.0, 0, 0, length]);
+        transcript.context.update(&[HandshakeType::MESSAGE_HASH.0, 0, 0, length]);
         transcript.context.update(hello1_hash);
         transcript
     }
@@ -142,9 +128,7 @@ impl Transcript {
         let header = [msg_type.0, a, b, c, d, e, 0, 0, 0, a, b, c];
         let header = match self.framing {
             Framing::WithFragmentFields => header.as_slice(),
-            Framing::WithoutFragmentFields => {
-                header.first_chunk::<4>().map_or(&[][..], |short| short)
-            }
+            Framing::WithoutFragmentFields => header.first_chunk::<4>().map_or(&[][..], |short| short),
         };
         if let Some(raw) = &mut self.raw {
             raw.append(&[header, body])?;

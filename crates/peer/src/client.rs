@@ -78,7 +78,12 @@ pub struct Client {
     queue: VecDeque<Arrived>,
     received: Box<[u8]>,
     out: Box<[u8]>,
+    /// Errors of the socket since it last worked.
+    odd_errors: u32,
 }
+
+/// Errors of the socket in a row that are taken for consequences of ICMP messages.
+const MAX_ODD_ERRORS: u32 = 16;
 
 /// What it takes to try an address.
 struct Dial {
@@ -130,6 +135,7 @@ impl Client {
             queue: VecDeque::new(),
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            odd_errors: 0,
         };
         client.settle(client.clock.now())?;
         Ok(client)
@@ -244,16 +250,26 @@ impl Client {
         let wait = self.connection.poll_timeout().map_or(most, |at| most.min(at - now));
         let arrival = self.socket.receive(&mut self.received, wait);
         let now = self.clock.now();
-        match arrival.map_err(|source| ClientError::Socket { address: self.dial.address, source })? {
-            Arrival::Datagram { length, .. } => {
+        if arrival.is_ok() {
+            self.odd_errors = 0;
+        }
+        match arrival {
+            Ok(Arrival::Datagram { length, .. }) => {
                 self.dial.heard = true;
                 let datagram = self.received.get_mut(..length).unwrap_or_default();
                 let queue = &mut self.queue;
                 inbox::offer(&mut self.connection, now, datagram, |arrived| queue.push_back(arrived));
                 self.settle(now)
             }
-            Arrival::Refused if !self.dial.heard => self.dial_next(),
-            Arrival::Refused | Arrival::Nothing => Ok(()),
+            Ok(Arrival::Refused) if !self.dial.heard => self.dial_next(),
+            Ok(Arrival::Refused | Arrival::Nothing) => Ok(()),
+            // "Too big", "unreachable" and the like come from ICMP messages, which anybody can forge: they must not
+            // end what works. A socket that is really broken fails again and again.
+            Err(_) if self.dial.heard && self.odd_errors < MAX_ODD_ERRORS => {
+                self.odd_errors += 1;
+                Ok(())
+            }
+            Err(source) => Err(ClientError::Socket { address: self.dial.address, source }),
         }
     }
 
@@ -265,7 +281,7 @@ impl Client {
                     return self.dial_next();
                 }
                 // A network that is away for a moment must not end what is established; retransmission sees to the rest.
-                Err(source) if !socket::is_loss(&source) && !self.has_ended_handshake() => {
+                Err(source) if !socket::is_loss(&source) && !self.dial.heard => {
                     return Err(ClientError::Socket { address: self.dial.address, source });
                 }
                 Ok(()) | Err(_) => {}
@@ -273,10 +289,6 @@ impl Client {
         }
         self.take_events();
         Ok(())
-    }
-
-    fn has_ended_handshake(&self) -> bool {
-        self.connection.is_connected() || self.connection.is_closed()
     }
 
     fn take_events(&mut self) {

@@ -137,7 +137,7 @@ impl Server {
         config: Arc<ServerConfig>,
         options: ServerOptions,
     ) -> Result<Self, ServerError> {
-        let gate = Gate::new(Arc::clone(&config))?;
+        let gate = Gate::new(&config)?;
         let socket = Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
         Ok(Self {
             socket,
@@ -272,7 +272,7 @@ impl Server {
         let may_be_hello = self.received.get(..length).is_some_and(may_be_client_hello);
         match self.table.route(from) {
             Some(route) if may_be_hello && self.options.cookies => {
-                self.handle_hello(route, from, length, now)
+                self.handle_hello(route, from, length, now);
             }
             Some(route) => self.deliver(route, length, now),
             None if !may_be_hello => self.stats.strangers_dropped += 1,

@@ -109,10 +109,10 @@ pub(crate) fn is_loss(error: &io::Error) -> bool {
 }
 
 /// Some systems report an earlier ICMP message instead of sending; by that the message is used up, and the datagram
-/// is sent at the second try.
+/// is sent at the second try. A full queue stays full.
 fn once_more(mut send: impl FnMut() -> io::Result<usize>) -> io::Result<()> {
     match send() {
-        Err(error) if is_refusal(&error) || error.kind() == ErrorKind::Interrupted => send().map(drop),
+        Err(error) if error.kind() != ErrorKind::WouldBlock => send().map(drop),
         sent => sent.map(drop),
     }
 }

@@ -12,11 +12,8 @@ pub struct AdmittedTypes(u16);
 
 impl AdmittedTypes {
     /// Epoch 0 of classic protocol, or while the protocol is not decided: ChangeCipherSpec, alert, handshake.
-    pub const CLASSIC_PLAINTEXT: Self = Self::of(&[
-        ContentType::CHANGE_CIPHER_SPEC,
-        ContentType::ALERT,
-        ContentType::HANDSHAKE,
-    ]);
+    pub const CLASSIC_PLAINTEXT: Self =
+        Self::of(&[ContentType::CHANGE_CIPHER_SPEC, ContentType::ALERT, ContentType::HANDSHAKE]);
     /// Epoch 0 where later epochs have unified headers: alert, handshake, and ACK, which only counts (RFC 9147
     /// section 4.1).
     pub const UNIFIED_PLAINTEXT: Self =
@@ -63,10 +60,9 @@ impl AdmittedTypes {
             Header::Classic { content_type, .. } => {
                 (Self::bit(content_type), Self::bit(ContentType::TLS12_CID))
             }
-            Header::Unified {
-                connection_id_length: 0,
-                ..
-            } => (Self::UNIFIED_BIT, Self::UNIFIED_CONNECTION_ID_BIT),
+            Header::Unified { connection_id_length: 0, .. } => {
+                (Self::UNIFIED_BIT, Self::UNIFIED_CONNECTION_ID_BIT)
+            }
             Header::Unified { .. } => (Self::UNIFIED_CONNECTION_ID_BIT, 0),
         };
         if self.0 & bit != 0 {

@@ -85,13 +85,9 @@ impl ClassicKeys {
         framing: &ClassicFraming<'_>,
         body: &'d mut [u8],
     ) -> Result<&'d mut [u8], Discard> {
-        let (nonce, rest) = body
-            .split_at_mut_checked(self.nonce.explicit_length())
-            .ok_or(Discard::TooShort)?;
-        let length = rest
-            .len()
-            .checked_sub(self.tag_length)
-            .ok_or(Discard::TooShort)?;
+        let (nonce, rest) =
+            body.split_at_mut_checked(self.nonce.explicit_length()).ok_or(Discard::TooShort)?;
+        let length = rest.len().checked_sub(self.tag_length).ok_or(Discard::TooShort)?;
         let (ciphertext, tag) = rest.split_at_mut_checked(length).ok_or(Discard::TooShort)?;
         let number = match <[u8; 8]>::try_from(&*nonce) {
             Ok(explicit) => explicit,
@@ -113,24 +109,10 @@ impl ClassicKeys {
         record: &mut [u8],
         layout: Layout,
     ) -> Result<(), AeadFailure> {
-        let (header, body) = record
-            .split_at_mut_checked(layout.header)
-            .ok_or(AeadFailure)?;
+        let (header, body) = record.split_at_mut_checked(layout.header).ok_or(AeadFailure)?;
         let body_length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
-        let ClassicFraming {
-            content_type,
-            version,
-            number,
-            connection_id,
-        } = *framing;
-        write_classic(
-            header,
-            content_type,
-            version,
-            number,
-            connection_id,
-            body_length,
-        );
+        let ClassicFraming { content_type, version, number, connection_id } = *framing;
+        write_classic(header, content_type, version, number, connection_id, body_length);
         let (explicit, rest) = body.split_at_mut_checked(layout.nonce).ok_or(AeadFailure)?;
         let number = epoch_and_sequence(number);
         if let Ok(explicit) = <&mut [u8; 8]>::try_from(explicit) {
@@ -166,17 +148,13 @@ impl ClassicFraming<'_> {
         let [.., id_length] = self.connection_id.len().to_be_bytes();
         let cid = ContentType::TLS12_CID.0;
         let fixed = [
-            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, cid, id_length, cid, v0, v1, n0, n1,
-            n2, n3, n4, n5, n6, n7,
+            0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, cid, id_length, cid, v0, v1, n0, n1, n2, n3, n4,
+            n5, n6, n7,
         ];
         let mut data = [0; LONGEST];
         let length = [l0, l1];
         let parts = fixed.iter().chain(self.connection_id).chain(&length);
-        let used = data
-            .iter_mut()
-            .zip(parts)
-            .map(|(target, &byte)| *target = byte)
-            .count();
+        let used = data.iter_mut().zip(parts).map(|(target, &byte)| *target = byte).count();
         with(data.get(..used).unwrap_or(&data))
     }
 }
@@ -205,10 +183,7 @@ mod tests {
 
     #[test]
     fn additional_data_with_and_without_a_connection_id() {
-        let number = RecordNumber {
-            epoch: 1,
-            sequence: 0x0203_0405_0607,
-        };
+        let number = RecordNumber { epoch: 1, sequence: 0x0203_0405_0607 };
         let mut framing = ClassicFraming {
             content_type: ContentType::APPLICATION_DATA,
             version: 0xfefd,

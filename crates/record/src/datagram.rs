@@ -29,10 +29,7 @@ pub struct Records<'d> {
 impl<'d> Records<'d> {
     /// The records of this datagram.
     pub fn new(datagram: &'d mut [u8]) -> Self {
-        Self {
-            rest: datagram,
-            connection_id: &[],
-        }
+        Self { rest: datagram, connection_id: &[] }
     }
 
     /// Cuts the next record; `None` at the end of the datagram.
@@ -42,10 +39,7 @@ impl<'d> Records<'d> {
     /// # Errors
     /// The reason why no record can be cut here. The rest of the datagram is dropped then: the following calls
     /// give `None`.
-    pub fn next_record(
-        &mut self,
-        own_connection_id_length: usize,
-    ) -> Option<Result<Protected<'d>, Discard>> {
+    pub fn next_record(&mut self, own_connection_id_length: usize) -> Option<Result<Protected<'d>, Discard>> {
         if self.rest.is_empty() {
             return None;
         }
@@ -58,23 +52,11 @@ impl<'d> Records<'d> {
         self.rest
     }
 
-    fn cut(
-        &mut self,
-        rest: &'d mut [u8],
-        own_connection_id_length: usize,
-    ) -> Result<Protected<'d>, Discard> {
+    fn cut(&mut self, rest: &'d mut [u8], own_connection_id_length: usize) -> Result<Protected<'d>, Discard> {
         let (header, header_length, body_length) = header::read(rest, own_connection_id_length)?;
-        let (header_bytes, rest) = rest
-            .split_at_mut_checked(header_length)
-            .ok_or(Discard::Truncated)?;
-        let (body, rest) = rest
-            .split_at_mut_checked(body_length)
-            .ok_or(Discard::Truncated)?;
-        let record = Protected {
-            header,
-            header_bytes,
-            body,
-        };
+        let (header_bytes, rest) = rest.split_at_mut_checked(header_length).ok_or(Discard::Truncated)?;
+        let (body, rest) = rest.split_at_mut_checked(body_length).ok_or(Discard::Truncated)?;
+        let record = Protected { header, header_bytes, body };
         self.check_connection_id(record.connection_id())?;
         self.rest = rest;
         Ok(record)
@@ -96,9 +78,7 @@ impl<'d> Records<'d> {
 
 impl fmt::Debug for Records<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Records")
-            .field("remaining", &self.rest.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Records").field("remaining", &self.rest.len()).finish_non_exhaustive()
     }
 }
 
@@ -117,12 +97,8 @@ impl<'d> Protected<'d> {
 
     /// The connection id in the header, empty if there is none.
     pub fn connection_id(&self) -> &'d [u8] {
-        let rest = self
-            .header_bytes
-            .get(self.header.connection_id_offset()..)
-            .unwrap_or(&[]);
-        rest.get(..self.header.connection_id_length())
-            .unwrap_or(&[])
+        let rest = self.header_bytes.get(self.header.connection_id_offset()..).unwrap_or(&[]);
+        rest.get(..self.header.connection_id_length()).unwrap_or(&[])
     }
 
     /// The length of what follows the header, in bytes.
@@ -157,26 +133,14 @@ pub struct PlaintextRecord<'a> {
 /// HelloVerifyRequest. `None` unless it is a whole classic record of epoch 0 with at most 2^14 bytes.
 pub fn peek_plaintext(datagram: &[u8]) -> Option<PlaintextRecord<'_>> {
     let (header, header_length, body_length) = header::read(datagram, 0).ok()?;
-    let Header::Classic {
-        content_type,
-        version,
-        epoch: 0,
-        sequence,
-        ..
-    } = header
-    else {
+    let Header::Classic { content_type, version, epoch: 0, sequence, .. } = header else {
         return None;
     };
     if body_length > crate::MAX_PAYLOAD {
         return None;
     }
     let payload = datagram.get(header_length..)?.get(..body_length)?;
-    Some(PlaintextRecord {
-        content_type,
-        version,
-        number: RecordNumber { epoch: 0, sequence },
-        payload,
-    })
+    Some(PlaintextRecord { content_type, version, number: RecordNumber { epoch: 0, sequence }, payload })
 }
 
 #[cfg(test)]
@@ -187,36 +151,12 @@ mod tests {
 
     fn classic(content_type: u8, epoch: u8, body: &[u8]) -> Vec<u8> {
         let length = u8::try_from(body.len()).unwrap();
-        [
-            &[
-                content_type,
-                0xfe,
-                0xfd,
-                0,
-                epoch,
-                0,
-                0,
-                0,
-                0,
-                0,
-                7,
-                0,
-                length,
-            ][..],
-            body,
-        ]
-        .concat()
+        [&[content_type, 0xfe, 0xfd, 0, epoch, 0, 0, 0, 0, 0, 7, 0, length][..], body].concat()
     }
 
     fn unified(id: &[u8], body: &[u8]) -> Vec<u8> {
         let length = u8::try_from(body.len()).unwrap();
-        [
-            &[if id.is_empty() { 0x2e } else { 0x3e }][..],
-            id,
-            &[0, 1, 0, length],
-            body,
-        ]
-        .concat()
+        [&[if id.is_empty() { 0x2e } else { 0x3e }][..], id, &[0, 1, 0, length], body].concat()
     }
 
     proptest! {
@@ -253,63 +193,33 @@ mod tests {
 
     #[test]
     fn records_of_both_shapes_share_a_datagram() {
-        let mut datagram = [
-            classic(22, 0, b"hello"),
-            unified(b"id", b"more"),
-            unified(b"id", b""),
-        ]
-        .concat();
+        let mut datagram = [classic(22, 0, b"hello"), unified(b"id", b"more"), unified(b"id", b"")].concat();
         let mut records = Records::new(&mut datagram);
         let first = records.next_record(2).unwrap().unwrap();
         let second = records.next_record(2).unwrap().unwrap();
         let third = records.next_record(2).unwrap().unwrap();
         assert!(records.next_record(2).is_none());
-        assert_eq!(
-            (&*first.body, first.connection_id()),
-            (&b"hello"[..], &b""[..])
-        );
-        assert_eq!(
-            (&*second.body, second.connection_id()),
-            (&b"more"[..], &b"id"[..])
-        );
-        assert_eq!(
-            (&*third.body, third.connection_id()),
-            (&b""[..], &b"id"[..])
-        );
+        assert_eq!((&*first.body, first.connection_id()), (&b"hello"[..], &b""[..]));
+        assert_eq!((&*second.body, second.connection_id()), (&b"more"[..], &b"id"[..]));
+        assert_eq!((&*third.body, third.connection_id()), (&b""[..], &b"id"[..]));
     }
 
     #[test]
     fn another_connection_id_drops_the_rest_of_the_datagram() {
-        let mut datagram = [
-            unified(b"id", b"a"),
-            unified(b"ID", b"b"),
-            unified(b"id", b"c"),
-        ]
-        .concat();
+        let mut datagram = [unified(b"id", b"a"), unified(b"ID", b"b"), unified(b"id", b"c")].concat();
         let mut records = Records::new(&mut datagram);
         assert!(records.next_record(2).unwrap().is_ok());
-        assert_eq!(
-            records.next_record(2).unwrap().unwrap_err(),
-            Discard::OtherConnectionId
-        );
+        assert_eq!(records.next_record(2).unwrap().unwrap_err(), Discard::OtherConnectionId);
         assert!(records.next_record(2).is_none());
         assert!(records.remaining().is_empty());
     }
 
     #[test]
     fn without_a_connection_id_of_ours_the_rest_is_dropped() {
-        let mut datagram = [
-            classic(21, 0, b"x"),
-            unified(b"id", b"a"),
-            classic(21, 0, b"x"),
-        ]
-        .concat();
+        let mut datagram = [classic(21, 0, b"x"), unified(b"id", b"a"), classic(21, 0, b"x")].concat();
         let mut records = Records::new(&mut datagram);
         assert!(records.next_record(0).unwrap().is_ok());
-        assert_eq!(
-            records.next_record(0).unwrap().unwrap_err(),
-            Discard::UnexpectedConnectionId
-        );
+        assert_eq!(records.next_record(0).unwrap().unwrap_err(), Discard::UnexpectedConnectionId);
         assert!(records.next_record(0).is_none());
     }
 

@@ -129,34 +129,25 @@ impl Stats {
 
     /// All reasons with their counters, in the order of [`Discard::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = (Discard, u32)> + '_ {
-        Discard::ALL
-            .iter()
-            .copied()
-            .zip(self.counters.iter().copied())
+        Discard::ALL.iter().copied().zip(self.counters.iter().copied())
     }
 
     /// The sum of all counters.
     pub fn total(&self) -> u64 {
-        self.counters
-            .iter()
-            .fold(0, |sum, &counter| sum.saturating_add(u64::from(counter)))
+        self.counters.iter().fold(0, |sum, &counter| sum.saturating_add(u64::from(counter)))
     }
 }
 
 impl Default for Stats {
     fn default() -> Self {
-        Self {
-            counters: [0; Discard::ALL.len()],
-        }
+        Self { counters: [0; Discard::ALL.len()] }
     }
 }
 
 impl fmt::Debug for Stats {
     /// Prints the counters that moved.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.iter().filter(|&(_, counter)| counter > 0))
-            .finish()
+        f.debug_map().entries(self.iter().filter(|&(_, counter)| counter > 0)).finish()
     }
 }
 

@@ -53,14 +53,9 @@ impl Header {
     /// The length of the connection id in bytes, 0 without.
     pub fn connection_id_length(&self) -> usize {
         match self {
-            Self::Classic {
-                connection_id_length,
-                ..
+            Self::Classic { connection_id_length, .. } | Self::Unified { connection_id_length, .. } => {
+                usize::from(*connection_id_length)
             }
-            | Self::Unified {
-                connection_id_length,
-                ..
-            } => usize::from(*connection_id_length),
         }
     }
 
@@ -77,10 +72,7 @@ impl Header {
 /// which lies within `bytes`.
 ///
 /// Fails with the reason why no record can be cut here.
-pub(crate) fn read(
-    bytes: &[u8],
-    own_connection_id_length: usize,
-) -> Result<(Header, usize, usize), Discard> {
+pub(crate) fn read(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header, usize, usize), Discard> {
     let first = *bytes.first().ok_or(Discard::Truncated)?;
     match first {
         20..=27 => read_classic(bytes, own_connection_id_length),
@@ -89,10 +81,7 @@ pub(crate) fn read(
     }
 }
 
-fn read_classic(
-    bytes: &[u8],
-    own_connection_id_length: usize,
-) -> Result<(Header, usize, usize), Discard> {
+fn read_classic(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header, usize, usize), Discard> {
     let (fixed, rest) = bytes.split_first_chunk::<11>().ok_or(Discard::Truncated)?;
     let &[content_type, v0, v1, e0, e1, s0, s1, s2, s3, s4, s5] = fixed;
     let content_type = ContentType(content_type);
@@ -112,10 +101,7 @@ fn read_classic(
     Ok((header, bytes.len().saturating_sub(body.len()), body_length))
 }
 
-fn read_unified(
-    bytes: &[u8],
-    own_connection_id_length: usize,
-) -> Result<(Header, usize, usize), Discard> {
+fn read_unified(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header, usize, usize), Discard> {
     let (&first, rest) = bytes.split_first().ok_or(Discard::Truncated)?;
     let connection_id_length = match first & CONNECTION_ID_BIT {
         0 => 0,
@@ -126,11 +112,7 @@ fn read_unified(
     let rest = skip(rest, usize::from(connection_id_length))?;
     let rest = skip(rest, usize::from(sequence_length))?;
     // "The record consumes the entire rest of the datagram" without a length.
-    let (body, body_length) = if length_present {
-        read_length(rest)?
-    } else {
-        (rest, rest.len())
-    };
+    let (body, body_length) = if length_present { read_length(rest)? } else { (rest, rest.len()) };
     let header = Header::Unified {
         epoch_low_bits: first & EPOCH_BITS,
         sequence_length,
@@ -176,16 +158,10 @@ pub struct UnifiedForm {
 
 impl UnifiedForm {
     /// 16-bit sequence number and length: right in every place of a datagram.
-    pub const FULL: Self = Self {
-        long_sequence: true,
-        length: true,
-    };
+    pub const FULL: Self = Self { long_sequence: true, length: true };
     /// 8-bit sequence number, no length: two bytes of header, three less than [`FULL`](Self::FULL). The record
     /// must be the last of its datagram, and the peer loses it if more than 127 numbers overtake it.
-    pub const COMPACT: Self = Self {
-        long_sequence: false,
-        length: false,
-    };
+    pub const COMPACT: Self = Self { long_sequence: false, length: false };
 
     /// The length of the header without connection id, in bytes.
     pub(crate) const fn header_length(self) -> usize {
@@ -339,19 +315,9 @@ mod tests {
 
     #[test]
     fn every_shortened_header_is_truncated() {
-        let number = RecordNumber {
-            epoch: 1,
-            sequence: 2,
-        };
+        let number = RecordNumber { epoch: 1, sequence: 2 };
         let mut classic = [0; CLASSIC_LENGTH + 5];
-        write_classic(
-            &mut classic[..CLASSIC_LENGTH],
-            ContentType::ALERT,
-            CLASSIC_VERSION,
-            number,
-            &[],
-            5,
-        );
+        write_classic(&mut classic[..CLASSIC_LENGTH], ContentType::ALERT, CLASSIC_VERSION, number, &[], 5);
         let mut unified = [0; 5 + 3 + 20];
         write_unified(&mut unified[..8], UnifiedForm::FULL, number, &[1, 2, 3], 20);
         for whole in [&classic[..], &unified[..]] {
@@ -364,9 +330,8 @@ mod tests {
 
     #[test]
     fn the_first_byte_decides() {
-        let readable: Vec<u8> = (0..=255)
-            .filter(|&first| read(&[&[first][..], &[0; 40]].concat(), 1).is_ok())
-            .collect();
+        let readable: Vec<u8> =
+            (0..=255).filter(|&first| read(&[&[first][..], &[0; 40]].concat(), 1).is_ok()).collect();
         let expected: Vec<u8> = (20..=27).chain(32..64).collect();
         assert_eq!(readable, expected);
     }

@@ -30,10 +30,7 @@ pub struct Protection {
 impl Protection {
     /// No protection: classic headers, epoch 0.
     pub fn plaintext() -> Self {
-        Self {
-            keys: Keys::Plaintext,
-            limits: Limits::NONE,
-        }
+        Self { keys: Keys::Plaintext, limits: Limits::NONE }
     }
 
     /// Classic headers with an AEAD (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1).
@@ -45,15 +42,8 @@ impl Protection {
         nonce: ClassicNonce,
         limits: Limits,
     ) -> Self {
-        let keys = ClassicKeys {
-            aead: aead_key,
-            tag_length,
-            nonce,
-        };
-        Self {
-            keys: Keys::Classic(Box::new(keys)),
-            limits,
-        }
+        let keys = ClassicKeys { aead: aead_key, tag_length, nonce };
+        Self { keys: Keys::Classic(Box::new(keys)), limits }
     }
 
     /// Unified headers with an AEAD and encrypted record numbers (RFC 9147 section 4).
@@ -66,16 +56,8 @@ impl Protection {
         mask_key: Box<dyn MaskKey>,
         limits: Limits,
     ) -> Self {
-        let keys = UnifiedKeys {
-            aead: aead_key,
-            tag_length,
-            iv: Zeroizing::new(iv),
-            mask: mask_key,
-        };
-        Self {
-            keys: Keys::Unified(Box::new(keys)),
-            limits,
-        }
+        let keys = UnifiedKeys { aead: aead_key, tag_length, iv: Zeroizing::new(iv), mask: mask_key };
+        Self { keys: Keys::Unified(Box::new(keys)), limits }
     }
 }
 
@@ -107,12 +89,7 @@ impl Keys {
     /// Where the parts of a sealed record lie.
     pub(crate) fn layout(&self, payload: usize, connection_id: usize, form: UnifiedForm) -> Layout {
         match self {
-            Self::Plaintext => Layout {
-                header: CLASSIC_LENGTH,
-                nonce: 0,
-                trailer: 0,
-                tag: 0,
-            },
+            Self::Plaintext => Layout { header: CLASSIC_LENGTH, nonce: 0, trailer: 0, tag: 0 },
             Self::Classic(keys) => Layout {
                 header: CLASSIC_LENGTH.saturating_add(connection_id),
                 nonce: keys.nonce.explicit_length(),
@@ -121,9 +98,7 @@ impl Keys {
                 tag: keys.tag_length,
             },
             Self::Unified(keys) => {
-                let shortest = SAMPLE_LENGTH
-                    .saturating_sub(keys.tag_length)
-                    .saturating_sub(payload);
+                let shortest = SAMPLE_LENGTH.saturating_sub(keys.tag_length).saturating_sub(payload);
                 Layout {
                     header: form.header_length().saturating_add(connection_id),
                     nonce: 0,
@@ -183,43 +158,30 @@ pub struct Limits {
 
 impl Limits {
     /// No limit but the sequence number: for plaintext and for tests.
-    pub const NONE: Self = Self {
-        confidentiality: ConfidentialityLimit::SequenceOnly,
-        forgeries: u64::MAX,
-    };
+    pub const NONE: Self = Self { confidentiality: ConfidentialityLimit::SequenceOnly, forgeries: u64::MAX };
 
     /// AES-GCM under unified headers: 2^24.5 full records (RFC 9846 section 5.5), which is 2^34.5 blocks, and 2^36
     /// forgeries (RFC 9147 section 4.5.3).
-    pub const AES_GCM_13: Self = Self {
-        confidentiality: ConfidentialityLimit::Blocks(TWO_TO_34_5),
-        forgeries: 1 << 36,
-    };
+    pub const AES_GCM_13: Self =
+        Self { confidentiality: ConfidentialityLimit::Blocks(TWO_TO_34_5), forgeries: 1 << 36 };
 
     /// AES-GCM under classic headers: 2^34.5 blocks, and 2^28 forgeries (RFC 9325 section 4.4).
-    pub const AES_GCM_12: Self = Self {
-        confidentiality: ConfidentialityLimit::Blocks(TWO_TO_34_5),
-        forgeries: 1 << 28,
-    };
+    pub const AES_GCM_12: Self =
+        Self { confidentiality: ConfidentialityLimit::Blocks(TWO_TO_34_5), forgeries: 1 << 28 };
 
     /// ChaCha20-Poly1305: the sequence number ends first (RFC 9846 section 5.5); 2^36 forgeries (RFC 9147
     /// section 4.5.3).
-    pub const CHACHA20_POLY1305: Self = Self {
-        confidentiality: ConfidentialityLimit::SequenceOnly,
-        forgeries: 1 << 36,
-    };
+    pub const CHACHA20_POLY1305: Self =
+        Self { confidentiality: ConfidentialityLimit::SequenceOnly, forgeries: 1 << 36 };
 
     /// AES-CCM: 2^23 records and 2^23.5 forgeries (RFC 9147 section 4.5.3, appendix B).
-    pub const AES_CCM: Self = Self {
-        confidentiality: ConfidentialityLimit::Records(1 << 23),
-        forgeries: 11_863_283,
-    };
+    pub const AES_CCM: Self =
+        Self { confidentiality: ConfidentialityLimit::Records(1 << 23), forgeries: 11_863_283 };
 
     /// AES-CCM with 8-byte tags: 2^23 records and 2^7 forgeries, since a forger wins with 2^-64 each time and the
     /// RFC leaves the number to who knows the other safeguards (RFC 9147 appendix B.3).
-    pub const AES_CCM_8: Self = Self {
-        confidentiality: ConfidentialityLimit::Records(1 << 23),
-        forgeries: 1 << 7,
-    };
+    pub const AES_CCM_8: Self =
+        Self { confidentiality: ConfidentialityLimit::Records(1 << 23), forgeries: 1 << 7 };
 }
 
 /// 2^34.5, rounded down.
@@ -271,10 +233,7 @@ mod tests {
     #[test]
     fn irrational_limits_are_rounded_down() {
         // x = 2^(n + 1/2) is right if x^2 <= 2^(2n+1) < (x+1)^2.
-        for (x, power) in [
-            (u128::from(TWO_TO_34_5), 69),
-            (u128::from(Limits::AES_CCM.forgeries), 47),
-        ] {
+        for (x, power) in [(u128::from(TWO_TO_34_5), 69), (u128::from(Limits::AES_CCM.forgeries), 47)] {
             assert!(x * x <= 1 << power, "{x}");
             assert!((x + 1) * (x + 1) > 1 << power, "{x}");
         }
@@ -283,10 +242,7 @@ mod tests {
     #[test]
     fn blocks_are_rounded_up_and_the_tag_costs_one() {
         let blocks = ConfidentialityLimit::Blocks(100);
-        assert_eq!(
-            [0, 1, 16, 17].map(|length| blocks.cost(length)),
-            [1, 2, 2, 3]
-        );
+        assert_eq!([0, 1, 16, 17].map(|length| blocks.cost(length)), [1, 2, 2, 3]);
         assert_eq!(ConfidentialityLimit::Records(100).cost(5000), 1);
     }
 }

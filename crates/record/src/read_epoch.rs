@@ -165,55 +165,22 @@ impl ReadEpoch {
 
     fn authenticate<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
         let connection_id = record.connection_id();
-        let Protected {
-            header,
-            header_bytes,
-            body,
-        } = record;
+        let Protected { header, header_bytes, body } = record;
         let epoch = self.epoch;
         match (&self.keys, header) {
-            (
-                Keys::Plaintext,
-                Header::Classic {
-                    content_type,
-                    sequence,
-                    ..
-                },
-            ) => {
+            (Keys::Plaintext, Header::Classic { content_type, sequence, .. }) => {
                 let number = RecordNumber { epoch, sequence };
                 if body.len() > MAX_PAYLOAD {
                     return Err(Discard::TooLong.into());
                 }
-                Ok(Opened {
-                    number,
-                    content_type,
-                    payload: body,
-                })
+                Ok(Opened { number, content_type, payload: body })
             }
-            (
-                Keys::Classic(keys),
-                Header::Classic {
-                    content_type,
-                    version,
-                    sequence,
-                    ..
-                },
-            ) => {
+            (Keys::Classic(keys), Header::Classic { content_type, version, sequence, .. }) => {
                 let number = RecordNumber { epoch, sequence };
-                let framing = ClassicFraming {
-                    content_type,
-                    version,
-                    number,
-                    connection_id,
-                };
+                let framing = ClassicFraming { content_type, version, number, connection_id };
                 open_classic(keys, &mut self.window, &framing, body)
             }
-            (
-                Keys::Unified(keys),
-                Header::Unified {
-                    sequence_length, ..
-                },
-            ) => {
+            (Keys::Unified(keys), Header::Unified { sequence_length, .. }) => {
                 let framing = MaskedHeader {
                     bytes: header_bytes,
                     sequence_at: connection_id.len().saturating_add(1),
@@ -249,11 +216,7 @@ fn open_classic<'d>(
         // RFC 9146 section 5: the inner plaintext, not its content, is limited to 2^14 bytes.
         ContentType::TLS12_CID => opened_inner(number, plaintext, MAX_PAYLOAD),
         _ if plaintext.len() > MAX_PAYLOAD => Err(OpenError::RecordOverflow),
-        content_type => Ok(Opened {
-            number,
-            content_type,
-            payload: plaintext,
-        }),
+        content_type => Ok(Opened { number, content_type, payload: plaintext }),
     }
 }
 
@@ -271,21 +234,12 @@ fn open_unified<'d>(
     opened_inner(RecordNumber { epoch, sequence }, plaintext, MAX_PAYLOAD + 1)
 }
 
-fn opened_inner(
-    number: RecordNumber,
-    inner: &mut [u8],
-    longest: usize,
-) -> Result<Opened<'_>, OpenError> {
+fn opened_inner(number: RecordNumber, inner: &mut [u8], longest: usize) -> Result<Opened<'_>, OpenError> {
     if inner.len() > longest {
         return Err(OpenError::RecordOverflow);
     }
-    let (content_type, payload) =
-        split_inner_plaintext(inner).ok_or(OpenError::MissingContentType)?;
-    Ok(Opened {
-        number,
-        content_type,
-        payload,
-    })
+    let (content_type, payload) = split_inner_plaintext(inner).ok_or(OpenError::MissingContentType)?;
+    Ok(Opened { number, content_type, payload })
 }
 
 impl fmt::Debug for ReadEpoch {

@@ -47,10 +47,7 @@ impl ReadEpochs {
     /// Epochs that start with this one, which is the current one.
     pub fn new(first: ReadEpoch) -> Self {
         let current = first.epoch();
-        let slots = vec![Slot {
-            epoch: first,
-            retire_at: None,
-        }];
+        let slots = vec![Slot { epoch: first, retire_at: None }];
         Self { slots, current }
     }
 
@@ -78,13 +75,7 @@ impl ReadEpochs {
         });
         self.slots.reserve_exact(1);
         let position = self.slots.partition_point(|slot| slot.epoch.epoch() < new);
-        self.slots.insert(
-            position,
-            Slot {
-                epoch,
-                retire_at: None,
-            },
-        );
+        self.slots.insert(position, Slot { epoch, retire_at: None });
     }
 
     /// Drops the keys of an epoch at once, if they are there.
@@ -95,8 +86,7 @@ impl ReadEpochs {
 
     /// Drops the keys whose time is over, and gives the memory back.
     pub fn retire_expired(&mut self, now: Duration) {
-        self.slots
-            .retain(|slot| slot.retire_at.is_none_or(|at| now < at));
+        self.slots.retain(|slot| slot.retire_at.is_none_or(|at| now < at));
         self.slots.shrink_to_fit();
     }
 
@@ -107,18 +97,12 @@ impl ReadEpochs {
 
     /// An epoch's state, if it is alive.
     pub fn get(&self, epoch: u64) -> Option<&ReadEpoch> {
-        self.slots
-            .iter()
-            .map(|slot| &slot.epoch)
-            .find(|alive| alive.epoch() == epoch)
+        self.slots.iter().map(|slot| &slot.epoch).find(|alive| alive.epoch() == epoch)
     }
 
     /// An epoch's state, if it is alive.
     pub fn get_mut(&mut self, epoch: u64) -> Option<&mut ReadEpoch> {
-        self.slots
-            .iter_mut()
-            .map(|slot| &mut slot.epoch)
-            .find(|alive| alive.epoch() == epoch)
+        self.slots.iter_mut().map(|slot| &mut slot.epoch).find(|alive| alive.epoch() == epoch)
     }
 
     /// Finds the epoch that the record names and opens the record in it. The first record opened in a newer epoch
@@ -126,11 +110,7 @@ impl ReadEpochs {
     ///
     /// # Errors
     /// Those of [`ReadEpoch::open`]; [`Discard::UnknownEpoch`] and [`Discard::FutureEpoch`] if no epoch answers.
-    pub fn open<'d>(
-        &mut self,
-        record: Protected<'d>,
-        now: Duration,
-    ) -> Result<Opened<'d>, OpenError> {
+    pub fn open<'d>(&mut self, record: Protected<'d>, now: Duration) -> Result<Opened<'d>, OpenError> {
         let named = |slot: &&mut Slot| slot.epoch.is_named_by(record.header());
         let Some(slot) = self.slots.iter_mut().find(named) else {
             return Err(self.no_epoch(record.header()).into());
@@ -159,9 +139,7 @@ impl ReadEpochs {
     fn no_epoch(&self, header: &Header) -> Discard {
         match header {
             Header::Classic { epoch, .. }
-                if self
-                    .newest()
-                    .is_none_or(|newest| u64::from(*epoch) > newest) =>
+                if self.newest().is_none_or(|newest| u64::from(*epoch) > newest) =>
             {
                 Discard::FutureEpoch
             }
@@ -183,8 +161,6 @@ struct Alive<'a>(&'a [Slot]);
 
 impl fmt::Debug for Alive<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|slot| &slot.epoch))
-            .finish()
+        f.debug_list().entries(self.0.iter().map(|slot| &slot.epoch)).finish()
     }
 }

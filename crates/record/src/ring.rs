@@ -9,36 +9,19 @@ use alloc::boxed::Box;
 use core::fmt;
 
 /// AES-128-GCM with a 16-byte tag.
-pub static AES_128_GCM: &dyn Aead = &RingAead {
-    name: "AES-128-GCM",
-    algorithm: &aead::AES_128_GCM,
-};
+pub static AES_128_GCM: &dyn Aead = &RingAead { name: "AES-128-GCM", algorithm: &aead::AES_128_GCM };
 /// AES-256-GCM with a 16-byte tag.
-pub static AES_256_GCM: &dyn Aead = &RingAead {
-    name: "AES-256-GCM",
-    algorithm: &aead::AES_256_GCM,
-};
+pub static AES_256_GCM: &dyn Aead = &RingAead { name: "AES-256-GCM", algorithm: &aead::AES_256_GCM };
 /// ChaCha20-Poly1305 with a 16-byte tag.
-pub static CHACHA20_POLY1305: &dyn Aead = &RingAead {
-    name: "ChaCha20-Poly1305",
-    algorithm: &aead::CHACHA20_POLY1305,
-};
+pub static CHACHA20_POLY1305: &dyn Aead =
+    &RingAead { name: "ChaCha20-Poly1305", algorithm: &aead::CHACHA20_POLY1305 };
 
 /// The mask for suites with AES-128.
-pub static MASK_AES_128: &dyn Mask = &RingMask {
-    name: "AES-128",
-    algorithm: &quic::AES_128,
-};
+pub static MASK_AES_128: &dyn Mask = &RingMask { name: "AES-128", algorithm: &quic::AES_128 };
 /// The mask for suites with AES-256.
-pub static MASK_AES_256: &dyn Mask = &RingMask {
-    name: "AES-256",
-    algorithm: &quic::AES_256,
-};
+pub static MASK_AES_256: &dyn Mask = &RingMask { name: "AES-256", algorithm: &quic::AES_256 };
 /// The mask for suites with ChaCha20.
-pub static MASK_CHACHA20: &dyn Mask = &RingMask {
-    name: "ChaCha20",
-    algorithm: &quic::CHACHA20,
-};
+pub static MASK_CHACHA20: &dyn Mask = &RingMask { name: "ChaCha20", algorithm: &quic::CHACHA20 };
 
 struct RingAead {
     name: &'static str,
@@ -128,10 +111,8 @@ struct RingMaskKey(quic::HeaderProtectionKey);
 
 impl MaskKey for RingMaskKey {
     fn mask(&self, sample: &[u8; SAMPLE_LENGTH]) -> [u8; 2] {
-        let [first, second, ..] = self
-            .0
-            .new_mask(sample)
-            .expect("ring makes a mask from every sample of 16 bytes");
+        let [first, second, ..] =
+            self.0.new_mask(sample).expect("ring makes a mask from every sample of 16 bytes");
         [first, second]
     }
 }

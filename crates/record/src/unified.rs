@@ -67,28 +67,16 @@ impl UnifiedKeys {
         body: &'d mut [u8],
     ) -> Result<(u64, &'d mut [u8]), Discard> {
         // RFC 9147 section 4.2.3: a shorter record has no mask and is rejected.
-        let sample = body
-            .first_chunk::<SAMPLE_LENGTH>()
-            .ok_or(Discard::TooShort)?;
+        let sample = body.first_chunk::<SAMPLE_LENGTH>().ok_or(Discard::TooShort)?;
         let mask = self.mask.mask(sample);
-        let length = body
-            .len()
-            .checked_sub(self.tag_length)
-            .ok_or(Discard::TooShort)?;
+        let length = body.len().checked_sub(self.tag_length).ok_or(Discard::TooShort)?;
         let (ciphertext, tag) = body.split_at_mut_checked(length).ok_or(Discard::TooShort)?;
 
-        let additional_data = copy
-            .get_mut(..header.bytes.len())
-            .ok_or(Discard::Truncated)?;
+        let additional_data = copy.get_mut(..header.bytes.len()).ok_or(Discard::Truncated)?;
         additional_data.copy_from_slice(header.bytes);
         let length = usize::from(header.sequence_length);
         let mut low = 0_u16;
-        for (byte, mask) in additional_data
-            .iter_mut()
-            .skip(header.sequence_at)
-            .take(length)
-            .zip(mask)
-        {
+        for (byte, mask) in additional_data.iter_mut().skip(header.sequence_at).take(length).zip(mask) {
             *byte ^= mask;
             low = (low << 8) | u16::from(*byte);
         }
@@ -109,15 +97,8 @@ impl UnifiedKeys {
         record: &mut [u8],
         layout: Layout,
     ) -> Result<(), AeadFailure> {
-        let UnifiedFraming {
-            form,
-            number,
-            connection_id,
-            content_type,
-        } = *framing;
-        let (header, body) = record
-            .split_at_mut_checked(layout.header)
-            .ok_or(AeadFailure)?;
+        let UnifiedFraming { form, number, connection_id, content_type } = *framing;
+        let (header, body) = record.split_at_mut_checked(layout.header).ok_or(AeadFailure)?;
         let body_length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
         write_unified(header, form, number, connection_id, body_length);
 
@@ -134,12 +115,7 @@ impl UnifiedKeys {
         let mask = self.mask.mask(sample);
         let sequence_at = connection_id.len().saturating_add(1);
         let sequence_length = if form.long_sequence { 2 } else { 1 };
-        for (byte, mask) in header
-            .iter_mut()
-            .skip(sequence_at)
-            .take(sequence_length)
-            .zip(mask)
-        {
+        for (byte, mask) in header.iter_mut().skip(sequence_at).take(sequence_length).zip(mask) {
             *byte ^= mask;
         }
         Ok(())

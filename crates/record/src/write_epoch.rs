@@ -129,10 +129,7 @@ impl WriteEpoch {
     /// The number that the next record gets. Its sequence is above [`RecordNumber::MAX_SEQUENCE`] when there is none
     /// left.
     pub fn next_number(&self) -> RecordNumber {
-        RecordNumber {
-            epoch: self.epoch,
-            sequence: self.next_sequence,
-        }
+        RecordNumber { epoch: self.epoch, sequence: self.next_sequence }
     }
 
     /// Goes on with a later number: a server's first record repeats the number of the hello that it answers (RFC 6347
@@ -180,6 +177,15 @@ impl WriteEpoch {
             || self.next_sequence >= seven_eighths(RecordNumber::MAX_SEQUENCE)
     }
 
+    /// Whether after a payload of so many bytes this key could still seal an alert: else the peer could not be told
+    /// that the key is used up.
+    pub fn leaves_room_for_alert(&self, payload_length: usize) -> bool {
+        const ALERT_LENGTH: usize = 2;
+        let cost = |length: usize| self.limit.cost(length.saturating_add(self.layout(length).trailer));
+        let used = self.used.saturating_add(cost(payload_length)).saturating_add(cost(ALERT_LENGTH));
+        used <= self.limit.budget() && self.next_sequence < RecordNumber::MAX_SEQUENCE
+    }
+
     /// Seals the payload at `payload` in `buffer`, in place: the header goes directly before it, the tag after.
     ///
     /// # Errors
@@ -190,24 +196,16 @@ impl WriteEpoch {
         buffer: &mut [u8],
         payload: Range<usize>,
     ) -> Result<Sealed, SealError> {
-        let length = buffer
-            .get(payload.clone())
-            .ok_or(SealError::PayloadOutsideBuffer)?
-            .len();
+        let length = buffer.get(payload.clone()).ok_or(SealError::PayloadOutsideBuffer)?.len();
         let layout = self.layout(length);
         if length > self.longest_payload() {
             return Err(SealError::PayloadTooLarge);
         }
         let used = self.admit(length.saturating_add(layout.trailer))?;
         let Overhead { prefix, suffix } = layout.overhead();
-        let start = payload
-            .start
-            .checked_sub(prefix)
-            .ok_or(SealError::PrefixTooSmall)?;
+        let start = payload.start.checked_sub(prefix).ok_or(SealError::PrefixTooSmall)?;
         let range = start..payload.end.saturating_add(suffix);
-        let record = buffer
-            .get_mut(range.clone())
-            .ok_or(SealError::SuffixTooSmall)?;
+        let record = buffer.get_mut(range.clone()).ok_or(SealError::SuffixTooSmall)?;
 
         let number = self.next_number();
         // Before sealing: whatever happens, this number is never tried again.
@@ -246,43 +244,27 @@ impl WriteEpoch {
         let connection_id = &*self.connection_id;
         match &self.keys {
             Keys::Plaintext => {
-                let (header, body) = record
-                    .split_at_mut_checked(layout.header)
-                    .ok_or(AeadFailure)?;
+                let (header, body) = record.split_at_mut_checked(layout.header).ok_or(AeadFailure)?;
                 let length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
                 write_classic(header, content_type, self.version, number, &[], length);
                 Ok(())
             }
             Keys::Classic(keys) => {
-                let outer = if connection_id.is_empty() {
-                    content_type
-                } else {
-                    ContentType::TLS12_CID
-                };
-                let framing = ClassicFraming {
-                    content_type: outer,
-                    version: self.version,
-                    number,
-                    connection_id,
-                };
+                let outer = if connection_id.is_empty() { content_type } else { ContentType::TLS12_CID };
+                let framing =
+                    ClassicFraming { content_type: outer, version: self.version, number, connection_id };
                 keys.seal(&framing, content_type, record, layout)
             }
             Keys::Unified(keys) => {
                 let form = self.form;
-                let framing = UnifiedFraming {
-                    form,
-                    number,
-                    connection_id,
-                    content_type,
-                };
+                let framing = UnifiedFraming { form, number, connection_id, content_type };
                 keys.seal(&framing, record, layout)
             }
         }
     }
 
     fn layout(&self, payload_length: usize) -> Layout {
-        self.keys
-            .layout(payload_length, self.connection_id.len(), self.form)
+        self.keys.layout(payload_length, self.connection_id.len(), self.form)
     }
 
     fn longest_payload(&self) -> usize {

@@ -28,10 +28,7 @@ pub struct WriteEpochs {
 impl WriteEpochs {
     /// Epochs that start with this one.
     pub fn new(first: WriteEpoch) -> Self {
-        Self {
-            current: first,
-            older: Vec::new(),
-        }
+        Self { current: first, older: Vec::new() }
     }
 
     /// The newest epoch.
@@ -66,8 +63,7 @@ impl WriteEpochs {
             return Err(EpochNotNewer);
         }
         self.older.reserve_exact(1);
-        self.older
-            .push(core::mem::replace(&mut self.current, epoch));
+        self.older.push(core::mem::replace(&mut self.current, epoch));
         Ok(())
     }
 

@@ -8,21 +8,13 @@ use std::time::Duration;
 use support::*;
 
 /// Seals and opens so many records in one buffer; with every tenth a forged one arrives too.
-fn exchange(
-    writer: &mut WriteEpochs,
-    reader: &mut ReadEpochs,
-    own: usize,
-    records: usize,
-    forge: bool,
-) {
+fn exchange(writer: &mut WriteEpochs, reader: &mut ReadEpochs, own: usize, records: usize, forge: bool) {
     let mut stats = Stats::default();
     let mut buffer = [0; 1400];
     let start = writer.current().overhead().prefix;
     for n in 0..records {
         let payload = start..start + 1 + n % 1200;
-        let sealed = writer
-            .current_mut()
-            .seal(ContentType::APPLICATION_DATA, &mut buffer, payload);
+        let sealed = writer.current_mut().seal(ContentType::APPLICATION_DATA, &mut buffer, payload);
         let range = sealed.expect("room for the record").range;
         let forged = forge && n % 10 == 0;
         if forged {
@@ -73,11 +65,7 @@ fn installing_keys_allocates() {
 #[test]
 fn idle_state_is_small() {
     assert!(size_of::<ReadEpoch>() <= 128, "{}", size_of::<ReadEpoch>());
-    let sizes = (
-        size_of::<ReadEpoch>(),
-        size_of::<WriteEpoch>(),
-        size_of::<Stats>(),
-    );
+    let sizes = (size_of::<ReadEpoch>(), size_of::<WriteEpoch>(), size_of::<Stats>());
     let state = 2 * size_of::<ReadEpoch>() + 2 * size_of::<WriteEpoch>() + size_of::<Stats>();
     assert!(state <= 450, "{state} of {sizes:?}");
 }

@@ -8,31 +8,19 @@ use std::path::Path;
 use std::time::Duration;
 
 fn load(path: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../vectors")
-        .join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     serde_json::from_str(&text).unwrap()
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
 /// The secret of a key-log line, which is `LABEL client_random secret`.
 fn logged(capture: &Value, label: &str) -> Vec<u8> {
-    let lines = capture["keylog"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| line.as_str().unwrap());
-    let line = lines
-        .into_iter()
-        .find(|line| line.split(' ').next() == Some(label))
-        .unwrap();
+    let lines = capture["keylog"].as_array().unwrap().iter().map(|line| line.as_str().unwrap());
+    let line = lines.into_iter().find(|line| line.split(' ').next() == Some(label)).unwrap();
     hex(line.split(' ').nth(2).unwrap())
 }
 
@@ -50,35 +38,17 @@ const SHA_384: (hmac::Algorithm, hkdf::Algorithm) = (hmac::HMAC_SHA384, hkdf::HK
 
 fn aes_128() -> Suite {
     let (aead, mask) = (ring::AES_128_GCM, ring::MASK_AES_128);
-    Suite {
-        aead,
-        mask,
-        explicit_nonce: true,
-        hash: SHA_256,
-        limits: Limits::AES_GCM_12,
-    }
+    Suite { aead, mask, explicit_nonce: true, hash: SHA_256, limits: Limits::AES_GCM_12 }
 }
 
 fn aes_256() -> Suite {
     let (aead, mask) = (ring::AES_256_GCM, ring::MASK_AES_256);
-    Suite {
-        aead,
-        mask,
-        explicit_nonce: true,
-        hash: SHA_384,
-        limits: Limits::AES_GCM_12,
-    }
+    Suite { aead, mask, explicit_nonce: true, hash: SHA_384, limits: Limits::AES_GCM_12 }
 }
 
 fn chacha20() -> Suite {
     let (aead, mask) = (ring::CHACHA20_POLY1305, ring::MASK_CHACHA20);
-    Suite {
-        aead,
-        mask,
-        explicit_nonce: false,
-        hash: SHA_256,
-        limits: Limits::CHACHA20_POLY1305,
-    }
+    Suite { aead, mask, explicit_nonce: false, hash: SHA_256, limits: Limits::CHACHA20_POLY1305 }
 }
 
 /// What one side's protected records held.
@@ -100,10 +70,7 @@ fn open_all(
 ) -> Inside {
     let mut inside = Inside::default();
     let datagrams = capture["datagrams"].as_array().unwrap();
-    for datagram in datagrams
-        .iter()
-        .filter(|datagram| datagram["sender"] == sender)
-    {
+    for datagram in datagrams.iter().filter(|datagram| datagram["sender"] == sender) {
         let mut bytes = hex(datagram["hex"].as_str().unwrap());
         let mut records = Records::new(&mut bytes);
         while let Some(record) = records.next_record(own) {
@@ -115,9 +82,7 @@ fn open_all(
             }
             match opened.content_type {
                 ContentType::APPLICATION_DATA => {
-                    inside
-                        .data
-                        .push(String::from_utf8(opened.payload.to_vec()).unwrap());
+                    inside.data.push(String::from_utf8(opened.payload.to_vec()).unwrap());
                 }
                 ContentType::HANDSHAKE => {
                     if opened.payload[0] == KEY_UPDATE && !inside.messages.contains(&KEY_UPDATE) {
@@ -168,40 +133,22 @@ mod classic {
         // ServerHello, then ClientHello: type 2 and 1 of a first handshake record.
         for kind in [2, 1] {
             let datagrams = capture["datagrams"].as_array().unwrap();
-            let hello = datagrams
-                .iter()
-                .map(|datagram| hex(datagram["hex"].as_str().unwrap()));
-            let hello = hello
-                .into_iter()
-                .find(|bytes| bytes[0] == 22 && bytes[13] == kind)
-                .unwrap();
+            let hello = datagrams.iter().map(|datagram| hex(datagram["hex"].as_str().unwrap()));
+            let hello = hello.into_iter().find(|bytes| bytes[0] == 22 && bytes[13] == kind).unwrap();
             randoms.extend_from_slice(&hello[27..59]);
         }
         let master_secret = logged(capture, "CLIENT_RANDOM");
         let key_length = suite.aead.key_length();
         let iv_length = if suite.explicit_nonce { 4 } else { 12 };
         let mut block = vec![0; 2 * (key_length + iv_length)];
-        prf(
-            suite.hash.0,
-            &master_secret,
-            "key expansion",
-            &randoms,
-            &mut block,
-        );
+        prf(suite.hash.0, &master_secret, "key expansion", &randoms, &mut block);
         let (keys, ivs) = block.split_at(2 * key_length);
         [0, 1].map(|side| {
-            let key = suite
-                .aead
-                .key(&keys[side * key_length..][..key_length])
-                .unwrap();
+            let key = suite.aead.key(&keys[side * key_length..][..key_length]).unwrap();
             let iv = &ivs[side * iv_length..][..iv_length];
             let nonce = match suite.explicit_nonce {
-                true => ClassicNonce::Explicit {
-                    salt: iv.try_into().unwrap(),
-                },
-                false => ClassicNonce::Implicit {
-                    iv: iv.try_into().unwrap(),
-                },
+                true => ClassicNonce::Explicit { salt: iv.try_into().unwrap() },
+                false => ClassicNonce::Implicit { iv: iv.try_into().unwrap() },
             };
             let protection = Protection::classic(key, 16, nonce, suite.limits);
             let admitted = match ids[side] {
@@ -217,8 +164,7 @@ mod classic {
 
     fn check(name: &str, suite: &Suite, id_lengths: [usize; 2]) {
         let capture = load(&format!("dtls12-captures/{name}.json"));
-        let [mut client, mut server] =
-            read_epochs(&capture, suite, id_lengths.map(|length| length > 0));
+        let [mut client, mut server] = read_epochs(&capture, suite, id_lengths.map(|length| length > 0));
         let no_update = |_: &mut ReadEpochs| panic!("a KeyUpdate");
         let inside = [
             open_all(&capture, "client", id_lengths[0], &mut client, no_update),
@@ -273,19 +219,13 @@ mod unified {
         let info: [&[u8]; 4] = [&[high, low], &[label.len() as u8], label.as_bytes(), &[0]];
         let secret = hkdf::Prk::new_less_safe(suite.hash.1, secret);
         let mut out = vec![0; length];
-        secret
-            .expand(&info, Length(length))
-            .unwrap()
-            .fill(&mut out)
-            .unwrap();
+        secret.expand(&info, Length(length)).unwrap().fill(&mut out).unwrap();
         out
     }
 
     fn read_epoch(suite: &Suite, epoch: u64, secret: &[u8], id: bool) -> ReadEpoch {
         let key = expand(suite, secret, "key", suite.aead.key_length());
-        let iv = expand(suite, secret, "iv", NONCE_LENGTH)
-            .try_into()
-            .unwrap();
+        let iv = expand(suite, secret, "iv", NONCE_LENGTH).try_into().unwrap();
         let mask = expand(suite, secret, "sn", suite.mask.key_length());
         let protection = Protection::unified(
             suite.aead.key(&key).unwrap(),

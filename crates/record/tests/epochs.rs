@@ -13,11 +13,7 @@ fn unified_writer(epoch: u64) -> WriteEpoch {
 }
 
 fn unified_reader(epoch: u64) -> ReadEpoch {
-    ReadEpoch::new(
-        epoch,
-        Shape::Unified.protection(Limits::NONE),
-        AdmittedTypes::UNIFIED,
-    )
+    ReadEpoch::new(epoch, Shape::Unified.protection(Limits::NONE), AdmittedTypes::UNIFIED)
 }
 
 fn plaintext_reader() -> ReadEpochs {
@@ -25,20 +21,14 @@ fn plaintext_reader() -> ReadEpochs {
     ReadEpochs::new(ReadEpoch::new(0, Protection::plaintext(), admitted))
 }
 
-fn receive(
-    epochs: &mut ReadEpochs,
-    datagram: &[u8],
-    now: Duration,
-) -> Result<RecordNumber, OpenError> {
+fn receive(epochs: &mut ReadEpochs, datagram: &[u8], now: Duration) -> Result<RecordNumber, OpenError> {
     let mut datagram = datagram.to_vec();
     let record = Records::new(&mut datagram).next_record(0).unwrap().unwrap();
     epochs.open(record, now).map(|opened| opened.number)
 }
 
 fn alive(epochs: &ReadEpochs) -> Vec<u64> {
-    (0..12)
-        .filter(|&epoch| epochs.get(epoch).is_some())
-        .collect()
+    (0..12).filter(|&epoch| epochs.get(epoch).is_some()).collect()
 }
 
 #[test]
@@ -71,11 +61,7 @@ fn plaintext_is_retired_by_name_only() {
     assert_eq!(alive(&epochs), [0, 1]);
     epochs.retire(0);
     assert_eq!(alive(&epochs), [1]);
-    let hello = seal(
-        &mut WriteEpoch::new(0, Protection::plaintext()),
-        ContentType::HANDSHAKE,
-        b"hello",
-    );
+    let hello = seal(&mut WriteEpoch::new(0, Protection::plaintext()), ContentType::HANDSHAKE, b"hello");
     let outcome = receive(&mut epochs, &hello.unwrap(), SECOND);
     assert_eq!(outcome, Err(OpenError::Discard(Discard::UnknownEpoch)));
 }
@@ -93,11 +79,7 @@ fn the_first_opened_record_promotes_its_epoch() {
     let mut forged = seal_data(&mut three, b"forged");
     *forged.last_mut().unwrap() ^= 1;
     assert!(receive(&mut epochs, &forged, SECOND).is_err());
-    assert_eq!(
-        (epochs.current(), epochs.next_retirement()),
-        (2, None),
-        "a forgery promoted"
-    );
+    assert_eq!((epochs.current(), epochs.next_retirement()), (2, None), "a forgery promoted");
 
     assert!(receive(&mut epochs, &seal_data(&mut three, b"data"), 10 * SECOND).is_ok());
     assert_eq!(epochs.current(), 3);
@@ -105,10 +87,7 @@ fn the_first_opened_record_promotes_its_epoch() {
     // Later records neither promote nor extend.
     assert!(receive(&mut epochs, &seal_data(&mut two, b"repeat"), 20 * SECOND).is_ok());
     assert!(receive(&mut epochs, &seal_data(&mut three, b"data"), 30 * SECOND).is_ok());
-    assert_eq!(
-        (epochs.current(), epochs.next_retirement()),
-        (3, Some(250 * SECOND))
-    );
+    assert_eq!((epochs.current(), epochs.next_retirement()), (3, Some(250 * SECOND)));
 }
 
 #[test]
@@ -135,23 +114,9 @@ fn an_epoch_that_is_followed_lives_for_the_retention_time() {
 fn later_promotions_do_not_extend_a_retention() {
     let mut epochs = ReadEpochs::new(unified_reader(2));
     epochs.install(unified_reader(3));
-    assert!(
-        receive(
-            &mut epochs,
-            &seal_data(&mut unified_writer(3), b"data"),
-            SECOND
-        )
-        .is_ok()
-    );
+    assert!(receive(&mut epochs, &seal_data(&mut unified_writer(3), b"data"), SECOND).is_ok());
     epochs.install(unified_reader(4));
-    assert!(
-        receive(
-            &mut epochs,
-            &seal_data(&mut unified_writer(4), b"data"),
-            9 * SECOND
-        )
-        .is_ok()
-    );
+    assert!(receive(&mut epochs, &seal_data(&mut unified_writer(4), b"data"), 9 * SECOND).is_ok());
     epochs.retire_expired(SECOND + RETENTION);
     assert_eq!(alive(&epochs), [3, 4]);
     assert_eq!(epochs.next_retirement(), Some(9 * SECOND + RETENTION));
@@ -165,12 +130,7 @@ fn key_updates_pass_over_the_two_bits() {
     for epoch in 4..14 {
         epochs.install(unified_reader(epoch));
         let mut new = unified_writer(epoch);
-        let number = receive(
-            &mut epochs,
-            &seal_data(&mut old, b"last of the old"),
-            SECOND,
-        )
-        .unwrap();
+        let number = receive(&mut epochs, &seal_data(&mut old, b"last of the old"), SECOND).unwrap();
         assert_eq!(number.epoch, epoch - 1);
         let number = receive(&mut epochs, &seal_data(&mut new, b"first"), SECOND).unwrap();
         assert_eq!(number, RecordNumber { epoch, sequence: 0 });
@@ -203,11 +163,7 @@ fn a_future_epoch_is_told_from_an_unknown_one() {
     let early = seal_data(&mut Shape::Explicit.writer(), b"early");
     let outcome = receive(&mut epochs, &early, SECOND);
     assert_eq!(outcome, Err(OpenError::Discard(Discard::FutureEpoch)));
-    let outcome = receive(
-        &mut epochs,
-        &seal_data(&mut unified_writer(2), b"early"),
-        SECOND,
-    );
+    let outcome = receive(&mut epochs, &seal_data(&mut unified_writer(2), b"early"), SECOND);
     assert_eq!(outcome, Err(OpenError::Discard(Discard::UnknownEpoch)));
 }
 
@@ -256,11 +212,5 @@ fn numbers_only_go_forward() {
     let record = seal(&mut writer, ContentType::HANDSHAKE, b"server hello").unwrap();
     assert_eq!(record[5..11], [0, 0, 0, 0, 0, 7]);
     assert_eq!(writer.set_next_sequence(7), Err(SequencePassed));
-    assert_eq!(
-        writer.next_number(),
-        RecordNumber {
-            epoch: 0,
-            sequence: 8
-        }
-    );
+    assert_eq!(writer.next_number(), RecordNumber { epoch: 0, sequence: 8 });
 }

@@ -8,10 +8,7 @@ use support::*;
 const FORGED: OpenError = OpenError::Discard(Discard::AuthenticationFailed);
 
 fn confidentiality(confidentiality: ConfidentialityLimit) -> Limits {
-    Limits {
-        confidentiality,
-        ..Limits::NONE
-    }
+    Limits { confidentiality, ..Limits::NONE }
 }
 
 fn seal_data_fits(writer: &mut WriteEpoch) -> bool {
@@ -45,10 +42,7 @@ fn records_are_counted_and_refused() {
         assert!(seal(&mut writer, ContentType::ALERT, &vec![1; sealed * 100]).is_ok());
         assert_eq!(writer.nears_limit(), sealed >= 7);
     }
-    assert_eq!(
-        seal(&mut writer, ContentType::ALERT, &[]),
-        Err(SealError::KeyLimit)
-    );
+    assert_eq!(seal(&mut writer, ContentType::ALERT, &[]), Err(SealError::KeyLimit));
     assert_eq!(writer.next_number().sequence, 8);
 }
 
@@ -59,23 +53,16 @@ fn without_a_limit_only_the_sequence_ends() {
         seal_data(&mut writer, &[1; 1000]);
     }
     assert!(!writer.nears_limit());
-    writer
-        .set_next_sequence(RecordNumber::MAX_SEQUENCE / 8 * 7)
-        .unwrap();
+    writer.set_next_sequence(RecordNumber::MAX_SEQUENCE / 8 * 7).unwrap();
     assert!(!writer.nears_limit());
-    writer
-        .set_next_sequence(RecordNumber::MAX_SEQUENCE / 8 * 7 + 8)
-        .unwrap();
+    writer.set_next_sequence(RecordNumber::MAX_SEQUENCE / 8 * 7 + 8).unwrap();
     assert!(writer.nears_limit());
 }
 
 #[test]
 fn threat_77_forgeries_are_counted_until_the_key_opens_nothing() {
     for shape in AUTHENTIC {
-        let mut reader = shape.reader_with(Limits {
-            forgeries: 5,
-            ..Limits::NONE
-        });
+        let mut reader = shape.reader_with(Limits { forgeries: 5, ..Limits::NONE });
         let mut writer = shape.writer();
         let mut forged = seal_data(&mut writer, b"forged");
         *forged.last_mut().unwrap() ^= 1;
@@ -86,11 +73,7 @@ fn threat_77_forgeries_are_counted_until_the_key_opens_nothing() {
         }
         let genuine = seal_data(&mut writer, b"genuine");
         assert!(open(&mut reader, &genuine, 0).is_ok());
-        assert_eq!(
-            open(&mut reader, &forged, 0),
-            Err(OpenError::ForgeryLimit),
-            "{shape:?}"
-        );
+        assert_eq!(open(&mut reader, &forged, 0), Err(OpenError::ForgeryLimit), "{shape:?}");
         let genuine = seal_data(&mut writer, b"genuine");
         assert_eq!(open(&mut reader, &genuine, 0), Err(OpenError::ForgeryLimit));
     }
@@ -100,31 +83,19 @@ fn threat_77_forgeries_are_counted_until_the_key_opens_nothing() {
 #[test]
 fn threat_77_only_failed_authentications_count() {
     for shape in AUTHENTIC {
-        let mut reader = shape.reader_with(Limits {
-            forgeries: 1,
-            ..Limits::NONE
-        });
+        let mut reader = shape.reader_with(Limits { forgeries: 1, ..Limits::NONE });
         let genuine = seal_data(&mut shape.writer(), b"genuine");
         assert!(open(&mut reader, &genuine, 0).is_ok());
         for _ in 0..10 {
-            assert_eq!(
-                open(&mut reader, &genuine, 0),
-                Err(OpenError::Discard(Discard::Replayed))
-            );
+            assert_eq!(open(&mut reader, &genuine, 0), Err(OpenError::Discard(Discard::Replayed)));
             let short = if shape.is_unified() {
                 b"\x2f\0\0\0\x01x".to_vec()
             } else {
                 b"\x17\xfe\xfd\0\x01\0\0\0\0\0\x09\0\x01x".to_vec()
             };
-            assert_eq!(
-                open(&mut reader, &short, 0),
-                Err(OpenError::Discard(Discard::TooShort))
-            );
+            assert_eq!(open(&mut reader, &short, 0), Err(OpenError::Discard(Discard::TooShort)));
             let inadmissible = b"\x18\xfe\xfd\0\x01\0\0\0\0\0\x09\0\x01x";
-            assert!(matches!(
-                open(&mut reader, inadmissible, 0),
-                Err(OpenError::Discard(_))
-            ));
+            assert!(matches!(open(&mut reader, inadmissible, 0), Err(OpenError::Discard(_))));
         }
         assert_eq!(reader.forgeries(), 0);
     }

@@ -19,13 +19,7 @@ fn all_short_lengths_in_every_shape() {
             let (number, content_type, opened) = open(&mut reader, &record, 0).unwrap();
             assert_eq!(opened, payload, "{shape:?}");
             assert_eq!(content_type, ContentType::HANDSHAKE);
-            assert_eq!(
-                number,
-                RecordNumber {
-                    epoch: shape.epoch(),
-                    sequence: length.into()
-                }
-            );
+            assert_eq!(number, RecordNumber { epoch: shape.epoch(), sequence: length.into() });
         }
     }
 }
@@ -34,11 +28,7 @@ fn all_short_lengths_in_every_shape() {
 /// full tag nothing is.
 #[test]
 fn padding_reaches_the_mask_and_no_further() {
-    for (tag, sealed) in [
-        (0, [16, 16, 16, 17, 33]),
-        (8, [16, 16, 24, 25, 41]),
-        (16, [17, 24, 32, 33, 49]),
-    ] {
+    for (tag, sealed) in [(0, [16, 16, 16, 17, 33]), (8, [16, 16, 24, 25, 41]), (16, [17, 24, 32, 33, 49])] {
         let mut writer = Shape::NullUnified(tag).writer();
         for (payload, body) in [0, 7, 15, 16, 32].into_iter().zip(sealed) {
             let record = seal_data(&mut writer, &vec![1; payload]);
@@ -53,60 +43,18 @@ fn padding_reaches_the_mask_and_no_further() {
 fn overheads() {
     let overhead = |shape: Shape| shape.writer().overhead();
     let plaintext = WriteEpoch::new(0, Protection::plaintext()).overhead();
-    assert_eq!(
-        plaintext,
-        Overhead {
-            prefix: 13,
-            suffix: 0
-        }
-    );
-    assert_eq!(
-        overhead(Shape::Explicit),
-        Overhead {
-            prefix: 21,
-            suffix: 16
-        }
-    );
-    assert_eq!(
-        overhead(Shape::Implicit),
-        Overhead {
-            prefix: 13,
-            suffix: 16
-        }
-    );
-    assert_eq!(
-        overhead(Shape::Unified),
-        Overhead {
-            prefix: 5,
-            suffix: 17
-        }
-    );
+    assert_eq!(plaintext, Overhead { prefix: 13, suffix: 0 });
+    assert_eq!(overhead(Shape::Explicit), Overhead { prefix: 21, suffix: 16 });
+    assert_eq!(overhead(Shape::Implicit), Overhead { prefix: 13, suffix: 16 });
+    assert_eq!(overhead(Shape::Unified), Overhead { prefix: 5, suffix: 17 });
     let mut writer = Shape::Unified.writer();
     writer.set_unified_form(UnifiedForm::COMPACT);
-    assert_eq!(
-        writer.overhead(),
-        Overhead {
-            prefix: 2,
-            suffix: 17
-        }
-    );
+    assert_eq!(writer.overhead(), Overhead { prefix: 2, suffix: 17 });
     writer.set_connection_id(b"four").unwrap();
-    assert_eq!(
-        writer.overhead(),
-        Overhead {
-            prefix: 6,
-            suffix: 17
-        }
-    );
+    assert_eq!(writer.overhead(), Overhead { prefix: 6, suffix: 17 });
     let mut writer = Shape::Explicit.writer();
     writer.set_connection_id(b"four").unwrap();
-    assert_eq!(
-        writer.overhead(),
-        Overhead {
-            prefix: 25,
-            suffix: 17
-        }
-    );
+    assert_eq!(writer.overhead(), Overhead { prefix: 25, suffix: 17 });
 }
 
 /// Records of one buffer: each lies where its range says, and the rest is untouched.
@@ -117,9 +65,7 @@ fn sealing_touches_only_the_record() {
         let Overhead { prefix, suffix } = writer.overhead_of(10);
         let mut buffer = [0xee; 200];
         let start = 50 + prefix;
-        let sealed = writer
-            .seal(ContentType::ALERT, &mut buffer, start..start + 10)
-            .unwrap();
+        let sealed = writer.seal(ContentType::ALERT, &mut buffer, start..start + 10).unwrap();
         assert_eq!(sealed.range, 50..start + 10 + suffix);
         assert!(buffer[..50].iter().all(|&byte| byte == 0xee), "{shape:?}");
         assert!(buffer[sealed.range.end..].iter().all(|&byte| byte == 0xee));
@@ -134,12 +80,8 @@ fn what_does_not_fit_is_refused_and_uses_no_number() {
         let mut writer = shape.writer();
         let Overhead { prefix, suffix } = writer.overhead_of(10);
         let mut buffer = vec![0; prefix + 10 + suffix];
-        let mut seal =
-            |payload, buffer: &mut [u8]| writer.seal(ContentType::ALERT, buffer, payload);
-        assert_eq!(
-            seal(prefix - 1..prefix + 9, &mut buffer),
-            Err(SealError::PrefixTooSmall)
-        );
+        let mut seal = |payload, buffer: &mut [u8]| writer.seal(ContentType::ALERT, buffer, payload);
+        assert_eq!(seal(prefix - 1..prefix + 9, &mut buffer), Err(SealError::PrefixTooSmall));
         let end = buffer.len() - 1;
         if suffix > 0 {
             let refused = seal(prefix..prefix + 10, &mut buffer[..end]);
@@ -151,13 +93,7 @@ fn what_does_not_fit_is_refused_and_uses_no_number() {
         let reversed = seal(10..5, &mut buffer);
         assert_eq!(reversed, Err(SealError::PayloadOutsideBuffer));
         assert!(buffer.iter().all(|&byte| byte == 0));
-        assert_eq!(
-            seal(prefix..prefix + 10, &mut buffer)
-                .unwrap()
-                .number
-                .sequence,
-            0
-        );
+        assert_eq!(seal(prefix..prefix + 10, &mut buffer).unwrap().number.sequence, 0);
     }
 }
 
@@ -193,29 +129,15 @@ fn overlong_records() {
     ]
     .concat();
     let mut reader = Shape::NullClassic(0).reader();
-    assert_eq!(
-        open(&mut reader, &classic, 0),
-        Err(OpenError::RecordOverflow)
-    );
+    assert_eq!(open(&mut reader, &classic, 0), Err(OpenError::RecordOverflow));
     let unified = [&[0b0010_1111, 0, 0][..], &length, &body].concat();
     let mut reader = Shape::NullUnified(0).reader();
-    assert_eq!(
-        open(&mut reader, &unified, 0),
-        Err(OpenError::RecordOverflow)
-    );
+    assert_eq!(open(&mut reader, &unified, 0), Err(OpenError::RecordOverflow));
 
-    let plain = [
-        &[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0][..],
-        &length,
-        &body,
-    ]
-    .concat();
+    let plain = [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0][..], &length, &body].concat();
     let protection = Protection::plaintext();
     let mut reader = ReadEpoch::new(0, protection, AdmittedTypes::CLASSIC_PLAINTEXT);
-    assert_eq!(
-        open(&mut reader, &plain, 0),
-        Err(OpenError::Discard(Discard::TooLong))
-    );
+    assert_eq!(open(&mut reader, &plain, 0), Err(OpenError::Discard(Discard::TooLong)));
     assert!(peek_plaintext(&plain).is_none());
 }
 
@@ -224,18 +146,12 @@ fn overlong_records() {
 fn a_record_of_zeros_has_no_content_type() {
     let record = [&[0b0010_1111, 0, 0, 0, 20][..], &[0; 20]].concat();
     let mut reader = Shape::NullUnified(0).reader();
-    assert_eq!(
-        open(&mut reader, &record, 0),
-        Err(OpenError::MissingContentType)
-    );
+    assert_eq!(open(&mut reader, &record, 0), Err(OpenError::MissingContentType));
     // An AEAD with a full tag around nothing at all.
     let mut writer = Shape::NullUnified(16).writer();
     let record = seal(&mut writer, ContentType(0), b"").unwrap();
     let mut reader = Shape::NullUnified(16).reader();
-    assert_eq!(
-        open(&mut reader, &record, 0),
-        Err(OpenError::MissingContentType)
-    );
+    assert_eq!(open(&mut reader, &record, 0), Err(OpenError::MissingContentType));
 }
 
 /// Padding of any length is taken off (RFC 9147 section 4).
@@ -246,12 +162,8 @@ fn padding_of_the_peer_is_taken_off() {
         inner.resize(inner.len().max(16) + zeros, 0);
         let length = u16::try_from(inner.len()).unwrap().to_be_bytes();
         let record = [&[0b0010_1111, 0, 0][..], &length, &inner].concat();
-        let (_, content_type, payload) =
-            open(&mut Shape::NullUnified(0).reader(), &record, 0).unwrap();
-        assert_eq!(
-            (content_type, &payload[..]),
-            (ContentType::APPLICATION_DATA, &b"data"[..])
-        );
+        let (_, content_type, payload) = open(&mut Shape::NullUnified(0).reader(), &record, 0).unwrap();
+        assert_eq!((content_type, &payload[..]), (ContentType::APPLICATION_DATA, &b"data"[..]));
     }
 }
 
@@ -260,17 +172,12 @@ fn padding_of_the_peer_is_taken_off() {
 fn plaintext_has_no_replay_window() {
     let mut writer = WriteEpoch::new(0, Protection::plaintext());
     let mut reader = ReadEpoch::new(0, Protection::plaintext(), AdmittedTypes::CLASSIC_PLAINTEXT);
-    writer
-        .set_next_sequence(RecordNumber::MAX_SEQUENCE)
-        .unwrap();
+    writer.set_next_sequence(RecordNumber::MAX_SEQUENCE).unwrap();
     let late = seal(&mut writer, ContentType::HANDSHAKE, b"late").unwrap();
     let mut writer = WriteEpoch::new(0, Protection::plaintext());
     let early = seal(&mut writer, ContentType::HANDSHAKE, b"early").unwrap();
     for _ in 0..2 {
-        assert_eq!(
-            open(&mut reader, &late, 0).unwrap().0.sequence,
-            RecordNumber::MAX_SEQUENCE
-        );
+        assert_eq!(open(&mut reader, &late, 0).unwrap().0.sequence, RecordNumber::MAX_SEQUENCE);
         assert_eq!(open(&mut reader, &early, 0).unwrap().0.sequence, 0);
     }
     assert_eq!(reader.largest_opened(), None);
@@ -301,26 +208,13 @@ fn outer_types_are_data() {
     ];
     for (set, admitted) in sets {
         for outer in 20..=27_u8 {
-            let record = [
-                &[outer, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0][..],
-                &[0, 1],
-                b"x",
-            ]
-            .concat();
+            let record = [&[outer, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 0][..], &[0, 1], b"x"].concat();
             // Type 25 has an id of one byte here, the first of the length.
-            let record = if outer == 25 {
-                [&record[..11], b"\x07", &record[11..]].concat()
-            } else {
-                record
-            };
+            let record = if outer == 25 { [&record[..11], b"\x07", &record[11..]].concat() } else { record };
             let mut reader = ReadEpoch::new(0, Protection::plaintext(), AdmittedTypes::UNIFIED);
             reader.set_admitted_types(set);
             let outcome = open(&mut reader, &record, 1);
-            assert_eq!(
-                outcome.is_ok(),
-                admitted.contains(&outer),
-                "{set:?} {outer} {outcome:?}"
-            );
+            assert_eq!(outcome.is_ok(), admitted.contains(&outer), "{set:?} {outer} {outcome:?}");
         }
     }
 }
@@ -369,10 +263,7 @@ proptest! {
 fn a_connection_id_has_at_most_255_bytes() {
     let mut writer = Shape::Unified.writer();
     assert_eq!(writer.set_connection_id(&[1; 255]), Ok(()));
-    assert_eq!(
-        writer.set_connection_id(&[1; 256]),
-        Err(ConnectionIdTooLong)
-    );
+    assert_eq!(writer.set_connection_id(&[1; 256]), Err(ConnectionIdTooLong));
     assert_eq!(writer.overhead().prefix, 5 + 255);
     writer.set_connection_id(b"").unwrap();
     assert_eq!(writer.overhead().prefix, 5);
@@ -388,21 +279,10 @@ fn debug_output_shows_no_content() {
     let mut text = format!("{writer:?} {records:?} {protected:?}");
     let mut reader = Shape::Unified.reader();
     let opened = reader.open(protected).unwrap();
-    text += &format!(
-        "{opened:?} {reader:?} {:?}",
-        Shape::Explicit.protection(Limits::NONE)
-    );
+    text += &format!("{opened:?} {reader:?} {:?}", Shape::Explicit.protection(Limits::NONE));
     text += &format!("{:?}", ClassicNonce::Explicit { salt: [201; 4] });
     // Payload, keys, IV and salts as numbers would print like this.
-    for secret in [
-        "112",
-        "7, 7",
-        "5, 5",
-        "9, 9",
-        "201",
-        "1, 2, 3, 4",
-        "private",
-    ] {
+    for secret in ["112", "7, 7", "5, 5", "9, 9", "201", "1, 2, 3, 4", "private"] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
     assert!(text.contains("payload_length: 7"));

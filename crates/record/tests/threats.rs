@@ -50,11 +50,7 @@ fn threat_17_genuine_records_stay_in_the_window_after_forgeries() {
             assert_eq!(open(&mut reader, &forged, 0), Err(FORGED));
         }
         for (n, record) in records[..99].iter().enumerate() {
-            assert_eq!(
-                open(&mut reader, record, 0).unwrap().2,
-                [n as u8],
-                "{shape:?}"
-            );
+            assert_eq!(open(&mut reader, record, 0).unwrap().2, [n as u8], "{shape:?}");
         }
     }
 }
@@ -70,11 +66,7 @@ fn threat_17_replays_are_discarded() {
         assert!(open(&mut reader, &records[100], 0).is_ok());
         for n in [150, 100] {
             let again = open(&mut reader, &records[n], 0);
-            assert_eq!(
-                again,
-                Err(OpenError::Discard(Discard::Replayed)),
-                "{shape:?}"
-            );
+            assert_eq!(again, Err(OpenError::Discard(Discard::Replayed)), "{shape:?}");
         }
         let old = open(&mut reader, &records[150 - 128], 0);
         assert_eq!(old, Err(OpenError::Discard(Discard::TooOld)));
@@ -98,11 +90,7 @@ fn threat_18_other_epochs_are_dropped() {
                 false => Discard::UnknownEpoch,
             };
             let outcome = reader.open(record, Duration::ZERO);
-            assert_eq!(
-                outcome,
-                Err(OpenError::Discard(expected)),
-                "{shape:?} {epoch}"
-            );
+            assert_eq!(outcome, Err(OpenError::Discard(expected)), "{shape:?} {epoch}");
         }
     }
 }
@@ -112,15 +100,10 @@ fn threat_18_other_epochs_are_dropped() {
 fn threat_20_sequence_numbers_and_epochs_never_wrap() {
     for shape in SHAPES {
         let mut writer = shape.writer();
-        writer
-            .set_next_sequence(RecordNumber::MAX_SEQUENCE)
-            .unwrap();
+        writer.set_next_sequence(RecordNumber::MAX_SEQUENCE).unwrap();
         assert!(writer.nears_limit());
         let last = seal(&mut writer, ContentType::ALERT, &[1, 0]).unwrap();
-        assert_eq!(
-            writer.next_number().sequence,
-            RecordNumber::MAX_SEQUENCE + 1
-        );
+        assert_eq!(writer.next_number().sequence, RecordNumber::MAX_SEQUENCE + 1);
         for _ in 0..3 {
             let refused = seal(&mut writer, ContentType::ALERT, &[1, 0]);
             assert_eq!(refused, Err(SealError::SequenceExhausted));
@@ -132,11 +115,7 @@ fn threat_20_sequence_numbers_and_epochs_never_wrap() {
             assert_eq!(opened.0.sequence, RecordNumber::MAX_SEQUENCE);
         }
 
-        let largest = if shape.is_unified() {
-            MAX_EPOCH
-        } else {
-            0xffff
-        };
+        let largest = if shape.is_unified() { MAX_EPOCH } else { 0xffff };
         let mut writer = WriteEpoch::new(largest, shape.protection(Limits::NONE));
         assert!(seal(&mut writer, ContentType::ALERT, &[1, 0]).is_ok());
         let mut writer = WriteEpoch::new(largest + 1, shape.protection(Limits::NONE));
@@ -149,23 +128,14 @@ fn threat_20_sequence_numbers_and_epochs_never_wrap() {
 #[test]
 fn threat_20_no_nonce_is_used_twice() {
     let log = Arc::new(Mutex::new(HashSet::new()));
-    let key = || {
-        Box::new(NullKey {
-            nonces: Some(log.clone()),
-        })
-    };
+    let key = || Box::new(NullKey { nonces: Some(log.clone()) });
     for unified in [false, true] {
         log.lock().unwrap().clear();
         let protection = if unified {
             let mask = ring::MASK_AES_128.key(&[0; 16]).unwrap();
             Protection::unified(key(), 16, [0; 12], mask, Limits::NONE)
         } else {
-            Protection::classic(
-                key(),
-                16,
-                ClassicNonce::Explicit { salt: [0; 4] },
-                Limits::NONE,
-            )
+            Protection::classic(key(), 16, ClassicNonce::Explicit { salt: [0; 4] }, Limits::NONE)
         };
         let mut writer = WriteEpoch::new(2, protection);
         let mut buffer = [0; 64];
@@ -230,32 +200,22 @@ fn threat_32_a_good_record_after_a_bad_one_is_opened() {
         }
         assert_eq!(payloads, [b"good"], "{shape:?}");
         use Discard::*;
-        assert_eq!(
-            discards,
-            [AuthenticationFailed, Replayed, UnknownEpoch, TooShort]
-        );
+        assert_eq!(discards, [AuthenticationFailed, Replayed, UnknownEpoch, TooShort]);
     }
 }
 
 /// OpenSSL CVE-2026-75806, wolfSSL CVE-2026-5778: every body shorter than nonce and tag.
 #[test]
 fn threat_36_bodies_shorter_than_nonce_and_tag_are_dropped() {
-    for (shape, shortest) in [
-        (Shape::Explicit, 24),
-        (Shape::Implicit, 16),
-        (Shape::Unified, 16),
-        (Shape::NullUnified(0), 16),
-    ] {
+    for (shape, shortest) in
+        [(Shape::Explicit, 24), (Shape::Implicit, 16), (Shape::Unified, 16), (Shape::NullUnified(0), 16)]
+    {
         for length in 0..shortest {
             let mut reader = shape.reader();
             let mut datagram = header_of(shape, length);
             datagram.resize(datagram.len() + usize::from(length), 0);
             let outcome = open(&mut reader, &datagram, 0);
-            assert_eq!(
-                outcome,
-                Err(OpenError::Discard(Discard::TooShort)),
-                "{shape:?} {length}"
-            );
+            assert_eq!(outcome, Err(OpenError::Discard(Discard::TooShort)), "{shape:?} {length}");
             assert_eq!(reader.forgeries(), 0);
         }
     }
@@ -270,10 +230,7 @@ fn threat_37_all_record_lengths_are_survived() {
                 let mut datagram = header_of(shape, length);
                 datagram.resize(datagram.len() + usize::from(length), fill);
                 let outcome = open(&mut shape.reader(), &datagram, 0);
-                assert!(
-                    matches!(outcome, Err(OpenError::Discard(_))),
-                    "{shape:?} {length}: {outcome:?}"
-                );
+                assert!(matches!(outcome, Err(OpenError::Discard(_))), "{shape:?} {length}: {outcome:?}");
                 datagram.pop();
                 let outcome = open(&mut shape.reader(), &datagram, 0);
                 assert_eq!(outcome, Err(OpenError::Discard(Discard::Truncated)));
@@ -304,10 +261,7 @@ fn threat_38_every_flipped_bit_is_a_silent_discard() {
             let mut damaged = genuine.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             let outcome = open(&mut reader, &damaged, 0);
-            assert!(
-                matches!(outcome, Err(OpenError::Discard(_))),
-                "{shape:?} {bit}: {outcome:?}"
-            );
+            assert!(matches!(outcome, Err(OpenError::Discard(_))), "{shape:?} {bit}: {outcome:?}");
         }
         assert_eq!(open(&mut reader, &genuine, 0).unwrap().2, b"some payload");
     }
@@ -327,10 +281,7 @@ fn threat_65_a_stripped_connection_id_is_dropped() {
         let missing = OpenError::Discard(Discard::MissingConnectionId);
         assert_eq!(open(&mut strict, &without, 2), Err(missing));
         let opened = open(&mut strict, &with, 2).unwrap();
-        assert_eq!(
-            (opened.1, &opened.2[..]),
-            (ContentType::APPLICATION_DATA, &b"with"[..])
-        );
+        assert_eq!((opened.1, &opened.2[..]), (ContentType::APPLICATION_DATA, &b"with"[..]));
 
         let mut plain = ReadEpoch::new(shape.epoch(), protection(), shape.admitted(false));
         let unexpected = OpenError::Discard(Discard::UnexpectedContentType);

@@ -9,9 +9,7 @@ use std::path::Path;
 use support::seal;
 
 fn load(path: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../vectors")
-        .join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../vectors").join(path);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
     serde_json::from_str(&text).unwrap()
 }
@@ -19,10 +17,7 @@ fn load(path: &str) -> Value {
 fn hex(value: &Value) -> Vec<u8> {
     let text = value.as_str().unwrap();
     assert!(text.len().is_multiple_of(2));
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
 #[test]
@@ -38,12 +33,7 @@ fn record_number_masks() {
         };
         let key = algorithm.key(&hex(&vector["key"])).unwrap();
         let sample: [u8; SAMPLE_LENGTH] = hex(&vector["sample"]).try_into().unwrap();
-        assert_eq!(
-            key.mask(&sample)[..],
-            hex(&vector["mask_first5"])[..2],
-            "{}",
-            vector["name"]
-        );
+        assert_eq!(key.mask(&sample)[..], hex(&vector["mask_first5"])[..2], "{}", vector["name"]);
     }
 }
 
@@ -51,11 +41,7 @@ fn record_number_masks() {
 #[test]
 fn a_mask_comes_from_every_sample() {
     let samples = [[0; 16], [0xff; 16]];
-    let masks = [
-        (ring::MASK_AES_128, 16),
-        (ring::MASK_AES_256, 32),
-        (ring::MASK_CHACHA20, 32),
-    ];
+    let masks = [(ring::MASK_AES_128, 16), (ring::MASK_AES_256, 32), (ring::MASK_CHACHA20, 32)];
     for (algorithm, length) in masks {
         assert_eq!(algorithm.key_length(), length);
         let key = algorithm.key(&vec![1; length]).unwrap();
@@ -90,28 +76,13 @@ fn the_illustrated_connection() {
             let (number, content_type, payload) = support::open(&mut reader, &wire, 0).unwrap();
             assert_eq!(payload, plaintext, "{name}");
             assert_eq!(number.sequence, record["sequence_number"].as_u64().unwrap());
-            assert_eq!(
-                u64::from(content_type.0),
-                record["inner_type"].as_u64().unwrap()
-            );
+            assert_eq!(u64::from(content_type.0), record["inner_type"].as_u64().unwrap());
             writer.set_next_sequence(number.sequence).unwrap();
-            assert_eq!(
-                seal(&mut writer, content_type, &plaintext).unwrap(),
-                wire,
-                "{name}"
-            );
+            assert_eq!(seal(&mut writer, content_type, &plaintext).unwrap(), wire, "{name}");
             opened_records += 1;
         }
-        let expected = [
-            ("client_hs", 1),
-            ("server_hs", 4),
-            ("client_ap", 1),
-            ("server_ap", 3),
-        ];
-        assert!(
-            expected.contains(&(keys, opened_records)),
-            "{keys}: {opened_records}"
-        );
+        let expected = [("client_hs", 1), ("server_hs", 4), ("client_ap", 1), ("server_ap", 3)];
+        assert!(expected.contains(&(keys, opened_records)), "{keys}: {opened_records}");
     }
 }
 
@@ -119,24 +90,14 @@ fn the_illustrated_connection() {
 #[test]
 fn wycheproof() {
     for (path, algorithms, least) in [
-        (
-            "aes_gcm_test.json",
-            &[ring::AES_128_GCM, ring::AES_256_GCM][..],
-            60,
-        ),
-        (
-            "chacha20_poly1305_test.json",
-            &[ring::CHACHA20_POLY1305][..],
-            250,
-        ),
+        ("aes_gcm_test.json", &[ring::AES_128_GCM, ring::AES_256_GCM][..], 60),
+        ("chacha20_poly1305_test.json", &[ring::CHACHA20_POLY1305][..], 250),
     ] {
         let file = load(&format!("wycheproof/{path}"));
         let mut done = 0;
         for group in file["testGroups"].as_array().unwrap() {
             let key_length = group["keySize"].as_u64().unwrap() / 8;
-            let algorithm = algorithms
-                .iter()
-                .find(|aead| aead.key_length() as u64 == key_length);
+            let algorithm = algorithms.iter().find(|aead| aead.key_length() as u64 == key_length);
             let Some(algorithm) = algorithm else { continue };
             if group["ivSize"] != 96 || group["tagSize"] != 128 {
                 continue;

@@ -42,8 +42,9 @@ pub(crate) struct Configured {
     pub(crate) subject: Option<Arc<str>>,
     #[cfg(feature = "std")]
     pub(crate) validity: Validity,
+    /// How many subtrees its name constraints list; `None` if it has none.
     #[cfg(feature = "std")]
-    pub(crate) has_name_constraints: bool,
+    pub(crate) name_constraints: Option<usize>,
 }
 
 impl TrustAnchors {
@@ -81,9 +82,7 @@ impl TrustAnchors {
     pub fn from_pem(pem: &[u8]) -> Result<Self, PemError> {
         let mut anchors = Self::new();
         for (index, certificate) in certificates_from_pem(pem)?.into_iter().enumerate() {
-            anchors
-                .add(certificate)
-                .map_err(|_| PemError::MalformedCertificate { index })?;
+            anchors.add(certificate).map_err(|_| PemError::MalformedCertificate { index })?;
         }
         Ok(anchors)
     }
@@ -106,9 +105,7 @@ impl TrustAnchors {
         }
         if anchors.is_empty() {
             let reason = found.errors.first().map(alloc::string::ToString::to_string);
-            return Err(SystemRootsError {
-                reason: reason.unwrap_or_default(),
-            });
+            return Err(SystemRootsError { reason: reason.unwrap_or_default() });
         }
         Ok(anchors)
     }
@@ -125,27 +122,25 @@ impl TrustAnchors {
 
     /// The configured certificate with exactly these bytes.
     pub(crate) fn find(&self, certificate: &CertificateDer<'_>) -> Option<&Configured> {
-        self.certificates
-            .iter()
-            .find(|configured| configured.der == *certificate)
+        self.certificates.iter().find(|configured| configured.der == *certificate)
     }
 
     pub(crate) fn issuers(&self) -> &[TrustAnchor<'static>] {
         &self.issuers
     }
 
-    /// The certificate behind an element of [`Self::issuers`].
+    /// The certificate behind an element of [`Self::issuers`]: that very element, for a renewed authority has the
+    /// same name and key as the old one.
     pub(crate) fn certificate_of(&self, anchor: &TrustAnchor<'_>) -> Option<&Configured> {
-        let place = self.issuers.iter().position(|own| own == anchor)?;
+        let place = self.issuers.iter().position(|own| core::ptr::eq(own, anchor))?;
         self.certificates.get(*self.issuer_certificates.get(place)?)
     }
 
     /// The authorities' certificates, each with what webpki takes.
+    #[cfg(feature = "std")]
     pub(crate) fn authorities(&self) -> impl Iterator<Item = (&Configured, &TrustAnchor<'static>)> {
         let certificates = self.issuer_certificates.iter();
-        certificates
-            .filter_map(|at| self.certificates.get(*at))
-            .zip(&self.issuers)
+        certificates.filter_map(|at| self.certificates.get(*at)).zip(&self.issuers)
     }
 }
 
@@ -153,24 +148,15 @@ impl Configured {
     /// The certificate and whether it may issue others.
     #[cfg(feature = "std")]
     fn read(der: CertificateDer<'static>) -> Result<(Self, bool), CertificateError> {
-        let malformed = || CertificateError::Malformed {
-            which: Which::anchor(&der),
-        };
+        let malformed = || CertificateError::Malformed { which: Which::anchor(&der) };
         let reading = Reading::of(&der).ok_or_else(malformed)?;
         let may_issue = may_issue(&reading).map_err(|_| malformed())?;
-        let has_name_constraints = reading.has_name_constraints().map_err(|_| malformed())?;
+        let name_constraints = reading.name_constraints().map_err(|_| malformed())?;
+        let name_constraints = name_constraints.map(crate::work::subtrees);
         let subject = reading.subject_text().map(Into::into);
         let validity = reading.validity();
         drop(reading);
-        Ok((
-            Self {
-                der,
-                subject,
-                validity,
-                has_name_constraints,
-            },
-            may_issue,
-        ))
+        Ok((Self { der, subject, validity, name_constraints }, may_issue))
     }
 
     #[cfg(not(feature = "std"))]
@@ -191,9 +177,7 @@ fn may_issue(reading: &Reading<'_>) -> Result<bool, crate::read::Unreadable> {
 
 impl fmt::Debug for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TrustAnchors")
-            .field("len", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("TrustAnchors").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! For the few fixed shapes that are read without x509-parser. Nothing here recurses, and every loop consumes input.
 
+/// Tag of a SEQUENCE.
+pub(crate) const SEQUENCE: u8 = 0x30;
+
 /// The tag and content of the value that `input` starts with, and what follows it.
 ///
 /// Lengths above 65,535 are refused, like webpki does for whole certificates; longer forms than needed are not DER,
@@ -47,18 +50,10 @@ mod tests {
 
     #[test]
     fn lengths_are_der() {
-        assert_eq!(
-            value(&[0x30, 0x81, 1, 0], 0x30),
-            None,
-            "long form of a short length"
-        );
+        assert_eq!(value(&[0x30, 0x81, 1, 0], 0x30), None, "long form of a short length");
         assert_eq!(value(&[0x30, 0x80], 0x30), None, "indefinite");
         assert_eq!(value(&[0x30, 2, 0], 0x30), None, "cut off");
-        assert_eq!(
-            value(&[0x30, 0x82, 0, 0xff], 0x30),
-            None,
-            "two bytes for one"
-        );
+        assert_eq!(value(&[0x30, 0x82, 0, 0xff], 0x30), None, "two bytes for one");
         assert_eq!(value(&[0x30, 1, 7, 9], 0x30), Some((&[7][..], &[9][..])));
         assert_eq!(value(&[0x31, 1, 7, 9], 0x30), None, "another tag");
     }

@@ -126,9 +126,7 @@ pub enum CertificateError {
         which: Which,
     },
     /// A certificate authority's certificate was presented as a leaf, and is not byte for byte a configured one.
-    #[error(
-        "{which} is a certificate authority's, which is accepted only if it is configured itself"
-    )]
+    #[error("{which} is a certificate authority's, which is accepted only if it is configured itself")]
     AuthorityAsLeaf {
         /// The certificate.
         which: Which,
@@ -188,16 +186,11 @@ pub enum Which {
 
 impl Which {
     pub(crate) fn presented(index: usize, certificate: &CertificateDer<'_>) -> Self {
-        Self::Presented {
-            index,
-            subject: subject(certificate),
-        }
+        Self::Presented { index, subject: subject(certificate) }
     }
 
     pub(crate) fn anchor(certificate: &CertificateDer<'_>) -> Self {
-        Self::Anchor {
-            subject: subject(certificate),
-        }
+        Self::Anchor { subject: subject(certificate) }
     }
 }
 

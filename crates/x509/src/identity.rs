@@ -21,17 +21,12 @@ pub(crate) fn verify(
     time: UnixTime,
 ) -> Result<Verified, CertificateError> {
     let leaf = &configured.der;
-    let malformed = || CertificateError::Malformed {
-        which: Which::presented(0, leaf),
-    };
+    let malformed = || CertificateError::Malformed { which: Which::presented(0, leaf) };
     let public_key = PublicKey::of_certificate(leaf)?;
     policy.check_leaf_key(&public_key, leaf)?;
     let reading = Reading::of(leaf).ok_or_else(malformed)?;
     let which = || Which::presented(0, leaf);
-    configured
-        .validity
-        .check(time)
-        .map_err(|outside| outside.error(which(), time))?;
+    configured.validity.check(time).map_err(|outside| outside.error(which(), time))?;
     for usage in [expected.usage(), Usage::DigitalSignature] {
         reading.check_usage(usage, which)?;
     }
@@ -44,9 +39,5 @@ pub(crate) fn verify(
             name::check(policy, &parsed, leaf, expected)?;
         }
     }
-    Ok(Verified {
-        how: How::ExactCertificate,
-        anchor_subject: configured.subject.clone(),
-        public_key,
-    })
+    Ok(Verified { how: How::ExactCertificate, anchor_subject: configured.subject.clone(), public_key })
 }

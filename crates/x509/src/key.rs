@@ -2,9 +2,7 @@
 
 use core::fmt;
 
-use rustls_pki_types::{
-    CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, alg_id,
-};
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, alg_id};
 use thiserror::Error;
 use webpki::{EndEntityCert, RawPublicKeyEntity};
 
@@ -74,18 +72,15 @@ impl PublicKey {
     ///
     /// [`CertificateError::Malformed`] if it is not exactly that.
     pub fn from_spki(spki: SubjectPublicKeyInfoDer<'_>) -> Result<Self, CertificateError> {
-        Self::parse(spki.into_owned()).ok_or(CertificateError::Malformed {
-            which: Which::Undetermined,
-        })
+        Self::parse(spki.into_owned()).ok_or(CertificateError::Malformed { which: Which::Undetermined })
     }
 
     pub(crate) fn of_leaf(
         leaf: &EndEntityCert<'_>,
         certificate: &CertificateDer<'_>,
     ) -> Result<Self, CertificateError> {
-        Self::parse(leaf.subject_public_key_info()).ok_or_else(|| CertificateError::Malformed {
-            which: Which::presented(0, certificate),
-        })
+        Self::parse(leaf.subject_public_key_info())
+            .ok_or_else(|| CertificateError::Malformed { which: Which::presented(0, certificate) })
     }
 
     /// Version 1, unknown critical extensions: webpki does not read them, but the key is there all the same.
@@ -96,28 +91,18 @@ impl PublicKey {
     ) -> Result<Self, CertificateError> {
         crate::read::Reading::of(certificate)
             .and_then(|reading| Self::parse(reading.spki().to_vec().into()))
-            .ok_or_else(|| CertificateError::Malformed {
-                which: Which::presented(0, certificate),
-            })
+            .ok_or_else(|| CertificateError::Malformed { which: Which::presented(0, certificate) })
     }
 
     #[cfg(not(feature = "std"))]
-    fn of_unusual(
-        certificate: &CertificateDer<'_>,
-        error: &webpki::Error,
-    ) -> Result<Self, CertificateError> {
-        Err(crate::diagnose::unreadable(
-            error,
-            Which::presented(0, certificate),
-        ))
+    fn of_unusual(certificate: &CertificateDer<'_>, error: &webpki::Error) -> Result<Self, CertificateError> {
+        Err(crate::diagnose::unreadable(error, Which::presented(0, certificate)))
     }
 
     fn parse(spki: SubjectPublicKeyInfoDer<'static>) -> Option<Self> {
         let (algorithm, key) = spki::split(&spki)?;
         let kind = if algorithm == alg_id::RSA_ENCRYPTION.as_ref() {
-            KeyKind::Rsa {
-                bits: spki::rsa_modulus_bits(key)?,
-            }
+            KeyKind::Rsa { bits: spki::rsa_modulus_bits(key)? }
         } else if algorithm == alg_id::ECDSA_P256.as_ref() {
             KeyKind::EcP256
         } else if algorithm == alg_id::ECDSA_P384.as_ref() {
@@ -169,14 +154,9 @@ impl PublicKey {
     }
 
     /// Whether some algorithm of the list is for this kind of key.
-    pub(crate) fn is_supported_by(
-        &self,
-        algorithms: &[&dyn SignatureVerificationAlgorithm],
-    ) -> bool {
+    pub(crate) fn is_supported_by(&self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
         spki::split(&self.spki).is_some_and(|(own, _)| {
-            algorithms
-                .iter()
-                .any(|algorithm| algorithm.public_key_alg_id().as_ref() == own)
+            algorithms.iter().any(|algorithm| algorithm.public_key_alg_id().as_ref() == own)
         })
     }
 
@@ -206,9 +186,7 @@ impl PublicKey {
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicKey")
-            .field("kind", &self.kind)
-            .finish_non_exhaustive()
+        f.debug_struct("PublicKey").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
@@ -223,11 +201,7 @@ impl KeySize {
     pub(crate) fn error(self, which: Which, min: usize) -> CertificateError {
         match self {
             Self::TooSmall { bits } => CertificateError::KeyTooSmall { which, bits, min },
-            Self::TooLarge { bits } => CertificateError::KeyTooLarge {
-                which,
-                bits,
-                max: MAX_RSA_BITS,
-            },
+            Self::TooLarge { bits } => CertificateError::KeyTooLarge { which, bits, max: MAX_RSA_BITS },
         }
     }
 }
@@ -248,9 +222,6 @@ pub fn fingerprint_sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
 }
 
 /// What is wrong with the size of the key in `spki`, if it is RSA.
-pub(crate) fn odd_size(
-    spki: SubjectPublicKeyInfoDer<'static>,
-    min_rsa_bits: usize,
-) -> Option<KeySize> {
+pub(crate) fn odd_size(spki: SubjectPublicKeyInfoDer<'static>, min_rsa_bits: usize) -> Option<KeySize> {
     PublicKey::parse(spki)?.check_size(min_rsa_bits).err()
 }

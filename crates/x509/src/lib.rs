@@ -51,7 +51,6 @@ mod private_key;
 #[cfg(feature = "std")]
 mod read;
 mod spki;
-#[cfg(feature = "std")]
 mod work;
 
 pub use algorithms::DEFAULT_ALGORITHMS;

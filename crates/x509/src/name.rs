@@ -37,8 +37,7 @@ pub(crate) fn check(
     match parsed.verify_is_valid_for_subject_name(expected) {
         Ok(()) => Ok(NameSource::AlternativeName),
         Err(webpki::Error::CertNotValidForName(context)) => {
-            let names = context.presented;
-            fall_back(policy, leaf, expected, names)
+            fall_back(policy, leaf, expected, &context.presented)
         }
         Err(error) => Err(diagnose::unreadable(&error, Which::presented(0, leaf))),
     }
@@ -49,13 +48,11 @@ fn fall_back(
     policy: &Policy,
     leaf: &CertificateDer<'_>,
     expected: &ServerName<'_>,
-    names: Vec<String>,
+    names: &[String],
 ) -> Result<NameSource, CertificateError> {
-    let malformed = || CertificateError::Malformed {
-        which: Which::presented(0, leaf),
-    };
+    let malformed = || CertificateError::Malformed { which: Which::presented(0, leaf) };
     let reading = crate::read::Reading::of(leaf).ok_or_else(malformed)?;
-    if reading.has_alternative_names().map_err(|_| malformed())? {
+    if reading.alternative_names().map_err(|_| malformed())?.is_some() {
         return Err(mismatch(expected, names));
     }
     check_without_alternatives(policy, &reading, expected)
@@ -66,7 +63,7 @@ fn fall_back(
     _policy: &Policy,
     _leaf: &CertificateDer<'_>,
     expected: &ServerName<'_>,
-    names: Vec<String>,
+    names: &[String],
 ) -> Result<NameSource, CertificateError> {
     Err(mismatch(expected, names))
 }
@@ -81,14 +78,11 @@ pub(crate) fn check_without_alternatives(
     expected: &ServerName<'_>,
 ) -> Result<NameSource, CertificateError> {
     if !policy.allow_common_name {
-        return Err(mismatch(expected, Vec::new()));
+        return Err(mismatch(expected, &[]));
     }
     match reading.common_names().as_slice() {
         [one] if same_name(one, expected) => Ok(NameSource::CommonName),
-        names => Err(mismatch(
-            expected,
-            names.iter().map(|name| String::from(*name)).collect(),
-        )),
+        names => Err(mismatch(expected, &names.iter().map(|name| String::from(*name)).collect::<Vec<_>>())),
     }
 }
 
@@ -107,30 +101,14 @@ fn same_name(common_name: &str, expected: &ServerName<'_>) -> bool {
     }
 }
 
-fn mismatch(expected: &ServerName<'_>, presented: Vec<String>) -> CertificateError {
-    let presented = presented
-        .iter()
-        .take(NAMES_KEPT)
-        .map(|name| shown(name))
-        .collect();
-    CertificateError::NameMismatch {
-        expected: expected.to_owned(),
-        presented,
-    }
+fn mismatch(expected: &ServerName<'_>, presented: &[String]) -> CertificateError {
+    let presented = presented.iter().take(NAMES_KEPT).map(|name| shown(name)).collect();
+    CertificateError::NameMismatch { expected: expected.to_owned(), presented }
 }
 
 /// webpki wraps names in their kind, as `DnsName("a.example")`; and they are a stranger's text.
 fn shown(name: &str) -> String {
-    let bare = name
-        .strip_prefix("DnsName(\"")
-        .and_then(|rest| rest.strip_suffix("\")"));
-    let bare = bare.or_else(|| {
-        name.strip_prefix("IpAddress(")
-            .and_then(|rest| rest.strip_suffix(')'))
-    });
-    bare.unwrap_or(name)
-        .chars()
-        .take(256)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
+    let bare = name.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")"));
+    let bare = bare.or_else(|| name.strip_prefix("IpAddress(").and_then(|rest| rest.strip_suffix(')')));
+    bare.unwrap_or(name).chars().take(256).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }

@@ -10,6 +10,7 @@ use crate::error::{CertificateError, Usage, Which};
 use crate::key::{self, PublicKey};
 use crate::name;
 use crate::policy::{Expected, How, Policy, Verified};
+use crate::work;
 
 /// Checks everything about a chain whose leaf is not itself configured.
 pub(crate) fn verify(
@@ -23,10 +24,9 @@ pub(crate) fn verify(
         .map_err(|error| diagnose::unreadable(&error, Which::presented(0, leaf)))?;
     let public_key = PublicKey::of_leaf(&parsed, leaf)?;
     policy.check_leaf_key(&public_key, leaf)?;
+    work::check_path_steps(&parsed, intermediates)?;
     #[cfg(feature = "std")]
-    if crate::work::is_excessive(leaf, intermediates) {
-        return Err(CertificateError::TooComplex);
-    }
+    work::check_comparisons(&policy.anchors, leaf, intermediates)?;
     let usage = match expected.usage() {
         Usage::ClientAuth => KeyUsage::client_auth(),
         _ => KeyUsage::server_auth(),
@@ -51,20 +51,12 @@ pub(crate) fn verify(
         )
         .map_err(|error| {
             refused.take().unwrap_or_else(|| {
-                Failure {
-                    policy,
-                    leaf,
-                    intermediates,
-                    usage: expected.usage(),
-                }
-                .explain(error)
+                Failure { policy, leaf, intermediates, usage: expected.usage() }.explain(error)
             })
         })?;
     check_leaf(policy, &parsed, leaf, &path, expected)?;
     Ok(Verified {
-        how: How::Path {
-            intermediates: path.intermediate_certificates().count(),
-        },
+        how: How::Path { intermediates: path.intermediate_certificates().count() },
         anchor_subject: policy
             .anchors
             .certificate_of(path.anchor())
@@ -133,13 +125,11 @@ fn check_leaf(
 fn is_constrained(policy: &Policy, path: &VerifiedPath<'_>) -> bool {
     let anchor = policy.anchors.certificate_of(path.anchor());
     let constrains = |der: &[u8]| {
-        crate::read::Reading::of(der)
-            .is_none_or(|reading| reading.has_name_constraints().unwrap_or(true))
+        let reading = crate::read::Reading::of(der);
+        reading.is_none_or(|reading| reading.name_constraints() != Ok(None))
     };
-    anchor.is_none_or(|anchor| anchor.has_name_constraints)
-        || path
-            .intermediate_certificates()
-            .any(|issuer| constrains(&issuer.der()))
+    anchor.is_none_or(|anchor| anchor.name_constraints.is_some())
+        || path.intermediate_certificates().any(|issuer| constrains(&issuer.der()))
 }
 
 #[cfg(not(feature = "std"))]
@@ -171,7 +161,5 @@ fn check_usage(
 /// Where a certificate of the path stands in what the peer presented.
 fn place(intermediates: &[CertificateDer<'_>], certificate: &CertificateDer<'_>) -> Which {
     let after_leaf = intermediates.iter().position(|each| each == certificate);
-    after_leaf.map_or(Which::Undetermined, |at| {
-        Which::presented(at.saturating_add(1), certificate)
-    })
+    after_leaf.map_or(Which::Undetermined, |at| Which::presented(at.saturating_add(1), certificate))
 }

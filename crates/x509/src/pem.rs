@@ -75,9 +75,7 @@ pub fn certificates_from_pem(file: &[u8]) -> Result<Vec<CertificateDer<'static>>
         }
     }
     if certificates.is_empty() {
-        return Err(PemError::NoCertificate {
-            found: labels(file),
-        });
+        return Err(PemError::NoCertificate { found: labels(file) });
     }
     Ok(certificates)
 }
@@ -106,9 +104,7 @@ fn check(certificate: &CertificateDer<'_>, index: usize) -> Result<(), PemError>
 }
 
 /// The sections with known labels.
-pub(crate) fn sections(
-    file: &[u8],
-) -> impl Iterator<Item = Result<(SectionKind, Vec<u8>), PemError>> {
+pub(crate) fn sections(file: &[u8]) -> impl Iterator<Item = Result<(SectionKind, Vec<u8>), PemError>> {
     SliceIter::new(without_mark(file)).map(|section| section.map_err(|error| malformed(&error)))
 }
 
@@ -125,10 +121,7 @@ pub(crate) fn is_pem(file: &[u8]) -> bool {
 pub(crate) fn labels(file: &[u8]) -> Vec<String> {
     let lines = without_mark(file).split(|byte| matches!(byte, b'\n' | b'\r'));
     let labels = lines.filter_map(|line| {
-        let label = line
-            .strip_prefix(BEGIN)?
-            .split(|byte| *byte == b'-')
-            .next()?;
+        let label = line.strip_prefix(BEGIN)?.split(|byte| *byte == b'-').next()?;
         let label = core::str::from_utf8(label).ok()?;
         Some(label.chars().take(64).filter(|c| !c.is_control()).collect())
     });
@@ -153,11 +146,7 @@ struct Found<'a>(&'a [String]);
 impl fmt::Display for Found<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, label) in self.0.iter().enumerate() {
-            f.write_str(if place == 0 {
-                "; the file holds: "
-            } else {
-                ", "
-            })?;
+            f.write_str(if place == 0 { "; the file holds: " } else { ", " })?;
             f.write_str(label)?;
         }
         Ok(())

@@ -191,8 +191,7 @@ impl Policy {
         leaf: &CertificateDer<'_>,
     ) -> Result<(), CertificateError> {
         let (min, which) = (self.min_rsa_bits, || Which::presented(0, leaf));
-        key.check_size(min)
-            .map_err(|size| size.error(which(), min))?;
+        key.check_size(min).map_err(|size| size.error(which(), min))?;
         if key.is_supported_by(self.algorithms) {
             Ok(())
         } else {
@@ -206,9 +205,7 @@ impl Policy {
         if count > max {
             return Err(CertificateError::ChainTooLong { count, max });
         }
-        let bytes = chain
-            .iter()
-            .fold(0, |sum: usize, each| sum.saturating_add(each.len()));
+        let bytes = chain.iter().fold(0, |sum: usize, each| sum.saturating_add(each.len()));
         let max = self.max_chain_bytes;
         if bytes > max {
             return Err(CertificateError::ChainTooLarge { bytes, max });

@@ -31,10 +31,7 @@ use crate::pem::{self, PemError};
 /// [`PemError::MalformedPem`]; [`PemError::MalformedKey`] if the label does not fit what is in the section.
 pub fn private_key_from_pem(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
     // Before any decoding: the headers of an encrypted PKCS#1 section are not base64.
-    if file
-        .windows(ENCRYPTED.len())
-        .any(|window| window == ENCRYPTED)
-    {
+    if file.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
         return Err(PemError::EncryptedKey);
     }
     let mut key = None;
@@ -68,9 +65,7 @@ pub fn private_key_from_pem_or_der(file: &[u8]) -> Result<PrivateKeyDer<'static>
     match PrivateKeyDer::try_from(file) {
         Ok(key) => Ok(key.clone_key()),
         Err(_) if is_encrypted(file) => Err(PemError::EncryptedKey),
-        Err(_) => Err(PemError::NoPrivateKey {
-            found: in_der(file),
-        }),
+        Err(_) => Err(PemError::NoPrivateKey { found: in_der(file) }),
     }
 }
 
@@ -109,9 +104,7 @@ fn checked(mut key: PrivateKeyDer<'static>) -> Result<PrivateKeyDer<'static>, Pe
 /// EncryptedPrivateKeyInfo (RFC 5958 section 3) starts with the algorithm, not with a version.
 fn is_encrypted(der: &[u8]) -> bool {
     let start = der.get(..32).unwrap_or(der);
-    PASSWORD_BASED
-        .iter()
-        .any(|oid| start.windows(oid.len()).any(|window| window == *oid))
+    PASSWORD_BASED.iter().any(|oid| start.windows(oid.len()).any(|window| window == *oid))
 }
 
 fn in_der(der: &[u8]) -> Vec<String> {

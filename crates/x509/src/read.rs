@@ -38,10 +38,7 @@ impl<'a> Reading<'a> {
 
     pub(crate) fn validity(&self) -> Validity {
         let validity = self.0.validity();
-        Validity {
-            not_before: validity.not_before.timestamp(),
-            not_after: validity.not_after.timestamp(),
-        }
+        Validity { not_before: validity.not_before.timestamp(), not_after: validity.not_after.timestamp() }
     }
 
     /// The DER SubjectPublicKeyInfo.
@@ -70,10 +67,7 @@ impl<'a> Reading<'a> {
 
     /// What the issuer signed, and the signature.
     pub(crate) fn signed(&self) -> (&[u8], &[u8]) {
-        (
-            self.0.tbs_certificate.as_ref(),
-            self.0.signature_value.as_ref(),
-        )
+        (self.0.tbs_certificate.as_ref(), self.0.signature_value.as_ref())
     }
 
     /// Content of the OBJECT IDENTIFIER of the signature's algorithm.
@@ -84,11 +78,7 @@ impl<'a> Reading<'a> {
     /// Version 1 or 2, which have no extensions (RFC 5280 section 4.1.2.9): none may be there.
     pub(crate) fn is_old(&self) -> Result<bool, Unreadable> {
         let old = self.0.version() != X509Version::V3;
-        if old && !self.0.extensions().is_empty() {
-            Err(Unreadable)
-        } else {
-            Ok(old)
-        }
+        if old && !self.0.extensions().is_empty() { Err(Unreadable) } else { Ok(old) }
     }
 
     /// Whether the certificate may be used so, as far as its own usage extensions say: an absent one allows all.
@@ -109,10 +99,7 @@ impl<'a> Reading<'a> {
     ) -> Result<(), CertificateError> {
         match self.allows(usage) {
             Ok(true) => Ok(()),
-            Ok(false) => Err(CertificateError::WrongUsage {
-                which: which(),
-                usage,
-            }),
+            Ok(false) => Err(CertificateError::WrongUsage { which: which(), usage }),
             Err(Unreadable) => Err(CertificateError::Malformed { which: which() }),
         }
     }
@@ -125,10 +112,7 @@ impl<'a> Reading<'a> {
     }
 
     /// anyExtendedKeyUsage does not count, as in webpki (RFC 5280 section 4.2.1.12 leaves it to us).
-    fn extended_key_usage(
-        &self,
-        allows: impl Fn(&ExtendedKeyUsage<'_>) -> bool,
-    ) -> Result<bool, Unreadable> {
+    fn extended_key_usage(&self, allows: impl Fn(&ExtendedKeyUsage<'_>) -> bool) -> Result<bool, Unreadable> {
         let Some(value) = self.extension(&OID_X509_EXT_EXTENDED_KEY_USAGE)? else {
             return Ok(true);
         };
@@ -143,31 +127,19 @@ impl<'a> Reading<'a> {
         decode::<BasicConstraints>(value).map(|constraints| constraints.ca)
     }
 
-    pub(crate) fn has_alternative_names(&self) -> Result<bool, Unreadable> {
-        Ok(self.extension(&OID_X509_EXT_SUBJECT_ALT_NAME)?.is_some())
+    /// DER of the subjectAltName.
+    pub(crate) fn alternative_names(&self) -> Result<Option<&'a [u8]>, Unreadable> {
+        self.extension(&OID_X509_EXT_SUBJECT_ALT_NAME)
     }
 
-    pub(crate) fn has_name_constraints(&self) -> Result<bool, Unreadable> {
-        Ok(self.extension(&OID_X509_EXT_NAME_CONSTRAINTS)?.is_some())
-    }
-
-    /// DER of the subjectAltName, if there is exactly one.
-    pub(crate) fn alternative_names(&self) -> Option<&'a [u8]> {
-        self.extension(&OID_X509_EXT_SUBJECT_ALT_NAME).ok()?
-    }
-
-    /// DER of the nameConstraints, if there are exactly one.
-    pub(crate) fn name_constraints(&self) -> Option<&'a [u8]> {
-        self.extension(&OID_X509_EXT_NAME_CONSTRAINTS).ok()?
+    /// DER of the nameConstraints.
+    pub(crate) fn name_constraints(&self) -> Result<Option<&'a [u8]>, Unreadable> {
+        self.extension(&OID_X509_EXT_NAME_CONSTRAINTS)
     }
 
     /// The common names of the subject that are text.
     pub(crate) fn common_names(&self) -> Vec<&str> {
-        self.0
-            .subject()
-            .iter_common_name()
-            .filter_map(|name| name.as_str().ok())
-            .collect()
+        self.0.subject().iter_common_name().filter_map(|name| name.as_str().ok()).collect()
     }
 
     fn extension(&self, oid: &Oid<'_>) -> Result<Option<&'a [u8]>, Unreadable> {
@@ -176,9 +148,7 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn decode<'a, T: FromDer<'a, x509_parser::error::X509Error>>(
-    value: &'a [u8],
-) -> Result<T, Unreadable> {
+fn decode<'a, T: FromDer<'a, x509_parser::error::X509Error>>(value: &'a [u8]) -> Result<T, Unreadable> {
     match T::from_der(value) {
         Ok(([], decoded)) => Ok(decoded),
         _ => Err(Unreadable),
@@ -202,16 +172,8 @@ pub(crate) enum Outside {
 impl Outside {
     pub(crate) fn error(self, which: Which, time: UnixTime) -> CertificateError {
         match self {
-            Self::Expired { not_after } => CertificateError::Expired {
-                which,
-                not_after,
-                time,
-            },
-            Self::NotYetValid { not_before } => CertificateError::NotYetValid {
-                which,
-                not_before,
-                time,
-            },
+            Self::Expired { not_after } => CertificateError::Expired { which, not_after, time },
+            Self::NotYetValid { not_before } => CertificateError::NotYetValid { which, not_before, time },
         }
     }
 }
@@ -221,14 +183,10 @@ impl Validity {
     pub(crate) fn check(&self, time: UnixTime) -> Result<(), Outside> {
         let now = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         if now < self.not_before {
-            return Err(Outside::NotYetValid {
-                not_before: unix_time(self.not_before),
-            });
+            return Err(Outside::NotYetValid { not_before: unix_time(self.not_before) });
         }
         if now > self.not_after {
-            return Err(Outside::Expired {
-                not_after: unix_time(self.not_after),
-            });
+            return Err(Outside::Expired { not_after: unix_time(self.not_after) });
         }
         Ok(())
     }
@@ -264,34 +222,18 @@ mod tests {
 
     #[test]
     fn validity_includes_both_ends() {
-        let validity = Validity {
-            not_before: 10,
-            not_after: 20,
-        };
+        let validity = Validity { not_before: 10, not_after: 20 };
         let check = |seconds| validity.check(unix_time(seconds));
-        assert_eq!(
-            check(9),
-            Err(Outside::NotYetValid {
-                not_before: unix_time(10)
-            })
-        );
+        assert_eq!(check(9), Err(Outside::NotYetValid { not_before: unix_time(10) }));
         assert_eq!(check(10), Ok(()));
         assert_eq!(check(20), Ok(()));
-        assert_eq!(
-            check(21),
-            Err(Outside::Expired {
-                not_after: unix_time(20)
-            })
-        );
+        assert_eq!(check(21), Err(Outside::Expired { not_after: unix_time(20) }));
     }
 
     #[test]
     fn text_is_one_bounded_line() {
         let line = |text: &str| one_line(text).unwrap();
-        assert_eq!(
-            line("CN=a\nERROR b\u{1b}[0m"),
-            "CN=a\u{fffd}ERROR b\u{fffd}[0m"
-        );
+        assert_eq!(line("CN=a\nERROR b\u{1b}[0m"), "CN=a\u{fffd}ERROR b\u{fffd}[0m");
         assert_eq!(line(&"x".repeat(1000)).chars().count(), TEXT_LIMIT);
         assert!(line(&"x".repeat(1000)).ends_with('…'));
         assert_eq!(line(&"y".repeat(TEXT_LIMIT)), "y".repeat(TEXT_LIMIT));

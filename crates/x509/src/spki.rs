@@ -3,9 +3,8 @@
 //! This exists because key sizes are needed without `std` too. It reads these two fixed shapes and nothing else, and
 //! decides nothing: signatures are checked by webpki over the same bytes.
 
-use crate::der::value;
+use crate::der::{SEQUENCE, value};
 
-const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const BIT_STRING: u8 = 0x03;
 
@@ -69,14 +68,8 @@ mod tests {
     fn counts_modulus_bits() {
         assert_eq!(rsa_modulus_bits(&rsa_key(&[1])), Some(1));
         assert_eq!(rsa_modulus_bits(&rsa_key(&[0x7f; 4])), Some(31));
-        assert_eq!(
-            rsa_modulus_bits(&rsa_key(&[&[0], &[0xff; 128][..]].concat())),
-            Some(1024)
-        );
-        assert_eq!(
-            rsa_modulus_bits(&rsa_key(&[&[0], &[0x80; 1025][..]].concat())),
-            Some(8200)
-        );
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[&[0], &[0xff; 128][..]].concat())), Some(1024));
+        assert_eq!(rsa_modulus_bits(&rsa_key(&[&[0], &[0x80; 1025][..]].concat())), Some(8200));
     }
 
     #[test]

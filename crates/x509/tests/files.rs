@@ -11,18 +11,9 @@ use drystone_x509::{
 
 #[test]
 fn keys_of_every_form() {
-    assert!(matches!(
-        private_key_from_pem(&fixture("key-pkcs8.pem")),
-        Ok(PrivateKeyDer::Pkcs8(_))
-    ));
-    assert!(matches!(
-        private_key_from_pem(&fixture("key-sec1.pem")),
-        Ok(PrivateKeyDer::Sec1(_))
-    ));
-    assert!(matches!(
-        private_key_from_pem(&fixture("key-pkcs1.pem")),
-        Ok(PrivateKeyDer::Pkcs1(_))
-    ));
+    assert!(matches!(private_key_from_pem(&fixture("key-pkcs8.pem")), Ok(PrivateKeyDer::Pkcs8(_))));
+    assert!(matches!(private_key_from_pem(&fixture("key-sec1.pem")), Ok(PrivateKeyDer::Sec1(_))));
+    assert!(matches!(private_key_from_pem(&fixture("key-pkcs1.pem")), Ok(PrivateKeyDer::Pkcs1(_))));
     let after_parameters = private_key_from_pem(&fixture("key-sec1-with-parameters.pem"));
     assert!(matches!(after_parameters, Ok(PrivateKeyDer::Sec1(_))));
 }
@@ -31,36 +22,19 @@ fn keys_of_every_form() {
 fn der_is_told_from_pem() {
     for file in ["key-pkcs8.pem", "key-sec1.pem", "key-pkcs1.pem"] {
         let key = private_key_from_pem(&fixture(file)).unwrap();
-        assert_eq!(
-            private_key_from_pem_or_der(key.secret_der()).as_ref(),
-            Ok(&key)
-        );
+        assert_eq!(private_key_from_pem_or_der(key.secret_der()).as_ref(), Ok(&key));
         assert_eq!(private_key_from_pem_or_der(&fixture(file)), Ok(key));
     }
     let pem = fixture("v1-self-signed.pem");
     let certificates = certificates_from_pem(&pem).unwrap();
-    assert_eq!(
-        certificates_from_pem_or_der(&pem).as_ref(),
-        Ok(&certificates)
-    );
-    assert_eq!(
-        certificates_from_pem_or_der(&certificates[0]),
-        Ok(certificates)
-    );
+    assert_eq!(certificates_from_pem_or_der(&pem).as_ref(), Ok(&certificates));
+    assert_eq!(certificates_from_pem_or_der(&certificates[0]), Ok(certificates));
 }
 
 #[test]
 fn encrypted_keys_are_named_so() {
-    for file in [
-        "key-encrypted-pkcs8.pem",
-        "key-encrypted-sec1.pem",
-        "key-encrypted-pkcs8.der",
-    ] {
-        assert_eq!(
-            private_key_from_pem_or_der(&fixture(file)),
-            Err(PemError::EncryptedKey),
-            "{file}"
-        );
+    for file in ["key-encrypted-pkcs8.pem", "key-encrypted-sec1.pem", "key-encrypted-pkcs8.der"] {
+        assert_eq!(private_key_from_pem_or_der(&fixture(file)), Err(PemError::EncryptedKey), "{file}");
     }
 }
 
@@ -68,29 +42,14 @@ fn encrypted_keys_are_named_so() {
 fn errors_say_what_was_found() {
     let certificate = fixture("v1-self-signed.pem");
     let found = |label: &str| vec![label.to_owned()];
-    let no_key = |label| {
-        Err(PemError::NoPrivateKey {
-            found: found(label),
-        })
-    };
+    let no_key = |label| Err(PemError::NoPrivateKey { found: found(label) });
     assert_eq!(private_key_from_pem(&certificate), no_key("CERTIFICATE"));
     let der = certificates_from_pem(&certificate).unwrap().remove(0);
-    assert_eq!(
-        private_key_from_pem_or_der(&der),
-        no_key("a certificate in DER")
-    );
+    assert_eq!(private_key_from_pem_or_der(&der), no_key("a certificate in DER"));
 
     let error = certificates_from_pem(&fixture("key-pkcs8.pem")).unwrap_err();
-    assert_eq!(
-        error,
-        PemError::NoCertificate {
-            found: found("PRIVATE KEY")
-        }
-    );
-    assert_eq!(
-        error.to_string(),
-        "no certificate found; the file holds: PRIVATE KEY"
-    );
+    assert_eq!(error, PemError::NoCertificate { found: found("PRIVATE KEY") });
+    assert_eq!(error.to_string(), "no certificate found; the file holds: PRIVATE KEY");
     let empty = PemError::NoCertificate { found: Vec::new() };
     assert_eq!(certificates_from_pem(b""), Err(empty.clone()));
     assert_eq!(certificates_from_pem_or_der(b"hello"), Err(empty));
@@ -103,12 +62,7 @@ fn several_certificates_keep_their_order() {
     let subjects: Vec<_> = certificates.iter().filter_map(subject_text).collect();
     assert_eq!(subjects, ["CN=godot.example", "CN=RSA root"]);
     assert_eq!(TrustAnchors::from_pem(&both).unwrap().len(), 2);
-    assert_eq!(
-        TrustAnchors::from_pem(&[both.clone(), both].concat())
-            .unwrap()
-            .len(),
-        2
-    );
+    assert_eq!(TrustAnchors::from_pem(&[both.clone(), both].concat()).unwrap().len(), 2);
 }
 
 #[test]
@@ -125,11 +79,7 @@ fn text_that_editors_and_tools_add_is_harmless() {
     let text = String::from_utf8(pem.clone()).unwrap();
     let with_mark = [b"\xef\xbb\xbf".as_slice(), &pem].concat();
     let with_text = format!("Certificate:\n    Data:\n{text}");
-    for file in [
-        with_mark,
-        text.replace('\n', "\r\n").into_bytes(),
-        with_text.into_bytes(),
-    ] {
+    for file in [with_mark, text.replace('\n', "\r\n").into_bytes(), with_text.into_bytes()] {
         assert_eq!(certificates_from_pem(&file).as_ref(), Ok(&plain));
     }
 }
@@ -140,38 +90,21 @@ fn broken_files_are_refused() {
     let malformed = |file: &str| certificates_from_pem(file.as_bytes());
     let cut = &text[..text.len() / 2];
     assert!(matches!(malformed(cut), Err(PemError::MalformedPem { .. })));
-    assert!(matches!(
-        malformed(&text.replacen('M', "!", 1)),
-        Err(PemError::MalformedPem { .. })
-    ));
+    assert!(matches!(malformed(&text.replacen('M', "!", 1)), Err(PemError::MalformedPem { .. })));
     let empty = "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n";
     let index = 1;
     let second = [&text, empty].concat();
-    assert_eq!(
-        malformed(&second),
-        Err(PemError::MalformedCertificate { index })
-    );
-    let mislabelled = String::from_utf8(fixture("key-sec1.pem"))
-        .unwrap()
-        .replace("EC PRIVATE", "PRIVATE");
-    assert_eq!(
-        private_key_from_pem(mislabelled.as_bytes()),
-        Err(PemError::MalformedKey)
-    );
+    assert_eq!(malformed(&second), Err(PemError::MalformedCertificate { index }));
+    let mislabelled = String::from_utf8(fixture("key-sec1.pem")).unwrap().replace("EC PRIVATE", "PRIVATE");
+    assert_eq!(private_key_from_pem(mislabelled.as_bytes()), Err(PemError::MalformedKey));
 }
 
 /// As `openssl x509 -fingerprint -sha256` prints it.
 #[test]
 fn the_fingerprint_is_openssls() {
     let certificate = chain::certificate("v1-self-signed.pem");
-    let hex: String = fingerprint_sha256(&certificate)
-        .iter()
-        .map(|byte| format!("{byte:02X}"))
-        .collect();
-    assert_eq!(
-        hex,
-        "9602DAE4200FCFBB4FC507F509210CB81A814AD683731E14363842210CBBC9C1"
-    );
+    let hex: String = fingerprint_sha256(&certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(hex, "9602DAE4200FCFBB4FC507F509210CB81A814AD683731E14363842210CBBC9C1");
 }
 
 #[cfg(feature = "system-roots")]

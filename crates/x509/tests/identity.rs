@@ -5,12 +5,11 @@ mod chain;
 
 use chain::{anchors, at, certificate, common_name, now, self_signed};
 use drystone_x509::{
-    CertificateDer, CertificateError as E, Expected, How, KeyKind, Policy, ServerName, UnixTime,
-    Usage, Verified, Which,
+    CertificateDer, CertificateError as E, Expected, How, KeyKind, Policy, ServerName, UnixTime, Usage,
+    Verified, Which,
 };
 use rcgen::{
-    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
-    date_time_ymd,
+    BasicConstraints, CustomExtension, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose, date_time_ymd,
 };
 
 #[test]
@@ -24,22 +23,14 @@ fn a_configured_leaf_is_trusted() {
 
 #[test]
 fn a_configured_authority_is_trusted_as_a_leaf() {
-    let leaf = self_signed(&["a.example"], |p| {
-        p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)
-    });
-    assert_eq!(
-        judge(&leaf, "a.example").unwrap().how(),
-        How::ExactCertificate
-    );
+    let leaf = self_signed(&["a.example"], |p| p.is_ca = IsCa::Ca(BasicConstraints::Unconstrained));
+    assert_eq!(judge(&leaf, "a.example").unwrap().how(), How::ExactCertificate);
 }
 
 #[test]
 fn a_configured_leaf_of_another_issuer_is_trusted_without_it() {
     let leaf = chain::Authority::root("absent").leaf(&["a.example"]);
-    assert_eq!(
-        judge(&leaf, "a.example").unwrap().how(),
-        How::ExactCertificate
-    );
+    assert_eq!(judge(&leaf, "a.example").unwrap().how(), How::ExactCertificate);
 }
 
 #[test]
@@ -48,9 +39,7 @@ fn what_follows_a_configured_leaf_does_not_matter() {
     let name = ServerName::try_from("a.example").unwrap();
     let presented = [leaf.clone(), b"garbage".as_slice().into()];
     let policy = Policy::new(anchors(&[&leaf]));
-    policy
-        .verify(&presented, Expected::Server(&name), now())
-        .unwrap();
+    policy.verify(&presented, Expected::Server(&name), now()).unwrap();
 }
 
 #[test]
@@ -61,36 +50,16 @@ fn version_1_and_openssl_self_signed_are_trusted_by_common_name_if_allowed() {
         let strict = Policy::new(anchors(&[&leaf]));
         let lenient = strict.clone().allow_common_name(true);
         let judge = |policy: &Policy, expected| {
-            policy
-                .verify(std::slice::from_ref(&leaf), expected, now())
-                .map(|verified| verified.how())
+            policy.verify(std::slice::from_ref(&leaf), expected, now()).map(|verified| verified.how())
         };
-        assert_eq!(
-            judge(&lenient, Expected::Server(&name)),
-            Ok(How::ExactCertificate),
-            "{file}"
-        );
-        assert_eq!(
-            judge(&strict, Expected::ServerUnnamed),
-            Ok(How::ExactCertificate),
-            "{file}"
-        );
-        assert_eq!(
-            judge(&strict, Expected::Client),
-            Ok(How::ExactCertificate),
-            "{file}"
-        );
+        assert_eq!(judge(&lenient, Expected::Server(&name)), Ok(How::ExactCertificate), "{file}");
+        assert_eq!(judge(&strict, Expected::ServerUnnamed), Ok(How::ExactCertificate), "{file}");
+        assert_eq!(judge(&strict, Expected::Client), Ok(How::ExactCertificate), "{file}");
         let refused = judge(&strict, Expected::Server(&name));
-        assert!(
-            matches!(refused, Err(E::NameMismatch { .. })),
-            "{file}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(E::NameMismatch { .. })), "{file}: {refused:?}");
         let other = ServerName::try_from("other.example").unwrap();
         let refused = judge(&lenient, Expected::Server(&other));
-        assert!(
-            matches!(refused, Err(E::NameMismatch { .. })),
-            "{file}: {refused:?}"
-        );
+        assert!(matches!(refused, Err(E::NameMismatch { .. })), "{file}: {refused:?}");
     }
 }
 
@@ -110,10 +79,7 @@ fn one_changed_byte_is_not_the_same_certificate() {
 #[test]
 fn the_name_still_counts() {
     let leaf = self_signed(&["a.example"], |_| {});
-    assert!(matches!(
-        judge(&leaf, "b.example"),
-        Err(E::NameMismatch { .. })
-    ));
+    assert!(matches!(judge(&leaf, "b.example"), Err(E::NameMismatch { .. })));
 }
 
 #[test]
@@ -127,23 +93,9 @@ fn both_ends_of_the_validity_belong_to_it() {
     assert!(judge_at(&leaf, "a.example", at(last)).is_ok());
     let (not_before, not_after) = (at(first), at(last));
     let early = judge_at(&leaf, "a.example", at(first - 1)).unwrap_err();
-    assert_eq!(
-        early,
-        E::NotYetValid {
-            which: which(),
-            not_before,
-            time: at(first - 1)
-        }
-    );
+    assert_eq!(early, E::NotYetValid { which: which(), not_before, time: at(first - 1) });
     let late = judge_at(&leaf, "b.example", at(last + 1)).unwrap_err();
-    assert_eq!(
-        late,
-        E::Expired {
-            which: which(),
-            not_after,
-            time: at(last + 1)
-        }
-    );
+    assert_eq!(late, E::Expired { which: which(), not_after, time: at(last + 1) });
 }
 
 #[test]
@@ -152,60 +104,33 @@ fn a_present_extended_key_usage_counts() {
         p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     let error = judge(&client, "a.example").unwrap_err();
-    assert_eq!(
-        error,
-        E::WrongUsage {
-            which: which(),
-            usage: Usage::ServerAuth
-        }
-    );
-    Policy::new(anchors(&[&client]))
-        .verify(std::slice::from_ref(&client), Expected::Client, now())
-        .unwrap();
+    assert_eq!(error, E::WrongUsage { which: which(), usage: Usage::ServerAuth });
+    Policy::new(anchors(&[&client])).verify(std::slice::from_ref(&client), Expected::Client, now()).unwrap();
 }
 
 #[test]
 fn a_present_key_usage_needs_digital_signature() {
-    let with =
-        |usages: Vec<KeyUsagePurpose>| self_signed(&["a.example"], |p| p.key_usages = usages);
+    let with = |usages: Vec<KeyUsagePurpose>| self_signed(&["a.example"], |p| p.key_usages = usages);
     judge(&with(vec![KeyUsagePurpose::DigitalSignature]), "a.example").unwrap();
     let error = judge(&with(vec![KeyUsagePurpose::KeyCertSign]), "a.example").unwrap_err();
-    assert_eq!(
-        error,
-        E::WrongUsage {
-            which: which(),
-            usage: Usage::DigitalSignature
-        }
-    );
+    assert_eq!(error, E::WrongUsage { which: which(), usage: Usage::DigitalSignature });
 }
 
 #[test]
 fn a_malformed_key_usage_is_not_an_absent_one() {
     let leaf = self_signed(&["a.example"], |p| {
-        p.custom_extensions = vec![CustomExtension::from_oid_content(
-            &[2, 5, 29, 15],
-            vec![0x04, 0],
-        )];
+        p.custom_extensions = vec![CustomExtension::from_oid_content(&[2, 5, 29, 15], vec![0x04, 0])];
     });
-    assert_eq!(
-        judge(&leaf, "a.example").unwrap_err(),
-        E::Malformed { which: which() }
-    );
+    assert_eq!(judge(&leaf, "a.example").unwrap_err(), E::Malformed { which: which() });
 }
 
 #[test]
 fn key_size_and_kind_still_count() {
     let small = certificate("rsa1024-self-signed.pem");
-    assert!(matches!(
-        judge(&small, "small.example"),
-        Err(E::KeyTooSmall { bits: 1024, .. })
-    ));
+    assert!(matches!(judge(&small, "small.example"), Err(E::KeyTooSmall { bits: 1024, .. })));
     for file in ["p521-leaf.pem", "explicit-curve-leaf.pem"] {
         let verdict = judge(&certificate(file), "leaf.example");
-        assert!(
-            matches!(verdict, Err(E::UnsupportedAlgorithm { .. })),
-            "{file}: {verdict:?}"
-        );
+        assert!(matches!(verdict, Err(E::UnsupportedAlgorithm { .. })), "{file}: {verdict:?}");
     }
 }
 
@@ -237,8 +162,5 @@ fn judge_at(leaf: &CertificateDer<'static>, name: &str, time: UnixTime) -> Resul
 }
 
 fn which() -> Which {
-    Which::Presented {
-        index: 0,
-        subject: Some("CN=leaf".to_owned()),
-    }
+    Which::Presented { index: 0, subject: Some("CN=leaf".to_owned()) }
 }

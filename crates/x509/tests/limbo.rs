@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use drystone_x509::{
-    CertificateDer, CertificateError, Expected, Policy, ServerName, TrustAnchors, UnixTime,
-    Verified,
+    CertificateDer, CertificateError, Expected, Policy, ServerName, TrustAnchors, UnixTime, Verified,
 };
 use rustls_pki_types::pem::PemObject;
 use serde_json::Value;
@@ -23,49 +22,22 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
         "rfc5280::nc::permitted-self-issued",
         "webpki holds self-issued intermediates against name constraints too",
     ),
-    (
-        "rfc5280::nc::nc-permits-email-domain",
-        "webpki refuses where e-mail names meet e-mail constraints",
-    ),
+    ("rfc5280::nc::nc-permits-email-domain", "webpki refuses where e-mail names meet e-mail constraints"),
     (
         "rfc5280::nc::nc-permits-email-literal-mid-asterisk",
         "webpki refuses where e-mail names meet e-mail constraints",
     ),
     // Accepted here: rules for authorities on how to write certificates, which change nothing about who is believed.
-    (
-        "rfc5280::aki::leaf-missing-aki",
-        "key identifiers help to find an issuer; the signature decides",
-    ),
+    ("rfc5280::aki::leaf-missing-aki", "key identifiers help to find an issuer; the signature decides"),
     ("rfc5280::aki::cross-signed-root-missing-aki", "as above"),
-    (
-        "webpki::aki::root-with-aki-missing-keyidentifier",
-        "as above",
-    ),
-    (
-        "webpki::aki::root-with-aki-authoritycertserialnumber",
-        "as above",
-    ),
+    ("webpki::aki::root-with-aki-missing-keyidentifier", "as above"),
+    ("webpki::aki::root-with-aki-authoritycertserialnumber", "as above"),
     ("webpki::aki::root-with-aki-all-fields", "as above"),
-    (
-        "rfc5280::pc::ica-noncritical-pc",
-        "certificate policies are not processed",
-    ),
-    (
-        "rfc5280::san::noncritical-with-empty-subject",
-        "the criticality of a known extension changes nothing",
-    ),
-    (
-        "rfc5280::san::underscore-dns",
-        "host names with underscores are in use",
-    ),
-    (
-        "rfc5280::serial::too-long",
-        "serial numbers matter to revocation only",
-    ),
-    (
-        "rfc5280::ca-empty-subject",
-        "names of authorities are compared byte by byte, the empty one too",
-    ),
+    ("rfc5280::pc::ica-noncritical-pc", "certificate policies are not processed"),
+    ("rfc5280::san::noncritical-with-empty-subject", "the criticality of a known extension changes nothing"),
+    ("rfc5280::san::underscore-dns", "host names with underscores are in use"),
+    ("rfc5280::serial::too-long", "serial numbers matter to revocation only"),
+    ("rfc5280::ca-empty-subject", "names of authorities are compared byte by byte, the empty one too"),
     (
         "rfc5280::root-non-critical-basic-constraints",
         "the CA bit is set; older OpenSSL makes private roots so",
@@ -80,18 +52,12 @@ const DISAGREEMENTS: &[(&str, &str)] = &[
     ("webpki::cn::utf8-vs-punycode-mismatch", "as above"),
     ("webpki::cn::case-mismatch", "as above"),
     ("webpki::eku::ee-anyeku", "serverAuth is there as well"),
-    (
-        "webpki::eku::ee-critical-eku",
-        "the criticality of a known extension changes nothing",
-    ),
+    ("webpki::eku::ee-critical-eku", "the criticality of a known extension changes nothing"),
     (
         "webpki::eku::ee-without-eku",
         "rfc5280::eku::ee-without-eku demands the opposite: an absent usage allows all",
     ),
-    (
-        "webpki::san::public-suffix-multi-label-wildcard-san",
-        "there is no list of public suffixes",
-    ),
+    ("webpki::san::public-suffix-multi-label-wildcard-san", "there is no list of public suffixes"),
 ];
 
 /// Revocation is not implemented yet; these cases need the list to be read.
@@ -153,10 +119,7 @@ fn refusals_have_the_right_reason() {
         _ if id.starts_with("webpki::san::") => matches!(error, E::NameMismatch { .. }),
         _ if id.starts_with("rfc5280::nc::") => {
             // Broken, or so malformed that it cannot be kept.
-            matches!(
-                error,
-                E::NameConstraintViolated { .. } | E::Malformed { .. }
-            )
+            matches!(error, E::NameConstraintViolated { .. } | E::Malformed { .. })
         }
         _ => true,
     };
@@ -198,9 +161,7 @@ fn judge(case: &Value) -> Result<Verified, CertificateError> {
     }
     let mut chain = vec![certificate(&case["peer_certificate"])];
     chain.extend(list("untrusted_intermediates"));
-    let name = case["expected_peer_name"]["value"]
-        .as_str()
-        .map(|n| ServerName::try_from(n).unwrap());
+    let name = case["expected_peer_name"]["value"].as_str().map(|n| ServerName::try_from(n).unwrap());
     let expected = match (case["validation_kind"].as_str().unwrap(), &name) {
         // E-mail names of clients are the caller's business; the path is judged.
         ("CLIENT", _) => Expected::Client,
@@ -211,14 +172,9 @@ fn judge(case: &Value) -> Result<Verified, CertificateError> {
 }
 
 fn cases() -> Vec<Value> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../vectors/x509-limbo/limbo-dev.json"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/x509-limbo/limbo-dev.json");
     let mut limbo: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let Value::Array(cases) = limbo["testcases"].take() else {
-        panic!("no cases")
-    };
+    let Value::Array(cases) = limbo["testcases"].take() else { panic!("no cases") };
     cases
 }
 
@@ -228,37 +184,17 @@ fn certificate(pem: &Value) -> CertificateDer<'static> {
 
 /// `2024-03-01T00:00:00.999+00:00`; without one the suite means the present, here a fixed day of 2026.
 fn time(case: &Value) -> UnixTime {
-    let seconds = case["validation_time"]
-        .as_str()
-        .map_or(1_780_000_000, seconds);
+    let seconds = case["validation_time"].as_str().map_or(1_780_000_000, seconds);
     UnixTime::since_unix_epoch(Duration::from_secs(seconds))
 }
 
 fn seconds(text: &str) -> u64 {
     let field = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
     let (year, month, day) = (field(0..4), field(5..7), field(8..10));
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [
-        31,
-        28 + u64::from(leap(year)),
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let days = (1970..year)
-        .map(|year| 365 + u64::from(leap(year)))
-        .sum::<u64>()
-        + lengths
-            .iter()
-            .take(usize::try_from(month).unwrap() - 1)
-            .sum::<u64>()
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let days = (1970..year).map(|year| 365 + u64::from(leap(year))).sum::<u64>()
+        + lengths.iter().take(usize::try_from(month).unwrap() - 1).sum::<u64>()
         + day
         - 1;
     days * 86_400 + field(11..13) * 3600 + field(14..16) * 60 + field(17..19)

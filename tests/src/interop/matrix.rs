@@ -161,7 +161,9 @@ impl Pair {
         ];
         let cells = faults.into_iter().map(|(row, fault, server, client)| {
             let (alert, exit) = fault.refused_by(self.client);
-            self.failure_cell(row, server, client, Told::Server, alert, Some(exit))
+            let (server, client) = ((self.server, server), (self.client, client));
+            let failure = Failure { server, client, told: Told::Server, alert, exit: Some(exit) };
+            Cell::new(row, COLUMN, move || failure.run())
         });
         cells.collect()
     }
@@ -201,23 +203,17 @@ impl Pair {
                 // It logs a plaintext alert during the handshake and repeats its flight until its own time is over.
                 Stack::GnuTls => None,
             };
-            self.failure_cell(row, server, client, Told::Client, named(alert), exit)
+            let alert = named(alert);
+            let failure = Failure {
+                server: (self.server, server),
+                client: (self.client, client),
+                told: Told::Client,
+                alert,
+                exit,
+            };
+            Cell::new(row, COLUMN, move || failure.run())
         });
         cells.collect()
-    }
-
-    fn failure_cell<'a>(
-        self,
-        row: &str,
-        server: Side<'a>,
-        client: Side<'a>,
-        told: Told,
-        alert: (u8, &'static str),
-        exit: Option<i32>,
-    ) -> Cell<'a> {
-        let failure =
-            Failure { server: (self.server, server), client: (self.client, client), told, alert, exit };
-        Cell::new(row, COLUMN, move || failure.run())
     }
 
     fn talk(self, server: Side<'_>, client: Side<'_>) -> Result<Option<Value>, String> {

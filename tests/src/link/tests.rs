@@ -31,27 +31,17 @@ fn drain(link: &mut Link) -> Vec<(Duration, Direction, u32)> {
 fn a_perfect_link_delivers_all_in_order() {
     let mut link = Link::new(1, LinkSettings::perfect());
     let arrived = run(&mut link, 100);
-    let expected: Vec<_> = (0..100)
-        .flat_map(|i| Direction::BOTH.map(|d| (MILLI * i + MILLI * 30, d, i)))
-        .collect();
+    let expected: Vec<_> =
+        (0..100).flat_map(|i| Direction::BOTH.map(|d| (MILLI * i + MILLI * 30, d, i))).collect();
     assert_eq!(arrived, expected);
-    let expected = Statistics {
-        sent: 100,
-        sent_bytes: 400,
-        largest: 4,
-        delivered: 100,
-        ..Statistics::default()
-    };
+    let expected =
+        Statistics { sent: 100, sent_bytes: 400, largest: 4, delivered: 100, ..Statistics::default() };
     assert_eq!(link.statistics(Direction::ToClient), &expected);
 }
 
 #[test]
 fn loss_is_independent_per_direction_and_within_bounds() {
-    let settings = LinkSettings {
-        loss_to_server: 0.3,
-        loss_to_client: 0.05,
-        ..LinkSettings::lossy(0.0)
-    };
+    let settings = LinkSettings { loss_to_server: 0.3, loss_to_client: 0.05, ..LinkSettings::lossy(0.0) };
     let mut link = Link::new(2, settings);
     run(&mut link, 20_000);
     let to_server = *link.statistics(Direction::ToServer);
@@ -60,10 +50,7 @@ fn loss_is_independent_per_direction_and_within_bounds() {
     assert!((5_676..6_324).contains(&to_server.lost), "{to_server:?}");
     assert!((846..1_154).contains(&to_client.lost), "{to_client:?}");
     for statistics in [to_server, to_client] {
-        assert_eq!(
-            statistics.delivered,
-            statistics.sent - statistics.lost + statistics.duplicated
-        );
+        assert_eq!(statistics.delivered, statistics.sent - statistics.lost + statistics.duplicated);
     }
     // 2 % of those that were not lost, five standard deviations.
     assert!((198..363).contains(&to_server.duplicated), "{to_server:?}");
@@ -74,65 +61,34 @@ fn both_directions_do_not_lose_the_same_datagrams() {
     let mut link = Link::new(3, LinkSettings::lossy(0.5));
     let arrived = run(&mut link, 1_000);
     let of = |wanted| -> BTreeSet<u32> {
-        arrived
-            .iter()
-            .filter(|(_, direction, _)| *direction == wanted)
-            .map(|&(_, _, index)| index)
-            .collect()
+        arrived.iter().filter(|(_, direction, _)| *direction == wanted).map(|&(_, _, index)| index).collect()
     };
     let (to_server, to_client) = (of(Direction::ToServer), of(Direction::ToClient));
-    let agree = (0..1_000)
-        .filter(|index| to_server.contains(index) == to_client.contains(index))
-        .count();
+    let agree = (0..1_000).filter(|index| to_server.contains(index) == to_client.contains(index)).count();
     assert!((400..600).contains(&agree), "{agree}");
 }
 
 #[test]
 fn delays_stay_in_their_range_and_reach_both_ends() {
-    let settings = LinkSettings {
-        late: 0.0,
-        ..LinkSettings::lossy(0.0)
-    };
+    let settings = LinkSettings { late: 0.0, ..LinkSettings::lossy(0.0) };
     let mut link = Link::new(4, settings);
-    let delays: Vec<_> = run(&mut link, 5_000)
-        .into_iter()
-        .map(|(at, _, index)| at - MILLI * index)
-        .collect();
+    let delays: Vec<_> = run(&mut link, 5_000).into_iter().map(|(at, _, index)| at - MILLI * index).collect();
     let (least, most) = (delays.iter().min().unwrap(), delays.iter().max().unwrap());
     assert!((MILLI * 15..MILLI * 16).contains(least), "{least:?}");
     assert!((MILLI * 44..=MILLI * 45).contains(most), "{most:?}");
     let mean = delays.iter().sum::<Duration>() / delays.len() as u32;
-    assert!(
-        (Duration::from_micros(29_500)..Duration::from_micros(30_500)).contains(&mean),
-        "{mean:?}"
-    );
+    assert!((Duration::from_micros(29_500)..Duration::from_micros(30_500)).contains(&mean), "{mean:?}");
 }
 
 #[test]
 fn late_datagrams_are_overtaken() {
-    let settings = LinkSettings {
-        late: 0.05,
-        late_by: MILLI * 30,
-        ..LinkSettings::perfect()
-    };
+    let settings = LinkSettings { late: 0.05, late_by: MILLI * 30, ..LinkSettings::perfect() };
     let mut link = Link::new(5, settings);
     let arrived = run(&mut link, 2_000);
-    assert!(
-        arrived.is_sorted_by_key(|&(at, _, _)| at),
-        "arrivals are in order of time"
-    );
-    let late = arrived
-        .iter()
-        .filter(|&&(at, _, index)| at == MILLI * index + MILLI * 60)
-        .count();
-    assert!(
-        (130..270).contains(&late),
-        "5 % of 4,000, five standard deviations: {late}"
-    );
-    assert!(
-        !arrived.is_sorted_by_key(|&(_, _, index)| index),
-        "somebody was overtaken"
-    );
+    assert!(arrived.is_sorted_by_key(|&(at, _, _)| at), "arrivals are in order of time");
+    let late = arrived.iter().filter(|&&(at, _, index)| at == MILLI * index + MILLI * 60).count();
+    assert!((130..270).contains(&late), "5 % of 4,000, five standard deviations: {late}");
+    assert!(!arrived.is_sorted_by_key(|&(_, _, index)| index), "somebody was overtaken");
 }
 
 #[test]
@@ -165,15 +121,10 @@ fn dropping_one_datagram_changes_no_other_fate() {
         run(&mut link, 300)
     };
     let all = arrivals(None);
-    let (_, _, victim) = all
-        .iter()
-        .copied()
-        .find(|(_, direction, _)| *direction == Direction::ToServer)
-        .unwrap();
-    let expected: Vec<_> = all
-        .into_iter()
-        .filter(|&(_, d, index)| !(d == Direction::ToServer && index == victim))
-        .collect();
+    let (_, _, victim) =
+        all.iter().copied().find(|(_, direction, _)| *direction == Direction::ToServer).unwrap();
+    let expected: Vec<_> =
+        all.into_iter().filter(|&(_, d, index)| !(d == Direction::ToServer && index == victim)).collect();
     assert_eq!(arrivals(Some(u64::from(victim))), expected);
 }
 
@@ -182,11 +133,7 @@ fn indices_count_per_direction() {
     let mut link = Link::new(9, LinkSettings::perfect());
     link.drop_datagrams(Direction::ToClient, [0, 2]);
     let arrived = run(&mut link, 4);
-    let to_client: Vec<_> = arrived
-        .iter()
-        .filter(|a| a.1 == Direction::ToClient)
-        .map(|a| a.2)
-        .collect();
+    let to_client: Vec<_> = arrived.iter().filter(|a| a.1 == Direction::ToClient).map(|a| a.2).collect();
     assert_eq!(to_client, [1, 3]);
     assert_eq!(link.statistics(Direction::ToClient).dropped, 2);
     assert_eq!(link.statistics(Direction::ToServer).delivered, 4);
@@ -214,15 +161,9 @@ fn hooks_inspect_alter_drop_and_delay() {
     }
     assert_eq!(
         drain(&mut link),
-        [
-            (MILLI * 31, Direction::ToServer, 0x82),
-            (MILLI * 36, Direction::ToServer, 0x81),
-        ]
+        [(MILLI * 31, Direction::ToServer, 0x82), (MILLI * 36, Direction::ToServer, 0x81),]
     );
-    assert_eq!(
-        *seen.borrow(),
-        [0, 1, 2].map(|index| (Direction::ToServer, index))
-    );
+    assert_eq!(*seen.borrow(), [0, 1, 2].map(|index| (Direction::ToServer, index)));
 }
 
 #[test]
@@ -233,32 +174,15 @@ fn injected_datagrams_arrive_untouched() {
     assert_eq!(link.in_flight(), 1);
     assert_eq!(drain(&mut link), [(MILLI * 3, Direction::ToClient, 5)]);
     let statistics = link.statistics(Direction::ToClient);
-    assert_eq!(
-        (
-            statistics.sent,
-            statistics.lost,
-            statistics.injected,
-            statistics.delivered
-        ),
-        (1, 1, 1, 1)
-    );
+    assert_eq!((statistics.sent, statistics.lost, statistics.injected, statistics.delivered), (1, 1, 1, 1));
 }
 
 #[test]
 fn a_narrow_path_swallows_large_datagrams() {
-    let mut link = Link::new(
-        12,
-        LinkSettings {
-            path_mtu: Some(508),
-            ..LinkSettings::perfect()
-        },
-    );
+    let mut link = Link::new(12, LinkSettings { path_mtu: Some(508), ..LinkSettings::perfect() });
     link.send(Duration::ZERO, Direction::ToServer, &[0; 509]);
     link.send(Duration::ZERO, Direction::ToServer, &[0; 508]);
-    assert_eq!(
-        link.receive(MILLI * 30).map(|(_, bytes)| bytes.len()),
-        Some(508)
-    );
+    assert_eq!(link.receive(MILLI * 30).map(|(_, bytes)| bytes.len()), Some(508));
     assert_eq!(link.next_arrival(), None);
     assert_eq!(link.statistics(Direction::ToServer).oversize, 1);
 }

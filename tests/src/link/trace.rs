@@ -46,11 +46,9 @@ mod tests {
     #[test]
     fn known_answers() {
         // From the test cases of the FNV reference code.
-        for (input, expected) in [
-            ("", 0xcbf2_9ce4_8422_2325),
-            ("a", 0xaf63_dc4c_8601_ec8c),
-            ("foobar", 0x8594_4171_f739_67e8),
-        ] {
+        for (input, expected) in
+            [("", 0xcbf2_9ce4_8422_2325), ("a", 0xaf63_dc4c_8601_ec8c), ("foobar", 0x8594_4171_f739_67e8)]
+        {
             let mut trace = Trace::new();
             trace.add(input.as_bytes());
             assert_eq!(trace.value(), expected, "{input}");

@@ -5,7 +5,8 @@ use core::task::Poll;
 use drystone_handshake::codec::List;
 use drystone_handshake::crypto;
 use drystone_handshake::message::registry::{
-    CipherSuiteId, ClientCertificateType, EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
+    CipherSuiteId, ClientCertificateType, EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion,
+    SignatureScheme,
 };
 use drystone_handshake::message::{
     Asn1Cert, Certificate12, CertificateRequest12, CertificateVerify, ClientExtensions, ClientHello,
@@ -146,4 +147,3 @@ impl Rogue {
         }
     }
 }
-

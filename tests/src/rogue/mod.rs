@@ -15,7 +15,9 @@ use std::sync::Arc;
 use drystone_handshake::crypto::prf12::{MasterSecret, Randoms};
 use drystone_handshake::crypto::{self, CipherSuite, KeyExchangeGroup, PendingKeyExchange, Side, SigningKey};
 use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType, NamedGroup, SignatureScheme};
-use drystone_handshake::message::{ClientHello, ClientKeyExchange, HelloVerifyRequest, ServerHello, ServerKeyExchange};
+use drystone_handshake::message::{
+    ClientHello, ClientKeyExchange, HelloVerifyRequest, ServerHello, ServerKeyExchange,
+};
 use drystone_record::{ClassicNonce, ContentType, Protection, RecordNumber, WriteEpoch};
 use drystone_x509::CertificateDer;
 
@@ -153,7 +155,7 @@ impl Rogue {
 
     // ---- speaking ----
 
-    /// Does a step; the datagram, of one record.
+    /// Does a step; the datagram, of one record if that has room.
     pub fn perform(&mut self, step: Step) -> Vec<u8> {
         if step == Step::ChangeCipherSpec {
             let record = self.plaintext(ContentType::CHANGE_CIPHER_SPEC, &[1]);
@@ -162,8 +164,18 @@ impl Rogue {
         }
         // A ClientKeyExchange makes the keys, so that it cannot be under them.
         let has_keys = self.master.is_some();
-        let bytes = self.message(step).to_bytes();
-        if has_keys { self.handshake_record(&bytes) } else { self.plaintext(ContentType::HANDSHAKE, &bytes) }
+        let message = self.message(step);
+        // A record takes 2^14 bytes; nobody asks a simulated datagram for its size.
+        let pieces =
+            if message.body.is_empty() { vec![message.to_bytes()] } else { message.fragments(16_000) };
+        let mut record = |bytes: &Vec<u8>| {
+            if has_keys {
+                self.handshake_record(bytes)
+            } else {
+                self.plaintext(ContentType::HANDSHAKE, bytes)
+            }
+        };
+        pieces.iter().flat_map(&mut record).collect()
     }
 
     /// The steps one after the other in one datagram, each in a record of its own.
@@ -231,6 +243,11 @@ impl Rogue {
 
     // ---- listening ----
 
+    /// The victim's first message has this message_seq.
+    pub fn expect_message_seq(&mut self, message_seq: u16) {
+        self.reader.next = message_seq;
+    }
+
     /// Takes in what the victim sent.
     pub fn hear(&mut self, datagrams: impl IntoIterator<Item = impl AsRef<[u8]>>) {
         for datagram in datagrams {
@@ -284,7 +301,8 @@ impl Rogue {
             }
             HandshakeType::SERVER_KEY_EXCHANGE => {
                 let params = ServerKeyExchange::decode(body).expect("a key exchange").params;
-                self.group = crypto::ring::provider().group(params.named_group()).expect("a group that was offered");
+                self.group =
+                    crypto::ring::provider().group(params.named_group()).expect("a group that was offered");
                 self.peer_share = params.public().to_vec();
             }
             HandshakeType::CLIENT_KEY_EXCHANGE => {
@@ -389,4 +407,3 @@ pub fn protection(suite: &CipherSuite, key: &[u8], iv: &[u8]) -> Protection {
     let key = suite.aead.key(key).expect("a key of the right length");
     Protection::classic(key, suite.aead.tag_length(), nonce, suite.limits)
 }
-

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::{
-    ClientConfig, Connected, Connection, Datagram, Discard, Error, Event, Gate, Instant, Path, ServerConfig, Start,
-    Verdict,
+    ClientConfig, Connected, Connection, Datagram, Discard, Error, Event, Gate, Instant, Path, ServerConfig,
+    Start, Verdict,
 };
 
 use crate::alloc::{Allocations, measure};
@@ -35,13 +35,14 @@ impl Victim {
     /// A client that expects the usual name.
     pub fn client(config: Arc<ClientConfig>) -> Self {
         let clock = Clock::new();
-        let connection = Connection::client(config, name(), start(&clock)).expect("a source of random numbers");
+        let connection =
+            Connection::client(config, name(), start(&clock)).expect("a source of random numbers");
         Self { connection: Some(connection), ..Self::nobody(clock) }
     }
 
     /// A server behind a gate.
     pub fn server(config: Arc<ServerConfig>) -> Self {
-        let gate = Gate::new(config.clone()).expect("a source of random numbers");
+        let gate = Gate::new(&config).expect("a source of random numbers");
         Self { gate: Some(gate), server_config: Some(config), ..Self::nobody(Clock::new()) }
     }
 

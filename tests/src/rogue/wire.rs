@@ -31,9 +31,14 @@ impl Message {
 
     /// A piece of it, honestly labelled.
     pub fn fragment(&self, offset: usize, length: usize) -> Vec<u8> {
-        let mut bytes =
-            fragment_header(self.msg_type, self.body.len() as u32, self.message_seq, offset as u32, length as u32)
-                .to_vec();
+        let mut bytes = fragment_header(
+            self.msg_type,
+            self.body.len() as u32,
+            self.message_seq,
+            offset as u32,
+            length as u32,
+        )
+        .to_vec();
         bytes.extend_from_slice(&self.body[offset..offset + length]);
         bytes
     }
@@ -213,7 +218,10 @@ impl Reader {
     }
 
     /// Opens the records of a datagram one after the other, so that `take` may install keys in between.
-    pub(super) fn open_first(&mut self, datagram: &mut Vec<u8>) -> Option<(RecordNumber, ContentType, Vec<u8>)> {
+    pub(super) fn open_first(
+        &mut self,
+        datagram: &mut Vec<u8>,
+    ) -> Option<(RecordNumber, ContentType, Vec<u8>)> {
         loop {
             let mut bytes = datagram.clone();
             let mut records = Records::new(&mut bytes);
@@ -235,7 +243,8 @@ impl Reader {
     pub(super) fn fragments(&mut self, mut payload: &[u8]) -> Vec<Heard> {
         let mut repeats = Vec::new();
         while let [t, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0, rest @ ..] = payload {
-            let number = |bytes: [&u8; 3]| bytes.iter().fold(0_usize, |sum, byte| sum * 256 + usize::from(**byte));
+            let number =
+                |bytes: [&u8; 3]| bytes.iter().fold(0_usize, |sum, byte| sum * 256 + usize::from(**byte));
             let (length, offset, size) = (number([l2, l1, l0]), number([o2, o1, o0]), number([f2, f1, f0]));
             let (msg_type, message_seq) = (HandshakeType(*t), u16::from_be_bytes([*s1, *s0]));
             let (piece, following) = rest.split_at(size);
@@ -244,8 +253,10 @@ impl Reader {
                 repeats.push(Heard::Repeat(msg_type, message_seq));
                 continue;
             }
-            let partial =
-                self.partials.entry(message_seq).or_insert_with(|| Partial { msg_type, bytes: vec![None; length] });
+            let partial = self
+                .partials
+                .entry(message_seq)
+                .or_insert_with(|| Partial { msg_type, bytes: vec![None; length] });
             for (to, from) in partial.bytes[offset..offset + size].iter_mut().zip(piece) {
                 *to = Some(*from);
             }

@@ -44,7 +44,10 @@ pub(crate) struct ExpectServerHello {
 }
 
 /// Sends the first hello.
-pub(crate) fn start(server_name: ServerName<'static>, cx: &mut Context<'_, ClientConfig>) -> Result<State, Error> {
+pub(crate) fn start(
+    server_name: ServerName<'static>,
+    cx: &mut Context<'_, ClientConfig>,
+) -> Result<State, Error> {
     let mut state = ExpectServerHello {
         server_name,
         random: cx.random()?,
@@ -62,8 +65,11 @@ impl ExpectServerHello {
         self.cookies
     }
 
-
-    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         match message.msg_type {
             HandshakeType::HELLO_VERIFY_REQUEST => self.verify_request(message, cx),
             HandshakeType::SERVER_HELLO => self.server_hello(message, cx),
@@ -72,7 +78,11 @@ impl ExpectServerHello {
     }
 
     /// RFC 6347 section 4.2.1: the same hello again, with the cookie. The version in the question means nothing.
-    fn verify_request(mut self, message: Message<'_>, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    fn verify_request(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         let request = HelloVerifyRequest::decode(message.body)?;
         if request.cookie == self.cookie {
             // A copy: the answer to a retransmission of ours.
@@ -89,9 +99,14 @@ impl ExpectServerHello {
         Ok(Next::State(State::Client(ClientState::ServerHello(self))))
     }
 
-    fn server_hello(mut self, message: Message<'_>, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    fn server_hello(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         let hello = ServerHello::decode(message.body)?;
-        if hello.server_version != ProtocolVersion::DTLS_1_2 || hello.extensions.supported_versions.is_some() {
+        if hello.server_version != ProtocolVersion::DTLS_1_2 || hello.extensions.supported_versions.is_some()
+        {
             return Err(Misbehaviour::UnofferedVersion.into());
         }
         // RFC 9846 section 4.2.3: only a client that offered more than it got may be the victim of a downgrade.
@@ -142,7 +157,8 @@ fn hello_body(
     // RFC 5746 section 3.4: says as much as an empty renegotiation_info.
     suites.push(CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
     let groups: Vec<_> = common.groups.iter().map(|group| group.name()).collect();
-    let schemes: Vec<_> = settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme).collect();
+    let schemes: Vec<_> =
+        settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme).collect();
     let protocols: Vec<_> = settings.alpn.iter().map(|name| ProtocolName { name }).collect();
     let names = host_names(server_name);
     let hello = ClientHello {
@@ -153,7 +169,8 @@ fn hello_body(
         cipher_suites: suites.as_slice().into(),
         compression_methods: &[0],
         extensions: ClientExtensions {
-            server_name: (!names.is_empty()).then(|| ServerNameList { server_name_list: names.as_slice().into() }),
+            server_name: (!names.is_empty())
+                .then(|| ServerNameList { server_name_list: names.as_slice().into() }),
             supported_groups: Some(groups.as_slice().into()),
             ec_point_formats: Some((&[EcPointFormat::UNCOMPRESSED]).into()),
             signature_algorithms: Some(schemes.as_slice().into()),
@@ -218,5 +235,9 @@ fn negotiated(
     if srtp_unoffered {
         return Err(Misbehaviour::UnofferedSrtpProfile.into());
     }
-    Ok(Negotiated { alpn, srtp_profile, peer_record_limit: extensions.record_size_limit.map(RecordSizeLimit::get) })
+    Ok(Negotiated {
+        alpn,
+        srtp_profile,
+        peer_record_limit: extensions.record_size_limit.map(RecordSizeLimit::get),
+    })
 }

@@ -3,8 +3,8 @@
 pub(crate) mod hello;
 mod v12;
 
-use crate::config::ClientConfig;
 use crate::Error;
+use crate::config::ClientConfig;
 use crate::event::Answer;
 use crate::machine::{Context, Message, Next, unexpected};
 
@@ -24,7 +24,11 @@ pub(crate) enum ClientState {
 }
 
 impl ClientState {
-    pub(crate) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    pub(crate) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         match self {
             Self::ServerHello(state) => state.handle(message, cx),
             Self::Certificate(state) => state.handle(message),

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use drystone_x509::ServerName;
 
+use crate::Error;
 use crate::config::ClientConfig;
 use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::prf12::Randoms;
@@ -21,12 +22,12 @@ use crate::error::Misbehaviour;
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{ClientCertificateType, HandshakeType, SignatureScheme};
 use crate::message::{
-    CertificateRequest12, CertificateVerify, ClientKeyExchange, DigitallySigned, ServerHelloDone, ServerKeyExchange,
+    CertificateRequest12, CertificateVerify, ClientKeyExchange, DigitallySigned, ServerHelloDone,
+    ServerKeyExchange,
 };
 use crate::signature::{self, SignatureVerified};
 use crate::transcript::Transcript;
 use crate::v12::{Facts, Keys, PeerChain, read_chain, write_chain};
-use crate::Error;
 
 use super::ClientState;
 
@@ -105,7 +106,11 @@ pub(crate) struct ExpectServerHelloDone {
 }
 
 impl ExpectServerHelloDone {
-    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         match message.msg_type {
             HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() => {
                 CertificateRequest12::decode(message.body)?;
@@ -156,7 +161,11 @@ pub(crate) struct AwaitPeerVerification {
 }
 
 impl AwaitPeerVerification {
-    pub(super) fn verified(self, peer: PeerVerified, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    pub(super) fn verified(
+        self,
+        peer: PeerVerified,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         let key_exchange = ServerKeyExchange::decode(&self.key_exchange)?;
         let randoms = &self.session.randoms;
         // RFC 8422 section 5.4: both randoms and the parameters are signed.
@@ -235,7 +244,8 @@ impl Exchange {
                 request.certificate_types.contains(&wanted)
             })
             .collect();
-        let authorities: Vec<_> = request.certificate_authorities.iter().map(|authority| authority.name).collect();
+        let authorities: Vec<_> =
+            request.certificate_authorities.iter().map(|authority| authority.name).collect();
         let offer = CredentialOffer {
             server_name: None,
             signature_schemes: &schemes,
@@ -254,7 +264,11 @@ impl Exchange {
     }
 
     /// Certificate, ClientKeyExchange and, if there is something to prove, CertificateVerify.
-    fn send_key_exchange(mut self, certificate: ClientCertificate, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    fn send_key_exchange(
+        mut self,
+        certificate: ClientCertificate,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         match &certificate {
             ClientCertificate::NotRequested => {}
             ClientCertificate::None => {
@@ -288,7 +302,11 @@ pub(crate) struct AwaitCredential {
 }
 
 impl AwaitCredential {
-    pub(super) fn chosen(self, credential: Option<Arc<Credential>>, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    pub(super) fn chosen(
+        self,
+        credential: Option<Arc<Credential>>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         let certificate = match credential {
             None => ClientCertificate::None,
             Some(credential) => {
@@ -357,9 +375,14 @@ pub(crate) struct AwaitSignature {
 }
 
 impl AwaitSignature {
-    pub(super) fn signed(mut self, signature: &[u8], cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
+    pub(super) fn signed(
+        mut self,
+        signature: &[u8],
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
         let mut body = Vec::new();
-        CertificateVerify { signed: DigitallySigned { algorithm: self.scheme, signature } }.encode(&mut body)?;
+        CertificateVerify { signed: DigitallySigned { algorithm: self.scheme, signature } }
+            .encode(&mut body)?;
         cx.send(&mut self.flight.transcript, 0, HandshakeType::CERTIFICATE_VERIFY, body)?;
         self.flight.finish(cx)
     }

@@ -44,9 +44,9 @@ impl DecodeError {
     /// well-formed but forbidden is "illegal_parameter".
     pub const fn alert(self) -> AlertDescription {
         match self.fault {
-            DecodeFault::Truncated
-            | DecodeFault::TrailingBytes
-            | DecodeFault::LengthOutOfBounds => AlertDescription::DECODE_ERROR,
+            DecodeFault::Truncated | DecodeFault::TrailingBytes | DecodeFault::LengthOutOfBounds => {
+                AlertDescription::DECODE_ERROR
+            }
             DecodeFault::DuplicateExtension
             | DecodeFault::ExtensionNotAllowed
             | DecodeFault::IllegalValue => AlertDescription::ILLEGAL_PARAMETER,

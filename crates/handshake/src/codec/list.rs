@@ -151,15 +151,9 @@ mod tests {
         let wire = List::<u16>::from_wire("test", &[0, 1, 0, 2, 0, 3]).expect("whole elements");
         let items = List::from(&[1u16, 2, 3]);
         assert_eq!(wire, items);
-        assert_eq!(
-            wire.iter().collect::<Vec<_>>(),
-            items.into_iter().collect::<Vec<_>>()
-        );
+        assert_eq!(wire.iter().collect::<Vec<_>>(), items.into_iter().collect::<Vec<_>>());
         assert_eq!(format!("{wire:?}"), "[1, 2, 3]");
-        assert_eq!(
-            (wire.len(), wire.first(), wire.is_empty()),
-            (3, Some(1), false)
-        );
+        assert_eq!((wire.len(), wire.first(), wire.is_empty()), (3, Some(1), false));
         assert!(wire.contains(&3) && !wire.contains(&4));
         assert_ne!(wire, List::from(&[1u16, 2]));
         assert_ne!(wire, List::from(&[1u16, 2, 4]));
@@ -175,12 +169,6 @@ mod tests {
     #[test]
     fn half_an_element_is_an_error() {
         let error = List::<u16>::from_wire("test", &[0, 1, 0]).expect_err("three bytes");
-        assert_eq!(
-            error,
-            DecodeError {
-                what: "test",
-                fault: DecodeFault::Truncated
-            }
-        );
+        assert_eq!(error, DecodeError { what: "test", fault: DecodeFault::Truncated });
     }
 }

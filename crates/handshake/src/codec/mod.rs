@@ -3,10 +3,7 @@
 //! Owns the presentation language (RFC 9846 section 3); knows no message and no state. Lengths are checked by
 //! construction: nothing here panics on what the network says, and a value that does not fit its length field is an
 //! error, never a truncation.
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod error;
 mod format;

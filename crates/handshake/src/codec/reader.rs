@@ -48,10 +48,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`DecodeFault::Truncated`] if there are fewer.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
-        let (taken, left) = self
-            .left
-            .split_at_checked(count)
-            .ok_or(self.error(DecodeFault::Truncated))?;
+        let (taken, left) = self.left.split_at_checked(count).ok_or(self.error(DecodeFault::Truncated))?;
         self.left = left;
         Ok(taken)
     }
@@ -61,10 +58,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`DecodeFault::Truncated`] if there are fewer.
     pub fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], DecodeError> {
-        let (taken, left) = self
-            .left
-            .split_first_chunk()
-            .ok_or(self.error(DecodeFault::Truncated))?;
+        let (taken, left) = self.left.split_first_chunk().ok_or(self.error(DecodeFault::Truncated))?;
         self.left = left;
         Ok(taken)
     }
@@ -150,11 +144,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`DecodeFault::TrailingBytes`] if something is left.
     pub fn finish(self) -> Result<(), DecodeError> {
-        if self.is_empty() {
-            Ok(())
-        } else {
-            Err(self.error(DecodeFault::TrailingBytes))
-        }
+        if self.is_empty() { Ok(()) } else { Err(self.error(DecodeFault::TrailingBytes)) }
     }
 
     /// What this reader reads, by its name in the RFC.
@@ -164,10 +154,7 @@ impl<'a> Reader<'a> {
 
     /// An error about what this reader reads.
     pub const fn error(&self, fault: DecodeFault) -> DecodeError {
-        DecodeError {
-            what: self.what,
-            fault,
-        }
+        DecodeError { what: self.what, fault }
     }
 }
 
@@ -177,10 +164,7 @@ mod tests {
 
     #[test]
     fn integers_are_big_endian() {
-        let mut reader = Reader::new(
-            "test",
-            &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
-        );
+        let mut reader = Reader::new("test", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]);
         assert_eq!(reader.u8(), Ok(1));
         assert_eq!(reader.u16(), Ok(0x0203));
         assert_eq!(reader.u32(), Ok(0x0405_0607));
@@ -188,13 +172,7 @@ mod tests {
         assert_eq!(Reader::new("test", &[1, 2, 3]).u24(), Ok(0x01_0203));
         assert_eq!(reader.rest(), &[16]);
         assert!(reader.is_empty());
-        assert_eq!(
-            reader.u8(),
-            Err(DecodeError {
-                what: "test",
-                fault: DecodeFault::Truncated
-            })
-        );
+        assert_eq!(reader.u8(), Err(DecodeError { what: "test", fault: DecodeFault::Truncated }));
     }
 
     #[test]
@@ -207,43 +185,22 @@ mod tests {
 
     #[test]
     fn vectors_hold_their_bounds() {
-        let read = |bytes: &'static [u8], vector| {
-            Reader::new("test", bytes)
-                .vector(vector)
-                .map_err(|e| e.fault)
-        };
+        let read =
+            |bytes: &'static [u8], vector| Reader::new("test", bytes).vector(vector).map_err(|e| e.fault);
         assert_eq!(read(&[2, 7, 8, 9], Vector::u8(0, 2)), Ok(&[7, 8][..]));
         assert_eq!(read(&[0, 2, 7, 8], Vector::u16(1, 9)), Ok(&[7, 8][..]));
         assert_eq!(read(&[0, 0, 2, 7, 8], Vector::u24(1, 9)), Ok(&[7, 8][..]));
-        assert_eq!(
-            read(&[3, 7, 8, 9], Vector::u8(0, 2)),
-            Err(DecodeFault::LengthOutOfBounds)
-        );
-        assert_eq!(
-            read(&[0], Vector::u8(1, 2)),
-            Err(DecodeFault::LengthOutOfBounds)
-        );
+        assert_eq!(read(&[3, 7, 8, 9], Vector::u8(0, 2)), Err(DecodeFault::LengthOutOfBounds));
+        assert_eq!(read(&[0], Vector::u8(1, 2)), Err(DecodeFault::LengthOutOfBounds));
         assert_eq!(read(&[2, 7], Vector::u8(0, 2)), Err(DecodeFault::Truncated));
-        assert_eq!(
-            read(&[0xff, 0xff, 0xff, 7], Vector::u24(0, 0xff_ffff)),
-            Err(DecodeFault::Truncated)
-        );
-        assert_eq!(
-            read(&[0, 0], Vector::u24(0, 1)),
-            Err(DecodeFault::Truncated)
-        );
+        assert_eq!(read(&[0xff, 0xff, 0xff, 7], Vector::u24(0, 0xff_ffff)), Err(DecodeFault::Truncated));
+        assert_eq!(read(&[0, 0], Vector::u24(0, 1)), Err(DecodeFault::Truncated));
     }
 
     #[test]
     fn trailing_bytes_are_an_error() {
         let read = |bytes| Reader::all("test", bytes, Reader::u16);
         assert_eq!(read(&[1, 2]), Ok(0x0102));
-        assert_eq!(
-            read(&[1, 2, 3]),
-            Err(DecodeError {
-                what: "test",
-                fault: DecodeFault::TrailingBytes
-            })
-        );
+        assert_eq!(read(&[1, 2, 3]), Err(DecodeError { what: "test", fault: DecodeFault::TrailingBytes }));
     }
 }

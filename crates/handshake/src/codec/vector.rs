@@ -30,11 +30,7 @@ impl Vector {
     /// If the ceiling does not fit the length; at compile time where the value is a constant.
     pub const fn u8(floor: usize, ceiling: usize) -> Self {
         assert!(floor <= ceiling && ceiling <= 0xff);
-        Self {
-            width: Width::One,
-            floor,
-            ceiling,
-        }
+        Self { width: Width::One, floor, ceiling }
     }
 
     /// A vector with a length of two bytes.
@@ -43,11 +39,7 @@ impl Vector {
     /// If the ceiling does not fit the length; at compile time where the value is a constant.
     pub const fn u16(floor: usize, ceiling: usize) -> Self {
         assert!(floor <= ceiling && ceiling <= 0xffff);
-        Self {
-            width: Width::Two,
-            floor,
-            ceiling,
-        }
+        Self { width: Width::Two, floor, ceiling }
     }
 
     /// A vector with a length of three bytes.
@@ -56,11 +48,7 @@ impl Vector {
     /// If the ceiling does not fit the length; at compile time where the value is a constant.
     pub const fn u24(floor: usize, ceiling: usize) -> Self {
         assert!(floor <= ceiling && ceiling <= 0xff_ffff);
-        Self {
-            width: Width::Three,
-            floor,
-            ceiling,
-        }
+        Self { width: Width::Three, floor, ceiling }
     }
 
     /// Whether this many bytes are within the bounds.

@@ -39,11 +39,7 @@ impl<'w> Writer<'w> {
         write: impl FnOnce(&mut Writer<'_>),
     ) -> Result<(), EncodeError> {
         let start = out.len();
-        let mut writer = Writer {
-            what,
-            out,
-            error: None,
-        };
+        let mut writer = Writer { what, out, error: None };
         write(&mut writer);
         match writer.error {
             None => Ok(()),
@@ -69,18 +65,13 @@ impl<'w> Writer<'w> {
         if !vector.admits(length) {
             return self.fail(self.what);
         }
-        let (Ok(length), Some(prefix)) = (
-            u32::try_from(length),
-            self.out.get_mut(prefix_start..content_start),
-        ) else {
+        let (Ok(length), Some(prefix)) =
+            (u32::try_from(length), self.out.get_mut(prefix_start..content_start))
+        else {
             return self.fail(self.what);
         };
         // The bounds fit the width, so the bytes that `zip` leaves out are zero.
-        for (byte, value) in prefix
-            .iter_mut()
-            .rev()
-            .zip(length.to_be_bytes().into_iter().rev())
-        {
+        for (byte, value) in prefix.iter_mut().rev().zip(length.to_be_bytes().into_iter().rev()) {
             *byte = value;
         }
     }
@@ -132,20 +123,11 @@ mod tests {
 
     #[test]
     fn lengths_of_every_width() {
-        assert_eq!(
-            encode(|w| w.vector(Vector::u8(0, 255), |w| w.u16(0x0102))),
-            Ok(vec![9, 2, 1, 2])
-        );
-        assert_eq!(
-            encode(|w| w.vector(Vector::u16(0, 255), |w| w.u16(0x0102))),
-            Ok(vec![9, 0, 2, 1, 2])
-        );
-        assert_eq!(
-            encode(|w| w.vector(Vector::u24(0, 255), |w| w.u16(0x0102))),
-            Ok(vec![9, 0, 0, 2, 1, 2])
-        );
-        let long = encode(|w| w.vector(Vector::u24(0, 0xff_ffff), |w| w.bytes(&[0; 0x01_0203])))
-            .expect("it fits");
+        assert_eq!(encode(|w| w.vector(Vector::u8(0, 255), |w| w.u16(0x0102))), Ok(vec![9, 2, 1, 2]));
+        assert_eq!(encode(|w| w.vector(Vector::u16(0, 255), |w| w.u16(0x0102))), Ok(vec![9, 0, 2, 1, 2]));
+        assert_eq!(encode(|w| w.vector(Vector::u24(0, 255), |w| w.u16(0x0102))), Ok(vec![9, 0, 0, 2, 1, 2]));
+        let long =
+            encode(|w| w.vector(Vector::u24(0, 0xff_ffff), |w| w.bytes(&[0; 0x01_0203]))).expect("it fits");
         assert_eq!(long[..4], [9, 1, 2, 3]);
     }
 
@@ -162,12 +144,7 @@ mod tests {
 
     #[test]
     fn a_vector_outside_its_bounds_is_an_error() {
-        for vector in [
-            Vector::u8(0, 255),
-            Vector::u16(0, 2),
-            Vector::u24(0, 255),
-            Vector::u16(257, 999),
-        ] {
+        for vector in [Vector::u8(0, 255), Vector::u16(0, 2), Vector::u24(0, 255), Vector::u16(257, 999)] {
             assert_eq!(
                 encode(|w| w.vector(vector, |w| w.bytes(&[0; 256]))),
                 Err(EncodeError { what: "test" })

@@ -53,7 +53,10 @@ impl<'b> Datagram<'b> {
 
 impl fmt::Debug for Datagram<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Datagram").field("path", &self.path).field("length", &self.length).finish_non_exhaustive()
+        f.debug_struct("Datagram")
+            .field("path", &self.path)
+            .field("length", &self.length)
+            .finish_non_exhaustive()
     }
 }
 
@@ -67,7 +70,10 @@ pub struct Data<'b> {
 
 impl fmt::Debug for Data<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Data").field("length", &self.payload.len()).field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Data")
+            .field("length", &self.payload.len())
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Established {
     pub(super) exporter: Exporter,
     pub(super) srtp_profile: Option<SrtpProfile>,
     max_payload: u16,
+    /// Whether both sides have spoken of record_size_limit.
+    limits_records: bool,
     warned_of_limit: bool,
     last_flight: Option<Box<LastFlight>>,
     peer_chain: Vec<CertificateDer<'static>>,
@@ -43,6 +45,7 @@ impl Established {
             exporter,
             srtp_profile,
             max_payload: peer_record_limit.map_or(most, |limit| limit.min(most)),
+            limits_records: peer_record_limit.is_some(),
             warned_of_limit: false,
             last_flight: None,
             peer_chain: Vec::new(),
@@ -59,6 +62,10 @@ impl Established {
 
     pub(super) fn max_payload(&self) -> usize {
         self.max_payload.into()
+    }
+
+    pub(super) fn limits_records(&self) -> bool {
+        self.limits_records
     }
 
     pub(super) fn peer_chain(&self) -> &[CertificateDer<'static>] {

@@ -55,7 +55,9 @@ pub(super) fn of_fragment(fault: FragmentFault, authenticated: bool) -> Verdict 
 
 fn reason(fault: FragmentFault) -> Discard {
     match fault {
-        FragmentFault::Truncated | FragmentFault::BeyondMessage | FragmentFault::Empty => Discard::MalformedFragment,
+        FragmentFault::Truncated | FragmentFault::BeyondMessage | FragmentFault::Empty => {
+            Discard::MalformedFragment
+        }
         FragmentFault::Contradiction => Discard::ContradictingFragment,
         FragmentFault::TooLong | FragmentFault::TooManyPieces => Discard::FragmentBeyondLimit,
         FragmentFault::TooFarAhead => Discard::MessageOutsideWindow,
@@ -87,8 +89,10 @@ mod tests {
 
     #[test]
     fn only_the_peers_own_faults_are_fatal() {
-        let fatal: alloc::vec::Vec<_> =
-            FAULTS.into_iter().filter(|fault| matches!(of_fragment(*fault, true), Verdict::Fatal(_))).collect();
+        let fatal: alloc::vec::Vec<_> = FAULTS
+            .into_iter()
+            .filter(|fault| matches!(of_fragment(*fault, true), Verdict::Fatal(_)))
+            .collect();
         assert_eq!(
             fatal,
             [

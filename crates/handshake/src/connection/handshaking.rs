@@ -28,8 +28,8 @@ pub(super) struct Handshaking {
     pub(super) io: Io,
     pub(super) open_request: Option<OpenRequest>,
     deadline: Option<Instant>,
-    /// The random of the hello that a server was greeted with.
-    pub(super) client_random: Option<[u8; 32]>,
+    /// The random and the message_seq of the hello that a server was greeted with.
+    pub(super) hello: Option<([u8; 32], u16)>,
     /// The first record number that a client's present hello can have.
     pub(super) hello_sequence: u64,
 }
@@ -41,7 +41,7 @@ impl Handshaking {
             io: Io::new(settings),
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
-            client_random: None,
+            hello: None,
             hello_sequence: 0,
         }
     }
@@ -70,7 +70,8 @@ impl Handshaking {
     }
 
     pub(super) fn linger(&self, now: Instant, settings: &Settings) -> Option<LingerUntil> {
-        Some(LingerUntil::new(now, self.deadline, settings)).filter(|_| self.deadline.is_none_or(|end| now < end))
+        Some(LingerUntil::new(now, self.deadline, settings))
+            .filter(|_| self.deadline.is_none_or(|end| now < end))
     }
 
     /// The client's first state, if that is where the handshake is.
@@ -81,6 +82,11 @@ impl Handshaking {
         }
     }
 
+    /// Whether this is a server that has its client's hello.
+    pub(super) fn begun_as_server(&self) -> bool {
+        matches!(&self.state, State::Server(state) if !matches!(state, ServerState::ClientHello(_)))
+    }
+
     /// Whether a server waits for its first message.
     pub(super) fn expects_client_hello(&self) -> bool {
         matches!(self.state, State::Server(ServerState::ClientHello(_)))
@@ -89,7 +95,8 @@ impl Handshaking {
 
 impl Connection {
     pub(super) fn begin_client(&mut self, server_name: ServerName<'static>) -> Result<(), Error> {
-        let Self { phase: Phase::Handshaking(handshaking), config: Config::Client(config), start, .. } = self else {
+        let Self { phase: Phase::Handshaking(handshaking), config: Config::Client(config), start, .. } = self
+        else {
             return Ok(());
         };
         let io = &mut handshaking.io;
@@ -104,7 +111,7 @@ impl Connection {
             handshaking.io.incoming.set_next_message_seq(greeting.message_seq);
             // The HelloVerifyRequest was message 0.
             handshaking.io.start_message_seq_at(1);
-            handshaking.client_random = Some(*greeting.proven.client_random());
+            handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
         }
         let state = ExpectClientHello::new(greeting.map(|greeting| greeting.proven));
         handshaking.state = State::Server(ServerState::ClientHello(state));
@@ -115,10 +122,17 @@ impl Connection {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         // If we answer this message, it was the last of its flight.
         handshaking.io.repeats.flight_ended(&message);
-        let item =
-            Observed::Handshake { msg_type: message.msg_type, message_seq: message.message_seq, body: message.body };
+        let item = Observed::Handshake {
+            msg_type: message.msg_type,
+            message_seq: message.message_seq,
+            body: message.body,
+        };
         self.observe(Direction::Received, item);
         self.run(now, Input::Message(message));
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            // The peer goes on: the alert was not its own (rule 1f).
+            handshaking.io.plaintext_alert = None;
+        }
     }
 
     /// Runs the state machine on messages that were put together or waited.
@@ -149,10 +163,9 @@ impl Connection {
         self.settle();
     }
 
-    /// What every accepted message brings with it.
+    /// What every step brings with it.
     fn settle(&mut self) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        handshaking.io.plaintext_alert = None;
         if let Some(epoch) = handshaking.io.pending_write.take() {
             // The epochs of one handshake only rise.
             let _ = self.writes.install(epoch);

@@ -6,9 +6,7 @@ use drystone_record::{ReadEpoch, WriteEpoch};
 
 use crate::Error;
 use crate::config::Settings;
-use crate::flight::{
-    Incoming, Outgoing, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
-};
+use crate::flight::{Incoming, Outgoing, Reliability, RepeatDetector, RetransmitTimer, TimerSettings};
 use crate::message::registry::AlertDescription;
 use crate::time::Instant;
 

@@ -17,8 +17,8 @@ use alloc::sync::Arc;
 use core::ops::Range;
 
 use drystone_record::{
-    AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats, WriteEpoch,
-    WriteEpochs,
+    AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats,
+    WriteEpoch, WriteEpochs,
 };
 use drystone_x509::{CertificateDer, ServerName};
 
@@ -136,7 +136,11 @@ impl Connection {
     ///
     /// # Errors
     /// [`Error::RandomFailure`] if there are no random numbers.
-    pub fn client(config: Arc<ClientConfig>, server_name: ServerName<'static>, start: Start) -> Result<Self, Error> {
+    pub fn client(
+        config: Arc<ClientConfig>,
+        server_name: ServerName<'static>,
+        start: Start,
+    ) -> Result<Self, Error> {
         let mut connection = Self::new(Config::Client(config), Path::default(), start, None);
         // RFC 9147 section 5.1, RFC 6347 section 4.2.1: the version of the first hello's record.
         connection.writes.current_mut().set_header_version(ProtocolVersion::DTLS_1_0.0);
@@ -179,7 +183,11 @@ impl Connection {
             config,
             start,
             path,
-            reads: ReadEpochs::new(ReadEpoch::new(0, Protection::plaintext(), AdmittedTypes::CLASSIC_PLAINTEXT)),
+            reads: ReadEpochs::new(ReadEpoch::new(
+                0,
+                Protection::plaintext(),
+                AdmittedTypes::CLASSIC_PLAINTEXT,
+            )),
             writes: WriteEpochs::new(WriteEpoch::new(0, Protection::plaintext())),
             stats: Stats::default(),
             phase: Phase::Handshaking(Box::new(handshaking)),
@@ -257,13 +265,18 @@ impl Connection {
 
     /// Whether the greeting's hello is a copy of the one that began this association, so that it must not begin
     /// another.
+    ///
+    /// A client that answered a second cookie before it saw our first flight is not: its hello has another
+    /// message_seq, and only the last one counts for it (RFC 6347 section 4.2.1).
     pub fn is_of(&self, greeting: &Greeting) -> bool {
-        let client_random = match &self.phase {
-            Phase::Handshaking(handshaking) => handshaking.client_random,
-            Phase::Connected(established) => Some(*established.client_random()),
-            _ => None,
-        };
-        client_random.is_some_and(|random| random == *greeting.proven.client_random())
+        let random = greeting.proven.client_random();
+        match &self.phase {
+            Phase::Handshaking(handshaking) => {
+                handshaking.hello.is_some_and(|(own, seq)| own == *random && seq == greeting.message_seq)
+            }
+            Phase::Connected(established) => established.client_random() == random,
+            _ => false,
+        }
     }
 
     // ---- commands ----
@@ -283,6 +296,9 @@ impl Connection {
             return Err(Misuse::PayloadTooLarge { limit });
         }
         let epoch = self.writes.current_mut();
+        if buffer.get(payload.clone()).is_some() && !epoch.leaves_room_for_alert(payload.len()) {
+            return Err(self.seal_failed(SealError::KeyLimit));
+        }
         match epoch.seal(ContentType::APPLICATION_DATA, buffer, payload) {
             Ok(sealed) => {
                 if epoch.nears_limit() && established.warn_of_limit() {
@@ -320,7 +336,10 @@ impl Connection {
             SealError::PayloadOutsideBuffer => Misuse::Range,
             SealError::PrefixTooSmall | SealError::SuffixTooSmall => Misuse::NoRoom { prefix, suffix },
             SealError::PayloadTooLarge => Misuse::PayloadTooLarge { limit: MAX_PLAINTEXT },
-            SealError::SequenceExhausted | SealError::EpochExhausted | SealError::KeyLimit | SealError::Aead => {
+            SealError::SequenceExhausted
+            | SealError::EpochExhausted
+            | SealError::KeyLimit
+            | SealError::Aead => {
                 self.fail_now(Error::KeyLimit);
                 Misuse::KeyLimit
             }

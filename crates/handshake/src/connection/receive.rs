@@ -5,7 +5,7 @@ use drystone_record::{ContentType, Discard, Opened, RecordNumber};
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
 use super::handshaking::Handshaking;
-use super::{Connection, Data, Datagram, Phase};
+use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::client::ExpectServerHello;
 use crate::error::Misbehaviour;
@@ -89,15 +89,23 @@ impl Connection {
         None
     }
 
+    /// RFC 8449 section 4: our limit binds a peer that has answered it with its own.
     fn own_record_limit(&self) -> usize {
-        self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+        match &self.phase {
+            Phase::Connected(established) if established.limits_records() => {
+                self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+            }
+            _ => usize::MAX,
+        }
     }
 
     fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
         let reason = match &self.phase {
             Phase::Connected(_) => return Some(Data { payload, number }),
             // Reordered, not late: the peer sent it before it closed.
-            Phase::Draining { close_notify } if number < *close_notify => return Some(Data { payload, number }),
+            Phase::Draining { close_notify } if number < *close_notify => {
+                return Some(Data { payload, number });
+            }
             Phase::Handshaking(_) => Discard::EarlyApplicationData,
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => Discard::AfterClose,
         };
@@ -136,7 +144,10 @@ impl Connection {
             };
             return self.apply(now, verdict);
         };
-        self.observe(Direction::Received, Observed::Alert { level: level.0, description, epoch: number.epoch });
+        self.observe(
+            Direction::Received,
+            Observed::Alert { level: level.0, description, epoch: number.epoch },
+        );
         let ends = level.0 == FATAL || description == AlertDescription::CLOSE_NOTIFY;
         match (&mut self.phase, authenticated) {
             // Warnings in a protected record say nothing that we act on (RFC 5246 section 7.2.2).
@@ -198,6 +209,12 @@ impl Connection {
         match (epoch > 0, is_finished) {
             (false, true) => return self.stats.count(Discard::PlaintextAfterKeys),
             (true, false) => return self.fail(now, Misbehaviour::CrossesKeyChange.into()),
+            // RFC 5246 section 7.4.1.1: "ignored by the client if the client is currently negotiating a session".
+            _ if fragment.msg_type == HandshakeType::HELLO_REQUEST
+                && matches!(self.config, Config::Client(_)) =>
+            {
+                return self.stats.count(Discard::MessageOutsideWindow);
+            }
             _ => {}
         }
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
@@ -212,12 +229,22 @@ impl Connection {
                 handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
             }
         } else if handshaking.expects_client_hello()
-            && handshaking.client_random.is_none()
+            && handshaking.hello.is_none()
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
             && handshaking.io.incoming.held_bytes() == 0
         {
-            // Nobody asked for a cookie here, but another server may have before us.
+            // Nobody asked for a cookie here, but another server may have before us: its question had the number
+            // before this one, and our answer has the next (RFC 6347 section 4.2.2).
             handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
+            handshaking.io.start_message_seq_at(fragment.message_seq);
+        }
+        let is_new_hello = fragment.msg_type == HandshakeType::CLIENT_HELLO
+            && handshaking.begun_as_server()
+            && handshaking.io.incoming.next_message_seq().is_some_and(|next| fragment.message_seq >= next);
+        if is_new_hello {
+            // The client answered a second cookie before it saw our flight, or somebody says so: that hello may begin
+            // an association of its own (`is_of`), but it is no message of this one.
+            return self.stats.count(Discard::MessageOutsideWindow);
         }
         let incoming = &mut handshaking.io.incoming;
         let accepted = match handshaking.open_request {

@@ -23,10 +23,7 @@ impl Digest {
 
     /// A digest of these bytes, or `None` if there are more than [`Digest::CAPACITY`].
     pub fn from_slice(bytes: &[u8]) -> Option<Self> {
-        let mut digest = Self {
-            length: bytes.len(),
-            ..Self::default()
-        };
+        let mut digest = Self { length: bytes.len(), ..Self::default() };
         digest.bytes.get_mut(..bytes.len())?.copy_from_slice(bytes);
         Some(digest)
     }
@@ -41,10 +38,7 @@ impl AsRef<[u8]> for Digest {
 impl Default for Digest {
     /// The digest of length 0.
     fn default() -> Self {
-        Self {
-            length: 0,
-            bytes: [0; Self::CAPACITY],
-        }
+        Self { length: 0, bytes: [0; Self::CAPACITY] }
     }
 }
 
@@ -158,14 +152,7 @@ mod tests {
     fn comparison_covers_every_byte_and_the_length() {
         let digest = Digest::from_slice(&[1, 2, 3]).unwrap();
         assert_eq!(digest, *[1, 2, 3].as_slice());
-        for other in [
-            &[0, 2, 3][..],
-            &[1, 0, 3],
-            &[1, 2, 0],
-            &[1, 2],
-            &[1, 2, 3, 0],
-            &[],
-        ] {
+        for other in [&[0, 2, 3][..], &[1, 0, 3], &[1, 2, 0], &[1, 2], &[1, 2, 3, 0], &[]] {
             assert_ne!(digest, *other);
         }
     }

@@ -29,19 +29,13 @@ pub struct Hkdf {
 impl Hkdf {
     /// HKDF as DTLS 1.3 uses it: labels begin with `dtls13`, without a space (RFC 9147 section 5.9).
     pub const fn dtls13(hmac: &'static dyn Hmac) -> Self {
-        Self {
-            hmac,
-            label_prefix: b"dtls13",
-        }
+        Self { hmac, label_prefix: b"dtls13" }
     }
 
     /// HKDF with the prefix of TLS 1.3, for the traces of RFC 8448.
     #[cfg(test)]
     pub(crate) const fn tls13(hmac: &'static dyn Hmac) -> Self {
-        Self {
-            hmac,
-            label_prefix: b"tls13 ",
-        }
+        Self { hmac, label_prefix: b"tls13 " }
     }
 
     /// Bytes of an extracted secret, and of every secret of the key schedule.
@@ -56,10 +50,7 @@ impl Hkdf {
 
     /// Prepares a secret, to derive several things from it.
     pub fn expander(&self, secret: &Secret) -> Expander {
-        Expander {
-            key: self.hmac.with_key(secret.expose()),
-            label_prefix: self.label_prefix,
-        }
+        Expander { key: self.hmac.with_key(secret.expose()), label_prefix: self.label_prefix }
     }
 
     /// The tag under a key that is used once: the verify_data of Finished, a binder.
@@ -89,17 +80,11 @@ impl Expander {
     /// # Errors
     ///
     /// Every [`ExpandError`]: label (with its prefix) and context have at most 255 bytes, `out` at most 255 digests.
-    pub fn expand_label(
-        &self,
-        label: &[u8],
-        context: &[u8],
-        out: &mut [u8],
-    ) -> Result<(), ExpandError> {
+    pub fn expand_label(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
         let length = u16::try_from(out.len()).map_err(|_| ExpandError::OutputTooLong)?;
         let label_length = self.label_prefix.len().saturating_add(label.len());
         let label_length = u8::try_from(label_length).map_err(|_| ExpandError::LabelTooLong)?;
-        let context_length =
-            u8::try_from(context.len()).map_err(|_| ExpandError::ContextTooLong)?;
+        let context_length = u8::try_from(context.len()).map_err(|_| ExpandError::ContextTooLong)?;
         let info = [
             &length.to_be_bytes(),
             &[label_length][..],
@@ -118,9 +103,8 @@ impl Expander {
 
     /// HKDF-Expand-Label for a label of the RFC and a length of the suite.
     pub(crate) fn secret(&self, label: &'static str, context: &[u8], length: usize) -> Secret {
-        self.try_secret(label.as_bytes(), context, length).expect(
-            "the RFC's labels are short, contexts are digests, and a secret has at most 64 bytes",
-        )
+        self.try_secret(label.as_bytes(), context, length)
+            .expect("the RFC's labels are short, contexts are digests, and a secret has at most 64 bytes")
     }
 
     /// HKDF-Expand-Label into a secret, for a label or context that the caller chose.
@@ -147,11 +131,7 @@ impl Expander {
         let mut block = Zeroizing::new(Digest::default());
         for (counter, piece) in (1_u8..=255).zip(out.chunks_mut(block_length)) {
             let previous = block;
-            block =
-                Zeroizing::new(
-                    self.key
-                        .sign(&[previous.as_ref(), a, b, c, d, e, f, &[counter]]),
-                );
+            block = Zeroizing::new(self.key.sign(&[previous.as_ref(), a, b, c, d, e, f, &[counter]]));
             // The last piece may be shorter than the digest, never longer.
             for (to, from) in piece.iter_mut().zip(block.as_ref()) {
                 *to = *from;
@@ -225,30 +205,15 @@ mod tests {
         let hkdf = Hkdf::dtls13(HMAC_SHA_256);
         let expander = hkdf.expander(&Secret::from_slice(&[1; 32]));
         let mut out = [0; 32];
-        assert_eq!(
-            expander.expand_label(&[b'x'; 249], &[0; 255], &mut out),
-            Ok(())
-        );
-        assert_eq!(
-            expander.expand_label(&[b'x'; 250], &[], &mut out),
-            Err(ExpandError::LabelTooLong)
-        );
-        assert_eq!(
-            expander.expand_label(b"x", &[0; 256], &mut out),
-            Err(ExpandError::ContextTooLong)
-        );
-        assert_eq!(
-            expander.expand_label(b"x", &[], &mut vec![0; 255 * 32]),
-            Ok(())
-        );
+        assert_eq!(expander.expand_label(&[b'x'; 249], &[0; 255], &mut out), Ok(()));
+        assert_eq!(expander.expand_label(&[b'x'; 250], &[], &mut out), Err(ExpandError::LabelTooLong));
+        assert_eq!(expander.expand_label(b"x", &[0; 256], &mut out), Err(ExpandError::ContextTooLong));
+        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 255 * 32]), Ok(()));
         assert_eq!(
             expander.expand_label(b"x", &[], &mut vec![0; 255 * 32 + 1]),
             Err(ExpandError::OutputTooLong)
         );
-        assert_eq!(
-            expander.expand_label(b"x", &[], &mut vec![0; 65536]),
-            Err(ExpandError::OutputTooLong)
-        );
+        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 65536]), Err(ExpandError::OutputTooLong));
     }
 
     #[test]
@@ -257,9 +222,7 @@ mod tests {
         let (mut by_label, mut by_info) = ([0; 16], [0; 16]);
         let expander = Hkdf::dtls13(HMAC_SHA_256).expander(&secret);
         expander.expand_label(b"key", b"", &mut by_label).unwrap();
-        expander
-            .expand(b"\x00\x10\x09dtls13key\x00", &mut by_info)
-            .unwrap();
+        expander.expand(b"\x00\x10\x09dtls13key\x00", &mut by_info).unwrap();
         assert_eq!(by_label, by_info);
     }
 }

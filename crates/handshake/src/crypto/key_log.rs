@@ -66,10 +66,7 @@ mod tests {
             KeyLogLabel::ServerTrafficSecret(0),
         ];
         let log = include_str!("../../../../vectors/illustrated-dtls13/keylog.txt");
-        let theirs: Vec<&str> = log
-            .lines()
-            .filter_map(|line| line.split(' ').next())
-            .collect();
+        let theirs: Vec<&str> = log.lines().filter_map(|line| line.split(' ').next()).collect();
         assert_eq!(ours.map(|label| label.to_string()).as_slice(), theirs);
     }
 }

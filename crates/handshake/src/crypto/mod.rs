@@ -35,8 +35,8 @@ pub use key_log::KeyLogLabel;
 pub use kx::{KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, StartedKeyExchange};
 pub use secret::{Secret, SharedSecret};
 pub use sign::{
-    SignatureVerifier, SigningError, SigningKey, certificate_verify_content,
-    server_key_exchange_content, signs_certificate_verify13,
+    SignatureVerifier, SigningError, SigningKey, certificate_verify_content, server_key_exchange_content,
+    signs_certificate_verify13,
 };
 pub use suite::{Authentication, CipherSuite};
 
@@ -103,25 +103,17 @@ pub struct CryptoProvider {
 impl CryptoProvider {
     /// The suite with this code point.
     pub fn cipher_suite(&self, id: CipherSuiteId) -> Option<&'static CipherSuite> {
-        self.cipher_suites
-            .iter()
-            .copied()
-            .find(|suite| suite.id == id)
+        self.cipher_suites.iter().copied().find(|suite| suite.id == id)
     }
 
     /// The group with this code point.
     pub fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
-        self.groups
-            .iter()
-            .copied()
-            .find(|group| group.name() == name)
+        self.groups.iter().copied().find(|group| group.name() == name)
     }
 
     /// How signatures of this scheme are verified.
     pub fn signature_verifier(&self, scheme: SignatureScheme) -> Option<&SignatureVerifier> {
-        self.signature_verifiers
-            .iter()
-            .find(|verifier| verifier.scheme == scheme)
+        self.signature_verifiers.iter().find(|verifier| verifier.scheme == scheme)
     }
 }
 

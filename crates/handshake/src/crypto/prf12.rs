@@ -72,12 +72,7 @@ impl MasterSecret {
         pre_master_secret: &SharedSecret,
         randoms: &Randoms,
     ) -> Self {
-        Self::derive(
-            hmac,
-            pre_master_secret,
-            b"master secret",
-            &[&randoms.client, &randoms.server],
-        )
+        Self::derive(hmac, pre_master_secret, b"master secret", &[&randoms.client, &randoms.server])
     }
 
     /// The extended master secret (RFC 7627 section 4). `session_hash` covers the handshake messages up to and
@@ -87,12 +82,7 @@ impl MasterSecret {
         pre_master_secret: &SharedSecret,
         session_hash: &Digest,
     ) -> Self {
-        Self::derive(
-            hmac,
-            pre_master_secret,
-            b"extended master secret",
-            &[session_hash.as_ref()],
-        )
+        Self::derive(hmac, pre_master_secret, b"extended master secret", &[session_hash.as_ref()])
     }
 
     /// A master secret that was kept: of a session that is resumed, or of an association that moved.
@@ -126,17 +116,12 @@ impl MasterSecret {
         let length = key_length.saturating_add(iv_length).saturating_mul(2);
         let mut block = Zeroizing::new(vec![0; length]);
         // Here the server's random comes first.
-        self.prf(
-            b"key expansion",
-            &[&randoms.server, &randoms.client],
-            &mut block,
-        );
+        self.prf(b"key expansion", &[&randoms.server, &randoms.client], &mut block);
         // An AEAD has no MAC keys, so that the block begins with the write keys.
         let mut rest = block.as_slice();
         let mut take = |length: usize| {
-            let (first, others) = rest
-                .split_at_checked(length)
-                .expect("the block is as long as its four parts");
+            let (first, others) =
+                rest.split_at_checked(length).expect("the block is as long as its four parts");
             rest = others;
             Secret::from_slice(first)
         };
@@ -179,16 +164,7 @@ impl MasterSecret {
             return Ok(());
         };
         let length = u16::try_from(context.len()).map_err(|_| ExportError::ContextTooLong)?;
-        self.prf(
-            label,
-            &[
-                &randoms.client,
-                &randoms.server,
-                &length.to_be_bytes(),
-                context,
-            ],
-            out,
-        );
+        self.prf(label, &[&randoms.client, &randoms.server, &length.to_be_bytes(), context], out);
         Ok(())
     }
 
@@ -199,13 +175,8 @@ impl MasterSecret {
 
 /// Labels that the protocol itself uses: exporting with one of them would give away its keys (RFC 5705 section 4,
 /// RFC 7627 section 4).
-const RESERVED_LABELS: &[&[u8]] = &[
-    b"client finished",
-    b"server finished",
-    b"master secret",
-    b"extended master secret",
-    b"key expansion",
-];
+const RESERVED_LABELS: &[&[u8]] =
+    &[b"client finished", b"server finished", b"master secret", b"extended master secret", b"key expansion"];
 
 /// What cannot be exported. Closed: a label or a context may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -264,21 +235,13 @@ mod tests {
                 output: hex(field("output")),
             }
         };
-        let vectors: Vec<Vector> = file["vectors"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(read)
-            .collect();
+        let vectors: Vec<Vector> = file["vectors"].as_array().unwrap().iter().map(read).collect();
         assert_eq!(vectors.len(), 12);
         vectors
     }
 
     fn randoms(first: &[u8], second: &[u8]) -> Randoms {
-        Randoms {
-            client: first.try_into().unwrap(),
-            server: second.try_into().unwrap(),
-        }
+        Randoms { client: first.try_into().unwrap(), server: second.try_into().unwrap() }
     }
 
     #[test]
@@ -286,13 +249,7 @@ mod tests {
         for vector in vectors() {
             let mut out = std::vec![0; vector.output.len()];
             let (one, two) = vector.seed.split_at(vector.seed.len() / 2);
-            prf(
-                vector.hmac,
-                &vector.secret,
-                vector.label.as_bytes(),
-                &[one, two],
-                &mut out,
-            );
+            prf(vector.hmac, &vector.secret, vector.label.as_bytes(), &[one, two], &mut out);
             assert_eq!(out, vector.output, "{}", vector.label);
         }
     }
@@ -308,11 +265,8 @@ mod tests {
             match vector.label.as_str() {
                 "master secret" => {
                     let (client, server) = vector.seed.split_at(32);
-                    let derived = MasterSecret::from_randoms(
-                        vector.hmac,
-                        &pre_master_secret,
-                        &randoms(client, server),
-                    );
+                    let derived =
+                        MasterSecret::from_randoms(vector.hmac, &pre_master_secret, &randoms(client, server));
                     assert_eq!(derived.secret().expose(), output);
                 }
                 "extended master secret" => {
@@ -325,17 +279,9 @@ mod tests {
                     let (server, client) = vector.seed.split_at(32);
                     let key_length = output.len() / 2 - 4;
                     let block = master.key_block_of(key_length, 4, &randoms(client, server));
-                    let parts = [
-                        &block.client_key,
-                        &block.server_key,
-                        &block.client_iv,
-                        &block.server_iv,
-                    ];
+                    let parts = [&block.client_key, &block.server_key, &block.client_iv, &block.server_iv];
                     assert_eq!(parts.map(Secret::expose).concat(), output);
-                    assert_eq!(
-                        parts.map(|part| part.expose().len()),
-                        [key_length, key_length, 4, 4]
-                    );
+                    assert_eq!(parts.map(|part| part.expose().len()), [key_length, key_length, 4, 4]);
                 }
                 "client finished" => {
                     let hash = Digest::from_slice(&vector.seed).unwrap();
@@ -348,14 +294,7 @@ mod tests {
                 "EXTRACTOR-dtls_srtp" => {
                     let (client, server) = vector.seed.split_at(32);
                     let mut out = std::vec![0; output.len()];
-                    master
-                        .export(
-                            b"EXTRACTOR-dtls_srtp",
-                            &randoms(client, server),
-                            None,
-                            &mut out,
-                        )
-                        .unwrap();
+                    master.export(b"EXTRACTOR-dtls_srtp", &randoms(client, server), None, &mut out).unwrap();
                     assert_eq!(out, output);
                 }
                 "test label" => continue,
@@ -369,25 +308,14 @@ mod tests {
     #[test]
     fn exporting_tells_an_absent_context_from_an_empty_one() {
         let master = MasterSecret::from_secret(HMAC_SHA_256, Secret::from_slice(&[3; 48]));
-        let randoms = Randoms {
-            client: [1; 32],
-            server: [2; 32],
-        };
+        let randoms = Randoms { client: [1; 32], server: [2; 32] };
         let export = |context| {
             let mut out = [0; 32];
-            master
-                .export(b"EXPERIMENTAL-label", &randoms, context, &mut out)
-                .map(|()| out)
+            master.export(b"EXPERIMENTAL-label", &randoms, context, &mut out).map(|()| out)
         };
         let mut expected = [0; 32];
         let seed = [&[1; 32][..], &[2; 32], &[0, 3], b"abc"];
-        prf(
-            HMAC_SHA_256,
-            &[3; 48],
-            b"EXPERIMENTAL-label",
-            &seed,
-            &mut expected,
-        );
+        prf(HMAC_SHA_256, &[3; 48], b"EXPERIMENTAL-label", &seed, &mut expected);
         assert_eq!(export(Some(b"abc")), Ok(expected));
         assert_ne!(export(Some(b"")), export(None));
         assert!(export(Some(&[0; 65535])).is_ok());
@@ -397,17 +325,10 @@ mod tests {
     #[test]
     fn the_protocols_own_labels_are_not_exported() {
         let master = MasterSecret::from_secret(HMAC_SHA_256, Secret::from_slice(&[3; 48]));
-        let randoms = Randoms {
-            client: [1; 32],
-            server: [2; 32],
-        };
-        for label in [
-            "client finished",
-            "server finished",
-            "master secret",
-            "extended master secret",
-            "key expansion",
-        ] {
+        let randoms = Randoms { client: [1; 32], server: [2; 32] };
+        for label in
+            ["client finished", "server finished", "master secret", "extended master secret", "key expansion"]
+        {
             let result = master.export(label.as_bytes(), &randoms, None, &mut [0; 16]);
             assert_eq!(result, Err(ExportError::ReservedLabel), "{label}");
         }

@@ -39,12 +39,7 @@ impl Functions {
         self.hkdf.extract(salt.expose(), input_keying_material)
     }
 
-    fn traffic(
-        &self,
-        secret: &Expander,
-        label: &'static str,
-        transcript_hash: &Digest,
-    ) -> TrafficSecret {
+    fn traffic(&self, secret: &Expander, label: &'static str, transcript_hash: &Digest) -> TrafficSecret {
         TrafficSecret::new(self.hkdf, secret.derive_secret(label, transcript_hash))
     }
 
@@ -68,24 +63,13 @@ pub struct EarlySecret {
 impl EarlySecret {
     /// Begins the schedule of a suite with this hash.
     pub fn new(hash: &'static dyn Hash, hmac: &'static dyn Hmac, psk: Option<&[u8]>) -> Self {
-        Self::with_functions(
-            Functions {
-                hash,
-                hkdf: Hkdf::dtls13(hmac),
-            },
-            psk,
-        )
+        Self::with_functions(Functions { hash, hkdf: Hkdf::dtls13(hmac) }, psk)
     }
 
     fn with_functions(functions: Functions, psk: Option<&[u8]>) -> Self {
         let zeros = functions.zeros();
-        let secret = functions
-            .hkdf
-            .extract(zeros.expose(), psk.unwrap_or(zeros.expose()));
-        Self {
-            functions,
-            secret: functions.hkdf.expander(&secret),
-        }
+        let secret = functions.hkdf.extract(zeros.expose(), psk.unwrap_or(zeros.expose()));
+        Self { functions, secret: functions.hkdf.expander(&secret) }
     }
 
     /// The binder that proves knowledge of the PSK (RFC 9846 section 4.3.11.2). `transcript_hash` covers the hellos
@@ -95,24 +79,18 @@ impl EarlySecret {
             PskKind::External => "ext binder",
             PskKind::Resumption => "res binder",
         };
-        self.functions
-            .traffic(&self.secret, label, &self.functions.empty_hash())
-            .verify_data(transcript_hash)
+        self.functions.traffic(&self.secret, label, &self.functions.empty_hash()).verify_data(transcript_hash)
     }
 
     /// client_early_traffic_secret. `client_hello_hash` covers the ClientHello.
     pub fn client_early_traffic_secret(&self, client_hello_hash: &Digest) -> TrafficSecret {
-        self.functions
-            .traffic(&self.secret, "c e traffic", client_hello_hash)
+        self.functions.traffic(&self.secret, "c e traffic", client_hello_hash)
     }
 
     /// early_exporter_secret. `client_hello_hash` covers the ClientHello.
     pub fn early_exporter_secret(&self, client_hello_hash: &Digest) -> ExporterSecret {
         let secret = self.secret.derive_secret("e exp master", client_hello_hash);
-        ExporterSecret {
-            functions: self.functions,
-            secret,
-        }
+        ExporterSecret { functions: self.functions, secret }
     }
 
     /// Adds the shared secret of the key exchange. `hello_hash` covers ClientHello to ServerHello.
@@ -122,21 +100,13 @@ impl EarlySecret {
         hello_hash: &Digest,
     ) -> (HandshakeSecrets, MainSecret) {
         let Self { functions, secret } = self;
-        let handshake = functions
-            .hkdf
-            .expander(&functions.descend(&secret, shared_secret.expose()));
+        let handshake = functions.hkdf.expander(&functions.descend(&secret, shared_secret.expose()));
         let secrets = HandshakeSecrets {
             client: functions.traffic(&handshake, "c hs traffic", hello_hash),
             server: functions.traffic(&handshake, "s hs traffic", hello_hash),
         };
         let main = functions.descend(&handshake, functions.zeros().expose());
-        (
-            secrets,
-            MainSecret {
-                functions,
-                secret: functions.hkdf.expander(&main),
-            },
-        )
+        (secrets, MainSecret { functions, secret: functions.hkdf.expander(&main) })
     }
 }
 
@@ -167,19 +137,13 @@ pub struct MainSecret {
 
 impl MainSecret {
     /// Derives what protects application data. `transcript_hash` covers ClientHello to the server's Finished.
-    pub fn into_application(
-        self,
-        transcript_hash: &Digest,
-    ) -> (ApplicationSecrets, AwaitingClientFinished) {
+    pub fn into_application(self, transcript_hash: &Digest) -> (ApplicationSecrets, AwaitingClientFinished) {
         let Self { functions, secret } = self;
         let exporter = secret.derive_secret("exp master", transcript_hash);
         let secrets = ApplicationSecrets {
             client: functions.traffic(&secret, "c ap traffic", transcript_hash),
             server: functions.traffic(&secret, "s ap traffic", transcript_hash),
-            exporter: ExporterSecret {
-                functions,
-                secret: exporter,
-            },
+            exporter: ExporterSecret { functions, secret: exporter },
         };
         (secrets, AwaitingClientFinished { functions, secret })
     }
@@ -207,10 +171,7 @@ impl AwaitingClientFinished {
     /// resumption_secret. `transcript_hash` covers ClientHello to the client's Finished.
     pub fn into_resumption(self, transcript_hash: &Digest) -> ResumptionSecret {
         let secret = self.secret.derive_secret("res master", transcript_hash);
-        ResumptionSecret {
-            hkdf: self.functions.hkdf,
-            secret,
-        }
+        ResumptionSecret { hkdf: self.functions.hkdf, secret }
     }
 }
 
@@ -230,13 +191,9 @@ impl ExporterSecret {
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
         let Functions { hash, hkdf } = self.functions;
         let exporter = hkdf.expander(&self.secret);
-        let secret = exporter.try_secret(
-            label,
-            self.functions.empty_hash().as_ref(),
-            hkdf.output_length(),
-        )?;
-        hkdf.expander(&secret)
-            .expand_label(b"exporter", hash.hash(&[context]).as_ref(), out)
+        let secret =
+            exporter.try_secret(label, self.functions.empty_hash().as_ref(), hkdf.output_length())?;
+        hkdf.expander(&secret).expand_label(b"exporter", hash.hash(&[context]).as_ref(), out)
     }
 
     /// The secret itself, for the key log.
@@ -259,11 +216,7 @@ impl ResumptionSecret {
     ///
     /// [`ExpandError::ContextTooLong`] if the nonce has more than 255 bytes, which its field cannot hold.
     pub fn psk(&self, ticket_nonce: &[u8]) -> Result<Secret, ExpandError> {
-        self.hkdf.expander(&self.secret).try_secret(
-            b"resumption",
-            ticket_nonce,
-            self.hkdf.output_length(),
-        )
+        self.hkdf.expander(&self.secret).try_secret(b"resumption", ticket_nonce, self.hkdf.output_length())
     }
 }
 

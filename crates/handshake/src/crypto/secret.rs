@@ -43,10 +43,7 @@ impl Secret {
     ///
     /// If `length` is more than [`Secret::CAPACITY`]; see [`Secret::from_slice`].
     pub fn with(length: usize, fill: impl FnOnce(&mut [u8])) -> Self {
-        let mut secret = Self {
-            length,
-            bytes: [0; Self::CAPACITY],
-        };
+        let mut secret = Self { length, bytes: [0; Self::CAPACITY] };
         let bytes = secret.bytes.get_mut(..length);
         fill(bytes.expect("the lengths of hashes and keys are at most 64 bytes"));
         secret
@@ -140,14 +137,7 @@ mod tests {
     fn comparison_covers_every_byte_and_the_length() {
         let secret = Secret::from_slice(&[1, 2, 3]);
         assert!(secret.ct_eq(&[1, 2, 3]));
-        for other in [
-            &[0, 2, 3][..],
-            &[1, 0, 3],
-            &[1, 2, 0],
-            &[1, 2],
-            &[1, 2, 3, 0],
-            &[],
-        ] {
+        for other in [&[0, 2, 3][..], &[1, 0, 3], &[1, 2, 0], &[1, 2], &[1, 2, 3, 0], &[]] {
             assert!(!secret.ct_eq(other));
         }
     }
@@ -163,13 +153,7 @@ mod tests {
 
     #[test]
     fn debug_output_has_no_content() {
-        assert_eq!(
-            format!("{:?}", Secret::from_slice(&[0xab; 48])),
-            "Secret(48 bytes)"
-        );
-        assert_eq!(
-            format!("{:?}", SharedSecret::from_slice(&[0xab; 70])),
-            "SharedSecret(70 bytes)"
-        );
+        assert_eq!(format!("{:?}", Secret::from_slice(&[0xab; 48])), "Secret(48 bytes)");
+        assert_eq!(format!("{:?}", SharedSecret::from_slice(&[0xab; 70])), "SharedSecret(70 bytes)");
     }
 }

@@ -148,9 +148,7 @@ mod tests {
         let certificate = CertificateDer::from(certificate);
         let certificate = webpki::EndEntityCert::try_from(&certificate).expect("certificate");
         let accepts = |algorithm: &&&'static dyn SignatureVerificationAlgorithm| {
-            certificate
-                .verify_signature(**algorithm, message, signature)
-                .is_ok()
+            certificate.verify_signature(**algorithm, message, signature).is_ok()
         };
         algorithms.iter().filter(accepts).count() == 1
     }
@@ -159,10 +157,7 @@ mod tests {
     fn scheme_and_signature(bytes: &[u8]) -> (SignatureScheme, &[u8]) {
         let length = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
         assert_eq!(bytes.len(), 4 + length);
-        (
-            SignatureScheme(u16::from_be_bytes([bytes[0], bytes[1]])),
-            &bytes[4..],
-        )
+        (SignatureScheme(u16::from_be_bytes([bytes[0], bytes[1]])), &bytes[4..])
     }
 
     /// The signature that OpenSSL made in ServerKeyExchange of a recorded DTLS 1.2 handshake.
@@ -192,10 +187,7 @@ mod tests {
         let algorithms = provider().signature_verifier(scheme).unwrap().algorithms;
         let content = server_key_exchange_content(&randoms, params);
         assert!(verifies(algorithms, certificate, &content, signature));
-        let swapped = Randoms {
-            client: randoms.server,
-            server: randoms.client,
-        };
+        let swapped = Randoms { client: randoms.server, server: randoms.client };
         let content = server_key_exchange_content(&swapped, params);
         assert!(!verifies(algorithms, certificate, &content, signature));
     }
@@ -204,14 +196,10 @@ mod tests {
     #[test]
     fn recorded_certificate_verify() {
         let file = vector("illustrated-dtls13/key-schedule.json");
-        let record = |name: &str| {
-            hex(file["values"]["protected_records"][name]["plaintext"]
-                .as_str()
-                .unwrap())
-        };
+        let record =
+            |name: &str| hex(file["values"]["protected_records"][name]["plaintext"].as_str().unwrap());
         let wire = vector("illustrated-dtls13/records.json");
-        let hello =
-            |name: &str| hex(wire["datagrams_on_wire"][name].as_str().unwrap())[13..].to_vec();
+        let hello = |name: &str| hex(wire["datagrams_on_wire"][name].as_str().unwrap())[13..].to_vec();
         let messages = [
             hello("01-hello-c"),
             hello("02-hello-s"),
@@ -228,35 +216,17 @@ mod tests {
         let certificate_verify = record("05-cverify-shs-prot");
         let (scheme, signature) = scheme_and_signature(&certificate_verify[12..]);
         assert_eq!(scheme, SignatureScheme::RSA_PSS_RSAE_SHA256);
-        let algorithms = provider()
-            .signature_verifier(scheme)
-            .unwrap()
-            .algorithms_fixed_curve;
+        let algorithms = provider().signature_verifier(scheme).unwrap().algorithms_fixed_curve;
         let content = |signer| certificate_verify_content(signer, &transcript.current());
-        assert!(verifies(
-            algorithms,
-            certificate,
-            &content(Side::Server),
-            signature
-        ));
-        assert!(!verifies(
-            algorithms,
-            certificate,
-            &content(Side::Client),
-            signature
-        ));
+        assert!(verifies(algorithms, certificate, &content(Side::Server), signature));
+        assert!(!verifies(algorithms, certificate, &content(Side::Client), signature));
     }
 
     #[test]
     fn schemes_of_dtls_1_3_are_those_with_a_verifier_for_it() {
         for verifier in &provider().signature_verifiers {
             let has_verifier = !verifier.algorithms_fixed_curve.is_empty();
-            assert_eq!(
-                signs_certificate_verify13(verifier.scheme),
-                has_verifier,
-                "{}",
-                verifier.scheme
-            );
+            assert_eq!(signs_certificate_verify13(verifier.scheme), has_verifier, "{}", verifier.scheme);
         }
         assert!(!signs_certificate_verify13(SignatureScheme(0x0203)));
     }

@@ -30,17 +30,12 @@ pub(super) struct Opened {
 }
 
 fn scramble(epoch: u64, bytes: &mut [u8]) {
-    bytes
-        .iter_mut()
-        .for_each(|byte| *byte ^= (epoch as u8).wrapping_mul(0x5b));
+    bytes.iter_mut().for_each(|byte| *byte ^= (epoch as u8).wrapping_mul(0x5b));
 }
 
 impl FakeSealer {
     pub(super) fn overhead_of(&self, epoch: u64) -> (usize, usize) {
-        (
-            HEADER + self.padding + epoch as usize,
-            if epoch == 0 { 0 } else { self.suffix },
-        )
+        (HEADER + self.padding + epoch as usize, if epoch == 0 { 0 } else { self.suffix })
     }
 
     /// Cuts a datagram and opens its records, each with the keys of the epoch that it names.
@@ -54,11 +49,7 @@ impl FakeSealer {
             let mut payload = datagram[prefix..prefix + length].to_vec();
             scramble(epoch, &mut payload);
             let whole = prefix + length + suffix;
-            assert!(
-                datagram[prefix + length..whole]
-                    .iter()
-                    .all(|&byte| byte == 0xee)
-            );
+            assert!(datagram[prefix + length..whole].iter().all(|&byte| byte == 0xee));
             records.push(Opened {
                 content_type: datagram[0],
                 number: (epoch, sequence.into()),

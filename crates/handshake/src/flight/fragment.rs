@@ -35,9 +35,7 @@ impl<'a> Fragment<'a> {
     /// [`FragmentFault::Truncated`] if the record ends inside the header or the fragment, and
     /// [`FragmentFault::BeyondMessage`] if the fragment would reach past the end of its message.
     pub(crate) fn split_first(record: &'a [u8]) -> Result<(Self, &'a [u8]), FragmentFault> {
-        let (header, rest) = record
-            .split_first_chunk::<HEADER_LEN>()
-            .ok_or(FragmentFault::Truncated)?;
+        let (header, rest) = record.split_first_chunk::<HEADER_LEN>().ok_or(FragmentFault::Truncated)?;
         let [msg_type, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = *header;
         let fragment_length = u32::from_be_bytes([0, f2, f1, f0]);
         let (payload, rest) = usize::try_from(fragment_length)
@@ -128,14 +126,7 @@ mod tests {
     use super::*;
 
     fn encode(length: u32, offset: u32, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = header(
-            HandshakeType::CERTIFICATE,
-            length,
-            7,
-            offset,
-            payload.len() as u32,
-        )
-        .to_vec();
+        let mut bytes = header(HandshakeType::CERTIFICATE, length, 7, offset, payload.len() as u32).to_vec();
         bytes.extend_from_slice(payload);
         bytes
     }
@@ -146,29 +137,17 @@ mod tests {
         record.extend(encode(0, 0, b""));
         record.extend(encode(9, 4, b"de"));
         let (first, rest) = Fragment::split_first(&record).unwrap();
-        assert_eq!(
-            (first.payload, first.is_whole(), first.message_seq),
-            (&b"abc"[..], true, 7)
-        );
+        assert_eq!((first.payload, first.is_whole(), first.message_seq), (&b"abc"[..], true, 7));
         let (second, rest) = Fragment::split_first(rest).unwrap();
         assert!(second.is_whole() && second.payload.is_empty());
         let (third, rest) = Fragment::split_first(rest).unwrap();
-        assert_eq!(
-            (third.length, third.offset, third.payload),
-            (9, 4, &b"de"[..])
-        );
+        assert_eq!((third.length, third.offset, third.payload), (9, 4, &b"de"[..]));
         assert!(!third.is_whole() && rest.is_empty());
     }
 
     #[test]
     fn the_header_is_laid_out_as_in_rfc_6347_4_2_2() {
-        let bytes = header(
-            HandshakeType::SERVER_HELLO,
-            0x01_0203,
-            0x0405,
-            0x06_0708,
-            0x09_0a0b,
-        );
+        let bytes = header(HandshakeType::SERVER_HELLO, 0x01_0203, 0x0405, 0x06_0708, 0x09_0a0b);
         assert_eq!(bytes, [2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
     }
 
@@ -176,11 +155,7 @@ mod tests {
     fn threat_03_every_truncation_is_an_error() {
         let bytes = encode(20, 0, b"abcdef");
         for length in 0..bytes.len() {
-            assert_eq!(
-                Fragment::split_first(&bytes[..length]),
-                Err(FragmentFault::Truncated),
-                "{length}"
-            );
+            assert_eq!(Fragment::split_first(&bytes[..length]), Err(FragmentFault::Truncated), "{length}");
         }
     }
 

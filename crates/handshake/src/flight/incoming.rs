@@ -26,12 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            certificate: 64 * 1024,
-            other: 16 * 1024,
-            messages_ahead: 7,
-            pieces: 32,
-        }
+        Self { certificate: 64 * 1024, other: 16 * 1024, messages_ahead: 7, pieces: 32 }
     }
 }
 
@@ -102,12 +97,7 @@ pub(crate) struct Incoming {
 impl Incoming {
     /// Expects `next_message_seq` first, in any epoch.
     pub(crate) const fn new(limits: Limits, next_message_seq: u16) -> Self {
-        Self {
-            limits,
-            next: next_message_seq as u32,
-            epoch: 0,
-            partials: Vec::new(),
-        }
+        Self { limits, next: next_message_seq as u32, epoch: 0, partials: Vec::new() }
     }
 
     /// Takes in a fragment that arrived in a record of `epoch`.
@@ -183,22 +173,12 @@ impl Incoming {
 
     /// Bytes of heap in use: at most 4 times the bytes received plus 512, with the default limits.
     pub(crate) fn held_bytes(&self) -> usize {
-        let table = self
-            .partials
-            .capacity()
-            .saturating_mul(size_of::<Partial>());
-        self.partials
-            .iter()
-            .map(Partial::held_bytes)
-            .fold(table, usize::saturating_add)
+        let table = self.partials.capacity().saturating_mul(size_of::<Partial>());
+        self.partials.iter().map(Partial::held_bytes).fold(table, usize::saturating_add)
     }
 
     /// Holds a fragment against the limits and against earlier ones. Returns where the earlier ones are.
-    fn check(
-        &mut self,
-        epoch: u64,
-        fragment: &Fragment<'_>,
-    ) -> Result<Option<usize>, FragmentFault> {
+    fn check(&mut self, epoch: u64, fragment: &Fragment<'_>) -> Result<Option<usize>, FragmentFault> {
         let limit = match fragment.msg_type {
             HandshakeType::CERTIFICATE => self.limits.certificate,
             _ => self.limits.other,
@@ -234,19 +214,13 @@ impl Incoming {
         Ok(Some(index))
     }
 
-    fn store(
-        &mut self,
-        stored: Option<usize>,
-        epoch: u64,
-        fragment: &Fragment<'_>,
-    ) -> Accepted<'static> {
+    fn store(&mut self, stored: Option<usize>, epoch: u64, fragment: &Fragment<'_>) -> Accepted<'static> {
         if let Some(partial) = stored.and_then(|index| self.partials.get_mut(index)) {
             return partial.add(fragment, self.limits.pieces);
         }
         if self.partials.is_empty() {
             // One allocation for as many as there can be: growing would for a moment hold two of them.
-            self.partials
-                .reserve_exact(usize::from(self.limits.messages_ahead).saturating_add(1));
+            self.partials.reserve_exact(usize::from(self.limits.messages_ahead).saturating_add(1));
         }
         let mut partial = Partial::new(epoch, fragment);
         // A first piece always fits, even if the setting says none does.
@@ -260,10 +234,7 @@ impl Incoming {
     }
 
     fn find(&self, message_seq: u16) -> Option<(usize, &Partial)> {
-        self.partials
-            .iter()
-            .enumerate()
-            .find(|(_, partial)| partial.message_seq == message_seq)
+        self.partials.iter().enumerate().find(|(_, partial)| partial.message_seq == message_seq)
     }
 
     /// The expected message is whole: expects the one after it, and gives up what is stored of it.
@@ -325,11 +296,7 @@ impl Partial {
         }
         self.make_room(fragment.payload.len().saturating_sub(covered.len()));
         self.bytes.splice(covered, fragment.payload.iter().copied());
-        if known {
-            Accepted::Duplicate
-        } else {
-            Accepted::Kept
-        }
+        if known { Accepted::Duplicate } else { Accepted::Kept }
     }
 
     /// Doubles like a vector does, but never beyond the length of the message.
@@ -338,8 +305,7 @@ impl Partial {
         if needed > self.bytes.capacity() {
             let whole = usize::try_from(self.length).unwrap_or(usize::MAX);
             let doubled = self.bytes.capacity().saturating_mul(2).min(whole);
-            self.bytes
-                .reserve_exact(needed.max(doubled).saturating_sub(self.bytes.len()));
+            self.bytes.reserve_exact(needed.max(doubled).saturating_sub(self.bytes.len()));
         }
     }
 
@@ -348,9 +314,7 @@ impl Partial {
     }
 
     fn held_bytes(&self) -> usize {
-        self.bytes
-            .capacity()
-            .saturating_add(self.ranges.held_bytes())
+        self.bytes.capacity().saturating_add(self.ranges.held_bytes())
     }
 
     fn into_message(self) -> OwnedMessage {

@@ -11,10 +11,7 @@
 //! time      RetransmitTimer
 //! ```
 #![allow(dead_code, unused_imports)] // used from `Connection` on
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod fragment;
 mod incoming;

@@ -152,10 +152,8 @@ impl Outgoing {
         message_seq: u16,
         body: Vec<u8>,
     ) -> Result<(), MessageTooLong> {
-        let length = u32::try_from(body.len())
-            .ok()
-            .filter(|length| *length <= MAX_LENGTH)
-            .ok_or(MessageTooLong)?;
+        let length =
+            u32::try_from(body.len()).ok().filter(|length| *length <= MAX_LENGTH).ok_or(MessageTooLong)?;
         let acked = Ranges::new();
         self.items.push(Item::Message(Message {
             epoch,
@@ -236,10 +234,7 @@ impl Outgoing {
 
     /// Whether every message has been acknowledged, or there are none.
     pub(crate) fn is_acked(&self) -> bool {
-        !self
-            .items
-            .iter()
-            .any(|item| matches!(item, Item::Message(_)))
+        !self.items.iter().any(|item| matches!(item, Item::Message(_)))
     }
 
     /// Whether [`write_datagram`](Self::write_datagram) has something to send now.
@@ -266,16 +261,10 @@ impl Outgoing {
     pub(crate) fn held_bytes(&self) -> usize {
         let table = self.items.capacity().saturating_mul(size_of::<Item>());
         let bodies = self.items.iter().map(|item| match item {
-            Item::Message(message) => message
-                .body
-                .capacity()
-                .saturating_add(message.acked.held_bytes()),
+            Item::Message(message) => message.body.capacity().saturating_add(message.acked.held_bytes()),
             Item::ChangeCipherSpec { .. } => 0,
         });
-        bodies.fold(
-            table.saturating_add(self.sent.held_bytes()),
-            usize::saturating_add,
-        )
+        bodies.fold(table.saturating_add(self.sent.held_bytes()), usize::saturating_add)
     }
 
     fn burst_is_over(&self) -> bool {
@@ -302,11 +291,7 @@ impl Outgoing {
     }
 
     /// Seals one record at the front of `room` and returns its length.
-    fn write_record(
-        &mut self,
-        sealer: &mut impl Sealer,
-        room: &mut [u8],
-    ) -> Result<usize, WriteError> {
+    fn write_record(&mut self, sealer: &mut impl Sealer, room: &mut [u8]) -> Result<usize, WriteError> {
         let Some((_, piece)) = self.piece(self.cursor) else {
             return Ok(0);
         };
@@ -315,10 +300,7 @@ impl Outgoing {
             Piece::ChangeCipherSpec { epoch } => (epoch, CHANGE_CIPHER_SPEC),
         };
         let (prefix, suffix) = sealer.overhead(epoch).ok_or(SealFailed)?;
-        let end = room
-            .len()
-            .saturating_sub(suffix)
-            .min(prefix.saturating_add(MAX_PLAINTEXT));
+        let end = room.len().saturating_sub(suffix).min(prefix.saturating_add(MAX_PLAINTEXT));
         let plaintext = room.get_mut(prefix..end).ok_or(WriteError::TooSmall)?;
         let staged = match content_type {
             HANDSHAKE => self.stage_messages(epoch, plaintext),
@@ -338,11 +320,7 @@ impl Outgoing {
 
     /// Writes fragments of consecutive messages of `epoch` as far as they fit.
     fn stage_messages(&self, epoch: u64, plaintext: &mut [u8]) -> Staged {
-        let mut staged = Staged {
-            length: 0,
-            cursor: self.cursor,
-            fragments: vec![],
-        };
+        let mut staged = Staged { length: 0, cursor: self.cursor, fragments: vec![] };
         while let Some((index, Piece::Message(message, range))) = self.piece(staged.cursor) {
             let room = plaintext.get_mut(staged.length..).unwrap_or_default();
             if message.epoch != epoch {
@@ -353,15 +331,9 @@ impl Outgoing {
             };
             staged.length = staged.length.saturating_add(length);
             staged.cursor = if sent.end < message.length {
-                Cursor {
-                    item: index,
-                    offset: sent.end,
-                }
+                Cursor { item: index, offset: sent.end }
             } else {
-                Cursor {
-                    item: index.saturating_add(1),
-                    offset: 0,
-                }
+                Cursor { item: index.saturating_add(1), offset: 0 }
             };
             staged.fragments.push((message.message_seq, sent));
         }
@@ -369,19 +341,12 @@ impl Outgoing {
     }
 
     fn stage_change_cipher_spec(&self, plaintext: &mut [u8]) -> Staged {
-        let mut staged = Staged {
-            length: 0,
-            cursor: self.cursor,
-            fragments: vec![],
-        };
+        let mut staged = Staged { length: 0, cursor: self.cursor, fragments: vec![] };
         if let (Some(byte), Some((index, _))) = (plaintext.first_mut(), self.piece(self.cursor)) {
             // RFC 5246 section 7.1: a single byte of value 1.
             *byte = 1;
             staged.length = 1;
-            staged.cursor = Cursor {
-                item: index.saturating_add(1),
-                offset: 0,
-            };
+            staged.cursor = Cursor { item: index.saturating_add(1), offset: 0 };
         }
         staged
     }
@@ -400,12 +365,7 @@ impl Outgoing {
     /// Frees messages that have arrived, and everything once all have.
     fn remove_acked(&mut self) {
         let acked = |item: &Item| matches!(item, Item::Message(message) if message.acked_whole);
-        let passed = self
-            .items
-            .iter()
-            .take(self.cursor.item)
-            .filter(|item| acked(item))
-            .count();
+        let passed = self.items.iter().take(self.cursor.item).filter(|item| acked(item)).count();
         if self.items.get(self.cursor.item).is_some_and(acked) {
             self.cursor.offset = 0;
         }
@@ -458,22 +418,15 @@ impl Message {
     fn write_fragment(&self, range: Range<u32>, room: &mut [u8]) -> Option<(usize, Range<u32>)> {
         let (header, room) = room.split_first_chunk_mut::<HEADER_LEN>()?;
         let start = usize::try_from(range.start).ok()?;
-        let end = usize::try_from(range.end)
-            .ok()?
-            .min(start.saturating_add(room.len()));
+        let end = usize::try_from(range.end).ok()?.min(start.saturating_add(room.len()));
         let bytes = self.body.get(start..end)?;
         if bytes.is_empty() && self.length != 0 {
             return None;
         }
         let fragment_length = u32::try_from(bytes.len()).ok()?;
         room.get_mut(..bytes.len())?.copy_from_slice(bytes);
-        *header = fragment::header(
-            self.msg_type,
-            self.length,
-            self.message_seq,
-            range.start,
-            fragment_length,
-        );
+        *header =
+            fragment::header(self.msg_type, self.length, self.message_seq, range.start, fragment_length);
         let sent = range.start..range.start.saturating_add(fragment_length);
         Some((HEADER_LEN.saturating_add(bytes.len()), sent))
     }

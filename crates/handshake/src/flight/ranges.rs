@@ -24,19 +24,13 @@ impl Ranges {
     ///
     /// # Errors
     /// [`TooManyPieces`] if the set would then have more than `max_pieces` ranges. It is unchanged.
-    pub(crate) fn insert(
-        &mut self,
-        range: Range<u32>,
-        max_pieces: usize,
-    ) -> Result<(), TooManyPieces> {
+    pub(crate) fn insert(&mut self, range: Range<u32>, max_pieces: usize) -> Result<(), TooManyPieces> {
         if range.is_empty() {
             return Ok(());
         }
         // `touching` are the pieces that overlap the range or lie directly beside it: they become one with it.
         let first = self.pieces.partition_point(|piece| piece.end < range.start);
-        let behind = self
-            .pieces
-            .partition_point(|piece| piece.start <= range.end);
+        let behind = self.pieces.partition_point(|piece| piece.start <= range.end);
         let touching = self.pieces.get(first..behind).unwrap_or_default();
         let (Some(low), Some(high)) = (touching.first(), touching.last()) else {
             if self.pieces.len() >= max_pieces {
@@ -81,9 +75,7 @@ impl Ranges {
 
     /// Bytes of heap that the set occupies.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.pieces
-            .capacity()
-            .saturating_mul(size_of::<Range<u32>>())
+        self.pieces.capacity().saturating_mul(size_of::<Range<u32>>())
     }
 }
 

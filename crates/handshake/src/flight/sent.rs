@@ -27,9 +27,7 @@ struct SentFragment {
 impl SentRecords {
     /// Nothing sent.
     pub(crate) const fn new() -> Self {
-        Self {
-            fragments: VecDeque::new(),
-        }
+        Self { fragments: VecDeque::new() }
     }
 
     /// Remembers a fragment. The oldest is forgotten if there are too many: then its ACK comes to nothing and
@@ -38,11 +36,7 @@ impl SentRecords {
         if self.fragments.len() >= MAX_FRAGMENTS {
             self.fragments.pop_front();
         }
-        self.fragments.push_back(SentFragment {
-            number,
-            message_seq,
-            range,
-        });
+        self.fragments.push_back(SentFragment { number, message_seq, range });
     }
 
     /// Hands every fragment of the record `number` to `each` (message_seq and byte range) and forgets it.
@@ -63,9 +57,7 @@ impl SentRecords {
 
     /// Bytes of heap in use.
     pub(crate) fn held_bytes(&self) -> usize {
-        self.fragments
-            .capacity()
-            .saturating_mul(size_of::<SentFragment>())
+        self.fragments.capacity().saturating_mul(size_of::<SentFragment>())
     }
 }
 
@@ -102,14 +94,8 @@ mod tests {
             sent.push((2, sequence), 0, 0..1);
         }
         assert!(sent.held_bytes() <= 8 * 1024, "{}", sent.held_bytes());
-        assert_eq!(
-            taken(&mut sent, (2, 100_000 - MAX_FRAGMENTS as u64 - 1)),
-            []
-        );
-        assert_eq!(
-            taken(&mut sent, (2, 100_000 - MAX_FRAGMENTS as u64)).len(),
-            1
-        );
+        assert_eq!(taken(&mut sent, (2, 100_000 - MAX_FRAGMENTS as u64 - 1)), []);
+        assert_eq!(taken(&mut sent, (2, 100_000 - MAX_FRAGMENTS as u64)).len(), 1);
         assert_eq!(taken(&mut sent, (2, 99_999)).len(), 1);
         sent.clear();
         assert_eq!(sent.held_bytes(), 0);

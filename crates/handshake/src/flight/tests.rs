@@ -13,9 +13,7 @@ use crate::message::registry::HandshakeType;
 const SERVER_FLIGHT: [(u64, usize); 5] = [(0, 122), (2, 40), (2, 3210), (2, 76), (2, 36)];
 
 fn body(length: usize, message_seq: u16) -> Vec<u8> {
-    (0..length)
-        .map(|i| (i * 3 + i / 257) as u8 ^ message_seq as u8)
-        .collect()
+    (0..length).map(|i| (i * 3 + i / 257) as u8 ^ message_seq as u8).collect()
 }
 
 fn flight(reliability: Reliability, messages: &[(u64, usize)]) -> Outgoing {
@@ -23,19 +21,13 @@ fn flight(reliability: Reliability, messages: &[(u64, usize)]) -> Outgoing {
     for (message_seq, &(epoch, length)) in messages.iter().enumerate() {
         let message_seq = message_seq as u16;
         let body = body(length, message_seq);
-        outgoing
-            .push_message(epoch, HandshakeType::CERTIFICATE, message_seq, body)
-            .unwrap();
+        outgoing.push_message(epoch, HandshakeType::CERTIFICATE, message_seq, body).unwrap();
     }
     outgoing
 }
 
 fn sealer() -> FakeSealer {
-    FakeSealer {
-        padding: 3,
-        suffix: 16,
-        ..FakeSealer::default()
-    }
+    FakeSealer { padding: 3, suffix: 16, ..FakeSealer::default() }
 }
 
 /// A receiver that checks each message against the flight and remembers what to acknowledge.
@@ -70,8 +62,7 @@ impl Receiver {
                     Accepted::Whole(message) => self.process(message),
                     Accepted::Kept => {}
                     Accepted::Duplicate => {
-                        self.repeats_seen +=
-                            usize::from(self.repeats.observe(record.number.0, &fragment));
+                        self.repeats_seen += usize::from(self.repeats.observe(record.number.0, &fragment));
                     }
                     Accepted::Dropped(_) => keep = false,
                 }
@@ -88,10 +79,7 @@ impl Receiver {
 
     fn process(&mut self, message: Message<'_>) {
         let (epoch, length) = self.messages[self.done];
-        assert_eq!(
-            (usize::from(message.message_seq), message.epoch),
-            (self.done, epoch)
-        );
+        assert_eq!((usize::from(message.message_seq), message.epoch), (self.done, epoch));
         assert!(message.body == body(length, message.message_seq));
         self.done += 1;
         if self.done == self.messages.len() {
@@ -130,11 +118,7 @@ fn each_whole_repeat_is_noticed_once() {
     let mut out = vec![0; 2000];
     for (transmission, mtu) in [1200, 1200, 508, 228].into_iter().enumerate() {
         while let length @ 1.. = outgoing.write_datagram(&mut sealer, &mut out, mtu).unwrap() {
-            assert_eq!(
-                receiver.repeats_seen,
-                transmission.saturating_sub(1),
-                "only at its end"
-            );
+            assert_eq!(receiver.repeats_seen, transmission.saturating_sub(1), "only at its end");
             receiver.receive(&sealer, &out[..length]);
         }
         assert_eq!(receiver.repeats_seen, transmission);
@@ -150,10 +134,8 @@ struct Link {
 
 impl Link {
     fn random(&mut self, below: u64) -> u64 {
-        self.state = self
-            .state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.state =
+            self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.state >> 33) % below
     }
 
@@ -174,18 +156,10 @@ impl Link {
 }
 
 /// Sends the flight over the link until it has arrived. Returns how many times the timer ran out.
-fn deliver(
-    reliability: Reliability,
-    messages: &[(u64, usize)],
-    link: &mut Link,
-    mtu: usize,
-) -> usize {
+fn deliver(reliability: Reliability, messages: &[(u64, usize)], link: &mut Link, mtu: usize) -> usize {
     let (mut sealer, mut receiver) = (sealer(), Receiver::new(messages));
     let mut outgoing = flight(reliability, messages);
-    let settings = TimerSettings {
-        retransmissions: 1000,
-        ..TimerSettings::default()
-    };
+    let settings = TimerSettings { retransmissions: 1000, ..TimerSettings::default() };
     let mut timer = RetransmitTimer::new(settings);
     let mut out = vec![0; 2000];
     timer.start(Duration::ZERO);
@@ -193,9 +167,8 @@ fn deliver(
         // Each ACK that says something new lets more go out at once, as often as there is news.
         loop {
             let mut datagrams = Vec::new();
-            while let length @ 1.. = outgoing
-                .write_datagram(&mut sealer, &mut out, timer.effective_mtu(mtu))
-                .unwrap()
+            while let length @ 1.. =
+                outgoing.write_datagram(&mut sealer, &mut out, timer.effective_mtu(mtu)).unwrap()
             {
                 datagrams.push(out[..length].to_vec());
             }
@@ -250,10 +223,7 @@ fn a_certificate_of_64_kib_arrives_over_a_bad_link() {
             deliver(
                 reliability,
                 &[(0, 122), (2, 65_536), (2, 36)],
-                &mut Link {
-                    state,
-                    loss_percent: 20,
-                },
+                &mut Link { state, loss_percent: 20 },
                 1200,
             );
         }
@@ -265,17 +235,7 @@ fn a_certificate_of_64_kib_arrives_over_a_bad_link() {
 fn acknowledgements_spare_timer_rounds() {
     let rounds = |reliability| -> usize {
         (0..50)
-            .map(|state| {
-                deliver(
-                    reliability,
-                    &SERVER_FLIGHT,
-                    &mut Link {
-                        state,
-                        loss_percent: 20,
-                    },
-                    300,
-                )
-            })
+            .map(|state| deliver(reliability, &SERVER_FLIGHT, &mut Link { state, loss_percent: 20 }, 300))
             .sum()
     };
     let (acked, implicit) = (rounds(Reliability::Acked), rounds(Reliability::Implicit));

@@ -27,11 +27,7 @@ pub(crate) struct TimerSettings {
 
 impl Default for TimerSettings {
     fn default() -> Self {
-        Self {
-            initial: Duration::from_millis(400),
-            maximum: Duration::from_secs(60),
-            retransmissions: 12,
-        }
+        Self { initial: Duration::from_millis(400), maximum: Duration::from_secs(60), retransmissions: 12 }
     }
 }
 
@@ -61,13 +57,7 @@ pub(crate) struct RetransmitTimer {
 impl RetransmitTimer {
     /// A stopped timer.
     pub(crate) const fn new(settings: TimerSettings) -> Self {
-        Self {
-            settings,
-            started: None,
-            expirations: 0,
-            backoff: 0,
-            last_repeat: None,
-        }
+        Self { settings, started: None, expirations: 0, backoff: 0, last_repeat: None }
     }
 
     /// A *new* flight was sent: waits for the initial time.
@@ -75,10 +65,7 @@ impl RetransmitTimer {
     /// RFC 9147 section 5.8.2 would keep a grown value until a message passes without loss; a new flight is
     /// already proof that the path lives.
     pub(crate) fn start(&mut self, now: Duration) {
-        *self = Self {
-            started: Some(now),
-            ..Self::new(self.settings)
-        };
+        *self = Self { started: Some(now), ..Self::new(self.settings) };
     }
 
     /// The present flight, or a part of it, was sent again before the timer expired: waits anew, without
@@ -107,9 +94,7 @@ impl RetransmitTimer {
     /// When to call [`expire`](Self::expire), in whole microseconds; `None` while stopped.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         // Rounded up, so that a caller with a clock of microseconds is never early.
-        Some(whole_microseconds(
-            self.started?.saturating_add(self.timeout()),
-        ))
+        Some(whole_microseconds(self.started?.saturating_add(self.timeout())))
     }
 
     /// Acts on the passing of time; `None` while stopped or before the deadline.
@@ -131,10 +116,7 @@ impl RetransmitTimer {
     /// The present wait: of the running timer, or of the next to start.
     pub(crate) fn timeout(&self) -> Duration {
         let doublings = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
-        self.settings
-            .initial
-            .saturating_mul(doublings)
-            .min(self.settings.maximum)
+        self.settings.initial.saturating_mul(doublings).min(self.settings.maximum)
     }
 
     /// Changes the settings. A running timer is measured anew from the start of its wait.
@@ -158,9 +140,7 @@ impl RetransmitTimer {
     /// would answer each other without end.
     pub(crate) fn may_answer_repeat(&mut self, now: Duration) -> bool {
         let half = self.timeout().checked_div(2).unwrap_or_default();
-        let too_soon = self
-            .last_repeat
-            .is_some_and(|last| now < last.saturating_add(half));
+        let too_soon = self.last_repeat.is_some_and(|last| now < last.saturating_add(half));
         if !too_soon {
             self.last_repeat = Some(now);
         }
@@ -170,11 +150,7 @@ impl RetransmitTimer {
 
 fn whole_microseconds(time: Duration) -> Duration {
     let excess = time.subsec_nanos() % 1000;
-    let missing = if excess == 0 {
-        0
-    } else {
-        1000u32.saturating_sub(excess)
-    };
+    let missing = if excess == 0 { 0 } else { 1000u32.saturating_sub(excess) };
     time.saturating_add(Duration::from_nanos(missing.into()))
 }
 
@@ -210,21 +186,16 @@ mod tests {
                 Expired::GiveUp => break,
             }
         }
-        let expected = [
-            400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000, 60_000, 60_000,
-            60_000,
-        ];
+        let expected =
+            [400, 800, 1600, 3200, 6400, 12_800, 25_600, 51_200, 60_000, 60_000, 60_000, 60_000, 60_000];
         assert_eq!(waits, expected);
         assert_eq!((timer.deadline(), timer.expire(now * 2)), (None, None));
     }
 
     #[test]
     fn nothing_overflows_at_the_ends_of_the_scale() {
-        let settings = TimerSettings {
-            initial: Duration::MAX,
-            maximum: Duration::MAX,
-            retransmissions: u32::MAX,
-        };
+        let settings =
+            TimerSettings { initial: Duration::MAX, maximum: Duration::MAX, retransmissions: u32::MAX };
         let mut timer = RetransmitTimer::new(settings);
         timer.start(Duration::MAX);
         assert_eq!(timer.deadline(), Some(Duration::MAX));
@@ -239,11 +210,7 @@ mod tests {
         let mut timer = started();
         let deadline = timer.deadline().unwrap();
         assert_eq!(timer.expire(START), None);
-        assert_eq!(
-            timer.expire(Duration::ZERO),
-            None,
-            "a clock that went backwards"
-        );
+        assert_eq!(timer.expire(Duration::ZERO), None, "a clock that went backwards");
         assert_eq!(timer.expire(deadline - Duration::from_micros(1)), None);
         assert_eq!(timer.deadline(), Some(deadline));
         assert_eq!(timer.expire(deadline), Some(Expired::Retransmit));
@@ -279,10 +246,7 @@ mod tests {
         let mut timer = started();
         timer.expire(START + milliseconds(400));
         assert_eq!(timer.deadline(), Some(START + milliseconds(1200)));
-        timer.set_settings(TimerSettings {
-            initial: milliseconds(100),
-            ..TimerSettings::default()
-        });
+        timer.set_settings(TimerSettings { initial: milliseconds(100), ..TimerSettings::default() });
         assert_eq!(timer.deadline(), Some(START + milliseconds(600)));
     }
 
@@ -331,35 +295,17 @@ mod tests {
                 sizes
             })
             .collect();
-        assert_eq!(
-            sizes,
-            [
-                (1200, 300),
-                (1200, 300),
-                (508, 300),
-                (508, 300),
-                (228, 228),
-                (228, 228)
-            ]
-        );
+        assert_eq!(sizes, [(1200, 300), (1200, 300), (508, 300), (508, 300), (228, 228), (228, 228)]);
     }
 
     #[test]
     fn threat_24_a_repeat_is_answered_once_per_half_timer() {
         let mut timer = started();
-        let answers = (0..400)
-            .filter(|&ms| timer.may_answer_repeat(START + milliseconds(ms)))
-            .count();
+        let answers = (0..400).filter(|&ms| timer.may_answer_repeat(START + milliseconds(ms))).count();
         assert_eq!(answers, 2, "at 0 and at 200 ms");
-        assert!(
-            !timer.may_answer_repeat(Duration::ZERO),
-            "a clock that went backwards"
-        );
+        assert!(!timer.may_answer_repeat(Duration::ZERO), "a clock that went backwards");
         timer.expire(START + milliseconds(400));
-        assert!(
-            !timer.may_answer_repeat(START + milliseconds(799)),
-            "the timer has just sent it"
-        );
+        assert!(!timer.may_answer_repeat(START + milliseconds(799)), "the timer has just sent it");
         assert!(timer.may_answer_repeat(START + milliseconds(800)));
     }
 
@@ -371,9 +317,7 @@ mod tests {
         }
         timer.stop();
         let from = START * 2;
-        let answers = (0..10_000)
-            .filter(|&ms| timer.may_answer_repeat(from + milliseconds(ms)))
-            .count();
+        let answers = (0..10_000).filter(|&ms| timer.may_answer_repeat(from + milliseconds(ms))).count();
         assert_eq!(answers, 50, "10 s in steps of 200 ms");
     }
 }

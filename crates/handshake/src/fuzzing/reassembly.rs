@@ -46,12 +46,7 @@ struct Held {
 impl Bench {
     fn new(next: u16) -> Self {
         let incoming = Incoming::new(Limits::default(), next);
-        Self {
-            incoming,
-            model: BTreeMap::new(),
-            next: next.into(),
-            received: 0,
-        }
+        Self { incoming, model: BTreeMap::new(), next: next.into(), received: 0 }
     }
 
     /// A fragment of the message that an honest peer sends under this message_seq; its content may vary, as that of an
@@ -60,24 +55,13 @@ impl Bench {
         let message_seq = self.message_seq(input.u8());
         let lengths = [0_u32, 1, 40, 300, 1_100, 5_000, 16_384, 20_000];
         let length = lengths[usize::from(message_seq % 8)];
-        let msg_type = if message_seq % 2 == 0 {
-            HandshakeType::CERTIFICATE
-        } else {
-            HandshakeType::FINISHED
-        };
+        let msg_type =
+            if message_seq % 2 == 0 { HandshakeType::CERTIFICATE } else { HandshakeType::FINISHED };
         let offset = u32::from(input.u16()).min(length);
         let size = u32::from(input.u16()).min(length - offset);
         let variant = input.u8();
-        let payload: Vec<u8> = (offset..offset + size)
-            .map(|at| (at as u8) ^ (variant & 3))
-            .collect();
-        let fragment = Fragment {
-            msg_type,
-            length,
-            message_seq,
-            offset,
-            payload: &payload,
-        };
+        let payload: Vec<u8> = (offset..offset + size).map(|at| (at as u8) ^ (variant & 3)).collect();
+        let fragment = Fragment { msg_type, length, message_seq, offset, payload: &payload };
         self.accept(u64::from(variant >> 6), fragment);
     }
 
@@ -87,13 +71,7 @@ impl Bench {
         let msg_type = HandshakeType(input.u8());
         let (length, offset) = (u32::from(input.u16()), u32::from(input.u16()));
         let size = usize::from(input.u8());
-        let fragment = Fragment {
-            msg_type,
-            length,
-            message_seq,
-            offset,
-            payload: input.bytes(size),
-        };
+        let fragment = Fragment { msg_type, length, message_seq, offset, payload: input.bytes(size) };
         self.accept(0, fragment);
     }
 
@@ -102,10 +80,7 @@ impl Bench {
         let size = usize::from(input.u8());
         let mut rest = input.bytes(size);
         while let Ok((fragment, after)) = Fragment::split_first(rest) {
-            assert!(
-                after.len() + 12 <= rest.len(),
-                "a fragment without a header"
-            );
+            assert!(after.len() + 12 <= rest.len(), "a fragment without a header");
             rest = after;
             self.accept(0, fragment);
         }
@@ -131,15 +106,7 @@ impl Bench {
             Accepted::Whole(message) => {
                 assert_eq!(message.body, fragment.payload);
                 self.model.remove(&fragment.message_seq);
-                self.delivered(
-                    &message,
-                    &fragment
-                        .payload
-                        .iter()
-                        .copied()
-                        .map(Some)
-                        .collect::<Vec<_>>(),
-                );
+                self.delivered(&message, &fragment.payload.iter().copied().map(Some).collect::<Vec<_>>());
             }
             Accepted::Kept => self.store(epoch, &fragment),
             Accepted::Duplicate if !old => self.store(epoch, &fragment),
@@ -150,25 +117,14 @@ impl Bench {
     }
 
     fn store(&mut self, epoch: u64, fragment: &Fragment<'_>) {
-        let fresh = || Held {
-            epoch,
-            msg_type: fragment.msg_type,
-            bytes: vec![None; fragment.length as usize],
-        };
+        let fresh =
+            || Held { epoch, msg_type: fragment.msg_type, bytes: vec![None; fragment.length as usize] };
         let held = self.model.entry(fragment.message_seq).or_insert_with(fresh);
         if epoch > held.epoch {
             *held = fresh();
         }
-        assert_eq!(
-            (held.epoch, held.msg_type),
-            (epoch, fragment.msg_type),
-            "two messages were mixed"
-        );
-        assert_eq!(
-            held.bytes.len(),
-            fragment.length as usize,
-            "two messages were mixed"
-        );
+        assert_eq!((held.epoch, held.msg_type), (epoch, fragment.msg_type), "two messages were mixed");
+        assert_eq!(held.bytes.len(), fragment.length as usize, "two messages were mixed");
         let range = fragment.offset as usize..fragment.offset as usize + fragment.payload.len();
         for (place, byte) in held.bytes[range].iter_mut().zip(fragment.payload) {
             *place = Some(*byte);
@@ -178,19 +134,11 @@ impl Bench {
     fn take_ready(&mut self) {
         while let Some(message) = self.incoming.take_ready() {
             let message = message.as_message();
-            let held = self
-                .model
-                .remove(&message.message_seq)
-                .expect("the message never arrived");
-            assert_eq!(
-                (message.epoch, message.msg_type),
-                (held.epoch, held.msg_type)
-            );
+            let held = self.model.remove(&message.message_seq).expect("the message never arrived");
+            assert_eq!((message.epoch, message.msg_type), (held.epoch, held.msg_type));
             self.delivered(&message, &held.bytes);
         }
-        let waiting = u16::try_from(self.next)
-            .ok()
-            .and_then(|next| self.model.get(&next));
+        let waiting = u16::try_from(self.next).ok().and_then(|next| self.model.get(&next));
         assert!(
             !waiting.is_some_and(|held| held.bytes.iter().all(Option::is_some)),
             "a whole message is held back"
@@ -200,12 +148,7 @@ impl Bench {
     fn delivered(&mut self, message: &Message<'_>, expected: &[Option<u8>]) {
         assert_eq!(u32::from(message.message_seq), self.next, "out of order");
         assert!(
-            message
-                .body
-                .iter()
-                .copied()
-                .map(Some)
-                .eq(expected.iter().copied()),
+            message.body.iter().copied().map(Some).eq(expected.iter().copied()),
             "other bytes than were sent"
         );
         self.next += 1;
@@ -217,17 +160,11 @@ impl Bench {
 
     fn check_memory(&self) {
         let held = self.incoming.held_bytes();
-        assert!(
-            held <= 4 * self.received + 512,
-            "{held} bytes held, {} received",
-            self.received
-        );
+        assert!(held <= 4 * self.received + 512, "{held} bytes held, {} received", self.received);
     }
 
     /// Message numbers near the expected one, below and above.
     fn message_seq(&self, choice: u8) -> u16 {
-        (self.next as u16)
-            .wrapping_add(u16::from(choice % 12))
-            .wrapping_sub(2)
+        (self.next as u16).wrapping_add(u16::from(choice % 12)).wrapping_sub(2)
     }
 }

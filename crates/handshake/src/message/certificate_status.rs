@@ -21,9 +21,7 @@ impl<'a> Element<'a> for CertificateStatus<'a> {
         if CertificateStatusType::read(reader)? != CertificateStatusType::OCSP {
             return Err(reader.error(DecodeFault::IllegalValue));
         }
-        Ok(Self {
-            ocsp_response: reader.vector(OCSP_RESPONSE)?,
-        })
+        Ok(Self { ocsp_response: reader.vector(OCSP_RESPONSE)? })
     }
 
     fn write(&self, writer: &mut Writer<'_>) {

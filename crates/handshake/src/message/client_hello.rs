@@ -41,9 +41,7 @@ impl ClientHello<'_> {
     /// A binder is computed over the hello without these bytes (RFC 9846 section 4.3.11.2), so that a client writes
     /// the hello with binders of the right lengths and then overwrites the end.
     pub fn binders_len(&self) -> usize {
-        self.extensions
-            .pre_shared_key
-            .map_or(0, |psks| psks.binders_len())
+        self.extensions.pre_shared_key.map_or(0, |psks| psks.binders_len())
     }
 }
 

@@ -27,10 +27,7 @@ pub struct ServerKeyExchange<'a> {
 
 impl<'a> Element<'a> for ServerKeyExchange<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
-        Ok(Self {
-            params: ServerEcdhParams::read(reader)?,
-            signed: DigitallySigned::read(reader)?,
-        })
+        Ok(Self { params: ServerEcdhParams::read(reader)?, signed: DigitallySigned::read(reader)? })
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
@@ -110,11 +107,7 @@ impl<'a> ServerEcdhParams<'a> {
         let public = fields.vector(EC_POINT)?;
         // The type, the group and the point's length stand before the point.
         let wire = reader.take(public.len().saturating_add(4))?;
-        Ok(Self {
-            named_group,
-            public,
-            wire,
-        })
+        Ok(Self { named_group, public, wire })
     }
 }
 

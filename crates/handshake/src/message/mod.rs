@@ -27,10 +27,7 @@
 //! assert_eq!(ClientHello::decode(&body)?, hello);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-#![cfg_attr(
-    not(test),
-    deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)
-)]
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod ack;
 mod alert;
@@ -60,11 +57,10 @@ pub use certificate_verify::{CertificateVerify, DigitallySigned};
 pub use client_hello::{ClientHello, ClientHelloPrefix};
 pub use connection_id::{ConnectionId, ConnectionIdUsage, NewConnectionId, RequestConnectionId};
 pub use extension::{
-    CertificateEntryExtensions, CertificateRequestExtensions, CertificateStatusRequest,
-    ClientExtensions, Empty, EncryptedExtensions, HelloRetryExtensions, KeyShareEntry,
-    NewSessionTicketExtensions, OfferedPsks, Others, OthersIter, ProtocolName, PskBinder,
-    PskIdentity, RawExtension, RecordSizeLimit, ServerHelloExtensions, ServerName, ServerNameList,
-    UseSrtp, UseSrtpAnswer,
+    CertificateEntryExtensions, CertificateRequestExtensions, CertificateStatusRequest, ClientExtensions,
+    Empty, EncryptedExtensions, HelloRetryExtensions, KeyShareEntry, NewSessionTicketExtensions, OfferedPsks,
+    Others, OthersIter, ProtocolName, PskBinder, PskIdentity, RawExtension, RecordSizeLimit,
+    ServerHelloExtensions, ServerName, ServerNameList, UseSrtp, UseSrtpAnswer,
 };
 pub use finished::Finished;
 pub use hello_verify_request::HelloVerifyRequest;
@@ -74,6 +70,5 @@ pub use key_exchange::{
 pub use key_update::{KeyUpdate, KeyUpdateRequest};
 pub use new_session_ticket::{NewSessionTicket12, NewSessionTicket13};
 pub use server_hello::{
-    AnyServerHello, DOWNGRADE_TO_1_1, DOWNGRADE_TO_1_2, HelloRetryRequest, RETRY_RANDOM,
-    ServerHello,
+    AnyServerHello, DOWNGRADE_TO_1_1, DOWNGRADE_TO_1_2, HelloRetryRequest, RETRY_RANDOM, ServerHello,
 };

@@ -28,6 +28,10 @@ pub(super) const LENGTH: usize = KEY_ID_LENGTH + TIME_LENGTH + MAC_LENGTH;
 /// A cookie must outlive the client's slow retransmissions.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
 
+/// Cookies are dated in steps of this many seconds, so that the copies of a hello that a slow path makes nearly always
+/// get the same cookie: a client that answered two different ones would begin two handshakes.
+const STEP: u64 = 16;
+
 /// Makes and checks cookies.
 pub(super) struct Cookies {
     root: hmac::Key,
@@ -46,15 +50,17 @@ impl Cookies {
         let root = hmac::Key::new(hmac::HMAC_SHA256, &secret);
         zeroize::Zeroize::zeroize(&mut secret);
         let deadline = settings.handshake_deadline.unwrap_or(MIN_LIFETIME);
-        let lifetime = cookies.lifetime.max(MIN_LIFETIME).max(deadline).as_secs().saturating_add(1);
+        // A cookie may be a step older than its date says; parts of a second count as a whole one.
+        let lifetime = cookies.lifetime.max(MIN_LIFETIME).max(deadline).as_secs().saturating_add(STEP);
         Ok(Self { root, lifetime, rotation: cookies.rotation.as_secs().max(lifetime) })
     }
 
     /// The cookie for this hello from this peer, now.
     pub(super) fn make(&self, start: &Start, peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> [u8; LENGTH] {
         let now = start.cookie_seconds();
-        let period = now.checked_div(self.rotation).unwrap_or(0);
-        let seconds = low_bytes(now);
+        let dated = now.saturating_sub(now % STEP);
+        let period = dated.checked_div(self.rotation).unwrap_or(0);
+        let seconds = low_bytes(dated);
         let mac = self.mac(period, seconds, peer_id, hello);
         let mut cookie = [0; LENGTH];
         let parts = [low_byte(period)].into_iter().chain(seconds).chain(mac);
@@ -66,7 +72,8 @@ impl Cookies {
 
     /// Whether the hello carries a good cookie: ours, this peer's, and not expired.
     pub(super) fn check(&self, start: &Start, peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> bool {
-        let Some((&[key_id, a, b, c, d], mac)) = hello.cookie.split_first_chunk::<{ KEY_ID_LENGTH + TIME_LENGTH }>()
+        let Some((&[key_id, a, b, c, d], mac)) =
+            hello.cookie.split_first_chunk::<{ KEY_ID_LENGTH + TIME_LENGTH }>()
         else {
             return false;
         };
@@ -79,7 +86,8 @@ impl Cookies {
             return false;
         }
         let present = now.checked_div(self.rotation).unwrap_or(0);
-        let Some(period) = [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)
+        let Some(period) =
+            [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)
         else {
             return false;
         };
@@ -87,7 +95,13 @@ impl Cookies {
         subtle::ConstantTimeEq::ct_eq(expected.as_slice(), mac).into()
     }
 
-    fn mac(&self, period: u64, seconds: [u8; 4], peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> [u8; MAC_LENGTH] {
+    fn mac(
+        &self,
+        period: u64,
+        seconds: [u8; 4],
+        peer_id: &[u8],
+        hello: &ClientHelloPrefix<'_>,
+    ) -> [u8; MAC_LENGTH] {
         let derived = hmac::sign(&self.root, &period.to_be_bytes());
         let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
         let mut context = hmac::Context::with_key(&key);
@@ -136,8 +150,7 @@ mod tests {
     const RANDOM: [u8; 32] = [7; 32];
 
     fn cookies(secret: u8) -> Cookies {
-        let mut settings = CookieSettings::default();
-        settings.secret = Some([secret; 32]);
+        let settings = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
         let core = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
         Cookies::new(&settings, &core).unwrap()
     }
@@ -156,16 +169,17 @@ mod tests {
     #[test]
     fn a_cookie_is_good_for_its_life_at_its_address() {
         let cookies = cookies(1);
-        for begin in [1_000_000, 3599, 3600, u64::from(u32::MAX) - 5] {
+        for begin in [1_000_000, 3599, 3600, u64::from(u32::MAX) - 5, u64::from(u32::MAX) + 1] {
+            let dated = begin - begin % STEP;
             let cookie = cookies.make(&at(begin), b"peer", &hello(&[], b""));
             let hello = hello(&cookie, b"");
-            for age in [0, 1, 59, 60, 61] {
+            for age in [0, 1, 59, 60] {
                 assert!(cookies.check(&at(begin + age), b"peer", &hello), "begun {begin}, age {age}");
             }
-            for age in [62, 100, 7200, 1 << 31] {
+            for age in [60 + STEP + 1, 100, 7200, 1 << 31] {
                 assert!(!cookies.check(&at(begin + age), b"peer", &hello), "begun {begin}, age {age}");
             }
-            assert!(!cookies.check(&at(begin - 1), b"peer", &hello), "from the future");
+            assert!(!cookies.check(&at(dated - 1), b"peer", &hello), "from the future");
         }
     }
 
@@ -189,9 +203,17 @@ mod tests {
         assert!(!good(&longer));
         assert!(!ours.check(&at(5000), b"reep", &hello(&cookie, b"id")), "another address");
         assert!(!ours.check(&at(5000), b"peer", &hello(&cookie, b"di")), "another session id");
-        assert!(!ours.check(&at(5000 + 62), b"peer", &hello(&cookie, b"id")), "expired");
+        assert!(!ours.check(&at(5000 + 60 + STEP + 1), b"peer", &hello(&cookie, b"id")), "expired");
         assert!(!cookies(2).check(&at(5000), b"peer", &hello(&cookie, b"id")), "another server");
         assert!(cookies(1).check(&at(5000), b"peer", &hello(&cookie, b"id")), "a server with the same root");
+    }
+
+    #[test]
+    fn copies_of_a_hello_get_the_same_cookie_within_a_step() {
+        let cookies = cookies(1);
+        let first = cookies.make(&at(16_000), b"peer", &hello(&[], b""));
+        assert_eq!(first, cookies.make(&at(16_015), b"peer", &hello(&[], b"")));
+        assert_ne!(first, cookies.make(&at(16_016), b"peer", &hello(&[], b"")));
     }
 
     #[test]

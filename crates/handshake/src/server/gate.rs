@@ -1,18 +1,17 @@
 //! The gate before a server's associations: strangers are answered from their own datagram, without memory.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use drystone_record::{ContentType, Discard, peek_plaintext};
 
 use super::cookie::{self, Cookies};
+use crate::ConfigError;
 use crate::config::ServerConfig;
 use crate::connection::{Datagram, Path};
 use crate::flight::Fragment;
 use crate::message::registry::{HandshakeType, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
 use crate::time::Start;
-use crate::ConfigError;
 
 /// Answers datagrams of unknown senders (RFC 6347 section 4.2.1): asks for a cookie, and lets a hello with a good
 /// one through.
@@ -28,7 +27,7 @@ use crate::ConfigError;
 ///
 /// # fn example(config: Arc<ServerConfig>, start: Start, bytes: &mut [u8], socket: &std::net::UdpSocket,
 /// #            from: std::net::SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
-/// let gate = Gate::new(config)?;
+/// let gate = Gate::new(&config)?;
 /// let mut reply = [0; 64];
 /// match gate.answer(start, b"192.0.2.1:4433", &mut Datagram::new(Path(1), bytes), &mut reply) {
 ///     Verdict::Drop(reason) => println!("dropped: {reason}"),
@@ -100,7 +99,7 @@ impl Gate {
     ///
     /// # Errors
     /// [`ConfigError::RandomFailure`] if no cookie secret was given and none could be drawn.
-    pub fn new(config: Arc<ServerConfig>) -> Result<Self, ConfigError> {
+    pub fn new(config: &ServerConfig) -> Result<Self, ConfigError> {
         let cookies = Cookies::new(&config.cookies, &config.common.settings)?;
         Ok(Self { cookies, limit: config.common.settings.limits.other as usize })
     }
@@ -109,7 +108,13 @@ impl Gate {
     /// of the caller's choice. `reply` needs 64 bytes; with fewer, nothing is answered.
     ///
     /// The datagram is only looked at, not consumed.
-    pub fn answer(&self, start: Start, peer_id: &[u8], datagram: &mut Datagram<'_>, reply: &mut [u8]) -> Verdict {
+    pub fn answer(
+        &self,
+        start: Start,
+        peer_id: &[u8],
+        datagram: &mut Datagram<'_>,
+        reply: &mut [u8],
+    ) -> Verdict {
         self.judge(&start, peer_id, datagram, reply).unwrap_or_else(Verdict::Drop)
     }
 

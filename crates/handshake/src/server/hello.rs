@@ -32,7 +32,11 @@ impl ExpectClientHello {
         Self { proven }
     }
 
-    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CLIENT_HELLO {
             return Err(unexpected("ClientHello", message));
         }
@@ -143,14 +147,21 @@ fn common_suites(hello: &ClientHello<'_>, config: &ServerConfig) -> Vec<&'static
         .filter(|suite| suite.version == ProtocolVersion::DTLS_1_2);
     if config.prefer_client_order {
         let ours: Vec<_> = ours.collect();
-        hello.cipher_suites.iter().filter_map(|id| ours.iter().copied().find(|suite| suite.id == id)).collect()
+        hello
+            .cipher_suites
+            .iter()
+            .filter_map(|id| ours.iter().copied().find(|suite| suite.id == id))
+            .collect()
     } else {
         ours.filter(|suite| hello.cipher_suites.contains(&suite.id)).collect()
     }
 }
 
 /// RFC 5246 section 7.4.1.4.1: without the extension only SHA-1 could be assumed, which we never sign with.
-fn common_schemes(extensions: &ClientExtensions<'_>, suites: &[&'static CipherSuite]) -> Vec<SignatureScheme> {
+fn common_schemes(
+    extensions: &ClientExtensions<'_>,
+    suites: &[&'static CipherSuite],
+) -> Vec<SignatureScheme> {
     let Some(schemes) = extensions.signature_algorithms else { return Vec::new() };
     let authenticates = |scheme: &SignatureScheme| {
         suites.iter().any(|suite| {

@@ -5,8 +5,8 @@ pub(crate) mod gate;
 pub(crate) mod hello;
 mod v12;
 
-use crate::config::ServerConfig;
 use crate::Error;
+use crate::config::ServerConfig;
 use crate::event::Answer;
 use crate::machine::{Context, Message, Next, unexpected};
 
@@ -26,7 +26,11 @@ pub(crate) enum ServerState {
 }
 
 impl ServerState {
-    pub(crate) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(crate) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         match self {
             Self::ClientHello(state) => state.handle(message, cx),
             Self::Certificate(state) => state.handle(message, cx),
@@ -43,7 +47,7 @@ impl ServerState {
         match self {
             Self::Credential(state) => state.chosen(answer.into_credential()?, cx),
             Self::KeyExchangeSignature(state) => state.signed(&answer.into_signature()?, cx),
-            Self::PeerVerification(state) => state.verified(answer.into_peer_verified()?, cx),
+            Self::PeerVerification(state) => Ok(state.verified(answer.into_peer_verified()?)),
             Self::ClientHello(_)
             | Self::Certificate(_)
             | Self::ClientKeyExchange(_)

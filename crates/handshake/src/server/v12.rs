@@ -10,6 +10,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use drystone_record::WriteEpoch;
+
 use crate::Error;
 use crate::config::{ClientAuth, ServerConfig};
 use crate::credential::{Credential, CredentialOffer};
@@ -22,8 +24,8 @@ use crate::message::registry::{
 };
 use crate::message::{
     CertificateRequest12, CertificateVerify, ClientKeyExchange, DigitallySigned, Empty, ProtocolName,
-    RecordSizeLimit, ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions, ServerKeyExchange,
-    UseSrtpAnswer,
+    RecordSizeLimit, ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions,
+    ServerKeyExchange, UseSrtpAnswer,
 };
 use crate::signature::{self, SignatureVerified};
 use crate::transcript::{Framing, Transcript, TranscriptBuffer};
@@ -63,7 +65,11 @@ pub(crate) struct AwaitCredential {
 }
 
 impl AwaitCredential {
-    pub(super) fn chosen(self, credential: Option<Arc<Credential>>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn chosen(
+        self,
+        credential: Option<Arc<Credential>>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         let credential = credential.ok_or(Incompatibility::SignatureScheme)?;
         let scheme = credential.scheme_for(&offer(&self.ground)).ok_or(Incompatibility::SignatureScheme)?;
         let suite = self
@@ -74,7 +80,8 @@ impl AwaitCredential {
             .find(|suite| signature::key_fits_suite(credential.kind(), suite.authentication))
             .ok_or(Incompatibility::CipherSuite)?;
         let keep_raw = cx.config.client_auth.verifier().is_some();
-        let mut transcript = self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, keep_raw);
+        let mut transcript =
+            self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, keep_raw);
         let randoms = Randoms { client: self.ground.client_random, server: cx.random()? };
         let hello = server_hello(&self.ground, suite, &randoms, cx)?;
         cx.send(&mut transcript, 0, HandshakeType::SERVER_HELLO, hello)?;
@@ -84,10 +91,13 @@ impl AwaitCredential {
         ServerEcdhParams::write_to(&mut params, self.ground.group.name(), &share)?;
         // RFC 8422 section 5.4: both randoms and the parameters are signed.
         let message = [&randoms.client[..], &randoms.server, &params].concat();
-        let state = AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
+        let state =
+            AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
         match call_out::signature(&credential, scheme, message) {
             Ok(signature) => state.signed(&signature?, cx),
-            Err(request) => Ok(Next::Request(State::Server(ServerState::KeyExchangeSignature(state)), request)),
+            Err(request) => {
+                Ok(Next::Request(State::Server(ServerState::KeyExchangeSignature(state)), request))
+            }
         }
     }
 }
@@ -98,7 +108,8 @@ fn server_hello(
     randoms: &Randoms,
     cx: &Context<'_, ServerConfig>,
 ) -> Result<Vec<u8>, Error> {
-    let own_record_limit = cx.common.settings.record_size_limit.filter(|_| ground.peer_record_limit.is_some());
+    let own_record_limit =
+        cx.common.settings.record_size_limit.filter(|_| ground.peer_record_limit.is_some());
     let hello = ServerHello {
         server_version: ProtocolVersion::DTLS_1_2,
         random: &randoms.server,
@@ -135,7 +146,11 @@ pub(crate) struct AwaitSignature {
 
 impl AwaitSignature {
     /// The rest of flight 4.
-    pub(super) fn signed(mut self, signature: &[u8], cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn signed(
+        mut self,
+        signature: &[u8],
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         let transcript = &mut self.transcript;
         let mut body = Vec::new();
         ServerKeyExchange {
@@ -209,7 +224,11 @@ pub(crate) struct ExpectCertificate {
 }
 
 impl ExpectCertificate {
-    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CERTIFICATE {
             return Err(unexpected("Certificate", message));
         }
@@ -230,20 +249,26 @@ pub(crate) struct ExpectClientKeyExchange {
 }
 
 impl ExpectClientKeyExchange {
-    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CLIENT_KEY_EXCHANGE {
             return Err(unexpected("ClientKeyExchange", message));
         }
         let key_exchange = ClientKeyExchange::decode(message.body)?;
-        let Session { suite, randoms, extended_master_secret, mut transcript, pending, facts } =
-            self.session;
+        let Session { suite, randoms, extended_master_secret, mut transcript, pending, facts } = self.session;
         let premaster = pending.finish(key_exchange.public)?;
         transcript.add(message)?;
         let session_hash = extended_master_secret.then(|| transcript.current_hash());
         let keys = Keys::derive(suite, randoms, &premaster, session_hash, cx);
         let keyed = Keyed { keys, transcript, facts };
         match self.chain {
-            None => keyed.expect_finished(PeerVerified::not_required(), SignatureVerified::not_required(), cx),
+            None => {
+                let ready = keyed.expect_change_cipher_spec(cx)?;
+                Ok(ready.expect_finished(PeerVerified::not_required(), SignatureVerified::not_required()))
+            }
             Some(chain) => Ok(next(ServerState::CertificateVerify(ExpectCertificateVerify { keyed, chain }))),
         }
     }
@@ -259,16 +284,24 @@ struct Keyed {
 
 impl Keyed {
     /// From here on the client's ChangeCipherSpec means something (rule 3).
-    fn expect_finished(
-        mut self,
-        peer: PeerVerified,
-        signature: SignatureVerified,
-        cx: &mut Context<'_, ServerConfig>,
-    ) -> Result<Next, Error> {
+    fn expect_change_cipher_spec(mut self, cx: &mut Context<'_, ServerConfig>) -> Result<Ready, Error> {
         self.transcript.forget_raw();
         let (read, write) = self.keys.epochs(Side::Server)?;
         cx.expect_change_cipher_spec(read);
-        Ok(next(ServerState::Finished(ExpectFinished { keyed: self, write, peer, signature })))
+        Ok(Ready { keyed: self, write })
+    }
+}
+
+/// The handshake once the client's protected records can be read.
+#[derive(Debug)]
+struct Ready {
+    keyed: Keyed,
+    write: WriteEpoch,
+}
+
+impl Ready {
+    fn expect_finished(self, peer: PeerVerified, signature: SignatureVerified) -> Next {
+        next(ServerState::Finished(ExpectFinished { ready: self, peer, signature }))
     }
 }
 
@@ -280,7 +313,11 @@ pub(crate) struct ExpectCertificateVerify {
 }
 
 impl ExpectCertificateVerify {
-    pub(super) fn handle(mut self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        mut self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::CERTIFICATE_VERIFY {
             return Err(unexpected("CertificateVerify", message));
         }
@@ -288,11 +325,13 @@ impl ExpectCertificateVerify {
         let signed = self.keyed.transcript.raw().ok_or(Error::TooLarge)?;
         let signature = signature::verify_12(cx.common, &self.chain.public_key, &verify.signed, signed)?;
         self.keyed.transcript.add(message)?;
-        let state = AwaitPeerVerification { keyed: self.keyed, chain: self.chain, signature };
+        // ChangeCipherSpec and Finished come in the same datagram as this message: Finished waits for the verdict.
+        let ready = self.keyed.expect_change_cipher_spec(cx)?;
+        let state = AwaitPeerVerification { ready, chain: self.chain, signature };
         let client_auth = &cx.config.client_auth;
         let verifier = client_auth.verifier().ok_or(Error::CertificateRequired)?;
         match call_out::verification(&**verifier, &state.chain.certificates, None, cx) {
-            Ok(verdict) => state.verified(verdict?, cx),
+            Ok(verdict) => Ok(state.verified(verdict?)),
             Err(request) => Ok(Next::Request(State::Server(ServerState::PeerVerification(state)), request)),
         }
     }
@@ -301,37 +340,40 @@ impl ExpectCertificateVerify {
 /// Waits until the application trusts the client's certificates.
 #[derive(Debug)]
 pub(crate) struct AwaitPeerVerification {
-    keyed: Keyed,
+    ready: Ready,
     chain: PeerChain,
     signature: SignatureVerified,
 }
 
 impl AwaitPeerVerification {
-    pub(super) fn verified(mut self, peer: PeerVerified, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
-        self.keyed.facts.peer_chain = self.chain.certificates;
-        self.keyed.expect_finished(peer, self.signature, cx)
+    pub(super) fn verified(mut self, peer: PeerVerified) -> Next {
+        self.ready.keyed.facts.peer_chain = self.chain.certificates;
+        self.ready.expect_finished(peer, self.signature)
     }
 }
 
 /// Waits for the proof that the client saw the same handshake, and answers with ours.
 #[derive(Debug)]
 pub(crate) struct ExpectFinished {
-    keyed: Keyed,
-    write: drystone_record::WriteEpoch,
+    ready: Ready,
     peer: PeerVerified,
     signature: SignatureVerified,
 }
 
 impl ExpectFinished {
-    pub(super) fn handle(self, message: Message<'_>, cx: &mut Context<'_, ServerConfig>) -> Result<Next, Error> {
+    pub(super) fn handle(
+        self,
+        message: Message<'_>,
+        cx: &mut Context<'_, ServerConfig>,
+    ) -> Result<Next, Error> {
         if message.msg_type != HandshakeType::FINISHED {
             return Err(unexpected("Finished", message));
         }
-        let Keyed { keys, mut transcript, facts, .. } = self.keyed;
+        let Ready { keyed: Keyed { keys, mut transcript, facts }, write } = self.ready;
         let finished = keys.check_finished(Side::Client, &transcript, message.body)?;
         transcript.add(message)?;
         keys.send_finished(Side::Server, &mut transcript, cx)?;
-        cx.install_write(self.write);
+        cx.install_write(write);
         cx.flush();
         Ok(keys.connect(facts, self.peer, self.signature, finished))
     }

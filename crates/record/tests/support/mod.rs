@@ -30,12 +30,8 @@ pub(crate) const SHAPES: [Shape; 8] = [
 ];
 
 /// The shapes whose AEAD notices every change.
-pub(crate) const AUTHENTIC: [Shape; 4] = [
-    Shape::Explicit,
-    Shape::Implicit,
-    Shape::Unified,
-    Shape::UnifiedChaCha,
-];
+pub(crate) const AUTHENTIC: [Shape; 4] =
+    [Shape::Explicit, Shape::Implicit, Shape::Unified, Shape::UnifiedChaCha];
 
 impl Shape {
     pub(crate) fn protection(self, limits: Limits) -> Protection {
@@ -56,9 +52,7 @@ impl Shape {
                 let mask = mask(ring::MASK_CHACHA20);
                 Protection::unified(aead(ring::CHACHA20_POLY1305), 16, [5; 12], mask, limits)
             }
-            Self::NullClassic(tag) => {
-                Protection::classic(Box::new(NullKey::default()), tag, salt, limits)
-            }
+            Self::NullClassic(tag) => Protection::classic(Box::new(NullKey::default()), tag, salt, limits),
             Self::NullUnified(tag) => {
                 let mask = mask(ring::MASK_AES_128);
                 Protection::unified(Box::new(NullKey::default()), tag, [5; 12], mask, limits)
@@ -67,10 +61,7 @@ impl Shape {
     }
 
     pub(crate) fn is_unified(self) -> bool {
-        matches!(
-            self,
-            Self::Unified | Self::UnifiedChaCha | Self::NullUnified(_)
-        )
+        matches!(self, Self::Unified | Self::UnifiedChaCha | Self::NullUnified(_))
     }
 
     pub(crate) fn epoch(self) -> u64 {
@@ -130,9 +121,7 @@ pub(crate) fn open(
 ) -> Result<(RecordNumber, ContentType, Vec<u8>), OpenError> {
     let mut datagram = datagram.to_vec();
     let mut records = Records::new(&mut datagram);
-    let record = records
-        .next_record(own_connection_id_length)
-        .expect("a record")?;
+    let record = records.next_record(own_connection_id_length).expect("a record")?;
     let opened = epoch.open(record)?;
     Ok((opened.number, opened.content_type, opened.payload.to_vec()))
 }
@@ -162,10 +151,7 @@ impl AeadKey for NullKey {
         tag: &mut [u8],
     ) -> Result<(), AeadFailure> {
         if let Some(nonces) = &self.nonces {
-            assert!(
-                nonces.lock().unwrap().insert(*nonce),
-                "nonce used twice: {nonce:?}"
-            );
+            assert!(nonces.lock().unwrap().insert(*nonce), "nonce used twice: {nonce:?}");
         }
         tag.fill(Self::sum(nonce, additional_data, in_out));
         Ok(())
@@ -179,10 +165,6 @@ impl AeadKey for NullKey {
         tag: &[u8],
     ) -> Result<(), AeadFailure> {
         let sum = Self::sum(nonce, additional_data, in_out);
-        if tag.iter().all(|&byte| byte == sum) {
-            Ok(())
-        } else {
-            Err(AeadFailure)
-        }
+        if tag.iter().all(|&byte| byte == sum) { Ok(()) } else { Err(AeadFailure) }
     }
 }

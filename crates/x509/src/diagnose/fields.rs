@@ -7,14 +7,12 @@ use crate::read::Reading;
 
 /// Whether notBefore is this second.
 pub(super) fn begins(certificate: &CertificateDer<'_>, second: u64) -> bool {
-    Reading::of(certificate)
-        .is_some_and(|reading| u64::try_from(reading.validity().not_before) == Ok(second))
+    Reading::of(certificate).is_some_and(|reading| u64::try_from(reading.validity().not_before) == Ok(second))
 }
 
 /// Whether notAfter is this second.
 pub(super) fn ends(certificate: &CertificateDer<'_>, second: u64) -> bool {
-    Reading::of(certificate)
-        .is_some_and(|reading| u64::try_from(reading.validity().not_after) == Ok(second))
+    Reading::of(certificate).is_some_and(|reading| u64::try_from(reading.validity().not_after) == Ok(second))
 }
 
 /// Whether the CA bit is set.

@@ -29,9 +29,7 @@ pub(crate) struct Failure<'a> {
 pub(crate) fn unreadable(error: &Error, which: Which) -> CertificateError {
     match error {
         Error::UnsupportedCertVersion => CertificateError::UnsupportedVersion { which },
-        Error::UnsupportedCriticalExtension => {
-            CertificateError::UnsupportedCriticalExtension { which }
-        }
+        Error::UnsupportedCriticalExtension => CertificateError::UnsupportedCriticalExtension { which },
         _ => CertificateError::Malformed { which },
     }
 }
@@ -53,37 +51,31 @@ impl Failure<'_> {
             Error::InvalidSignatureForPublicKey => self.bad_signature(),
             Error::UnsupportedSignatureAlgorithmContext(_)
             | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                CertificateError::UnsupportedAlgorithm {
-                    which: Which::Undetermined,
-                }
+                CertificateError::UnsupportedAlgorithm { which: Which::Undetermined }
             }
             Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
                 let which = self.first(|each| !permits(each, self.usage));
-                CertificateError::WrongUsage {
-                    which,
-                    usage: self.usage,
-                }
+                CertificateError::WrongUsage { which, usage: self.usage }
             }
-            Error::CaUsedAsEndEntity => CertificateError::AuthorityAsLeaf {
-                which: Which::presented(0, self.leaf),
-            },
-            Error::EndEntityUsedAsCa => CertificateError::NotAnAuthority {
-                which: self.first_issuer(|each| !is_authority(each)),
-            },
-            Error::PathLenConstraintViolated => CertificateError::PathLengthExceeded {
-                which: Which::Undetermined,
-            },
-            Error::NameConstraintViolation => CertificateError::NameConstraintViolated {
-                which: Which::Undetermined,
-            },
+            Error::CaUsedAsEndEntity => {
+                CertificateError::AuthorityAsLeaf { which: Which::presented(0, self.leaf) }
+            }
+            Error::EndEntityUsedAsCa => {
+                CertificateError::NotAnAuthority { which: self.first_issuer(|each| !is_authority(each)) }
+            }
+            Error::PathLenConstraintViolated => {
+                CertificateError::PathLengthExceeded { which: Which::Undetermined }
+            }
+            Error::NameConstraintViolation => {
+                CertificateError::NameConstraintViolated { which: Which::Undetermined }
+            }
             Error::MaximumSignatureChecksExceeded
             | Error::MaximumPathBuildCallsExceeded
             | Error::MaximumPathDepthExceeded
             | Error::MaximumNameConstraintComparisonsExceeded => CertificateError::TooComplex,
             other => {
-                let same = |each: &CertificateDer<'_>| {
-                    EndEntityCert::try_from(each).is_err_and(|own| own == other)
-                };
+                let same =
+                    |each: &CertificateDer<'_>| EndEntityCert::try_from(each).is_err_and(|own| own == other);
                 let which = self.first(same);
                 unreadable(&other, which)
             }
@@ -92,9 +84,7 @@ impl Failure<'_> {
 
     /// The presented certificates, leaf first.
     fn presented(&self) -> impl Iterator<Item = (usize, &CertificateDer<'_>)> {
-        core::iter::once(self.leaf)
-            .chain(self.intermediates)
-            .enumerate()
+        core::iter::once(self.leaf).chain(self.intermediates).enumerate()
     }
 
     fn first(&self, matches: impl Fn(&CertificateDer<'_>) -> bool) -> Which {
@@ -114,36 +104,26 @@ impl Failure<'_> {
             Some(End::WrongKey { which } | End::NoIssuer { which, .. }) => {
                 CertificateError::BadSignature { which }
             }
-            None => CertificateError::BadSignature {
-                which: Which::Undetermined,
-            },
+            None => CertificateError::BadSignature { which: Which::Undetermined },
         }
     }
 
     fn unknown_issuer(&self) -> CertificateError {
         match self.trace() {
-            Some(End::NoIssuer { which, issuer }) => {
-                CertificateError::UnknownIssuer { which, issuer }
+            Some(End::NoIssuer { which, issuer }) => CertificateError::UnknownIssuer { which, issuer },
+            Some(End::WrongKey { which }) => CertificateError::UnknownIssuer { which, issuer: None },
+            Some(End::KeySize { .. }) | None => {
+                CertificateError::UnknownIssuer { which: Which::Undetermined, issuer: None }
             }
-            Some(End::WrongKey { which }) => CertificateError::UnknownIssuer {
-                which,
-                issuer: None,
-            },
-            Some(End::KeySize { .. }) | None => CertificateError::UnknownIssuer {
-                which: Which::Undetermined,
-                issuer: None,
-            },
         }
     }
 }
 
 /// Where the way from the leaf upwards ends.
+#[cfg_attr(not(feature = "std"), expect(dead_code, reason = "only x509-parser finds the end"))]
 enum End {
     /// Nobody here has the name of the issuer of `which`.
-    NoIssuer {
-        which: Which,
-        issuer: Option<String>,
-    },
+    NoIssuer { which: Which, issuer: Option<String> },
     /// Somebody has the name, but nobody the key that signed `which`.
     WrongKey { which: Which },
     /// The issuer's key is refused for its size.

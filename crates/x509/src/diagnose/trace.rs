@@ -38,10 +38,7 @@ impl Failure<'_> {
             let mut signer = None;
             for candidate in candidates {
                 if let Some(size) = key::odd_size(candidate.spki.clone(), min) {
-                    return Some(End::KeySize {
-                        issuer: candidate.which,
-                        size,
-                    });
+                    return Some(End::KeySize { issuer: candidate.which, size });
                 }
                 if self.has_signed(&candidate.spki, current, &mut checks)? {
                     signer = Some(candidate);
@@ -69,10 +66,7 @@ impl Failure<'_> {
                 spki: webpki::spki_for_anchor(anchor),
                 next: None,
             });
-        let presented = self
-            .presented()
-            .skip(1)
-            .filter(|(_, each)| *each != certificate);
+        let presented = self.presented().skip(1).filter(|(_, each)| *each != certificate);
         let presented = presented.filter_map(|(index, each)| {
             let issuer = EndEntityCert::try_from(each).ok()?;
             (issuer.subject() == parsed.issuer()).then(|| Candidate {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use drystone_x509::{CertificateDer, TrustAnchors, UnixTime, certificates_from_pem};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, PublicKeyData, SignatureAlgorithm, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PublicKeyData, SignatureAlgorithm, date_time_ymd,
 };
 
 /// 2030-01-01, when all certificates of the tests are valid unless they say otherwise.
@@ -35,37 +35,24 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let params = authority(name, change);
         let der = params.self_signed(&key).unwrap().into();
-        Self {
-            der,
-            issuer: Issuer::new(params, key),
-        }
+        Self { der, issuer: Issuer::new(params, key) }
     }
 
     pub(crate) fn below(&self, name: &str) -> Self {
         self.below_with(name, |_| {})
     }
 
-    pub(crate) fn below_with(
-        &self,
-        name: &str,
-        change: impl FnOnce(&mut CertificateParams),
-    ) -> Self {
+    pub(crate) fn below_with(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().unwrap();
         let params = authority(name, change);
         let der = params.signed_by(&key, &self.issuer).unwrap().into();
-        Self {
-            der,
-            issuer: Issuer::new(params, key),
-        }
+        Self { der, issuer: Issuer::new(params, key) }
     }
 
     /// Another certificate for `other`'s name and key, issued by this authority.
     pub(crate) fn cross_sign(&self, other: &Self, name: &str) -> CertificateDer<'static> {
         let params = authority(name, |_| {});
-        params
-            .signed_by(other.issuer.key(), &self.issuer)
-            .unwrap()
-            .into()
+        params.signed_by(other.issuer.key(), &self.issuer).unwrap().into()
     }
 
     /// A leaf with these alternative names.
@@ -87,10 +74,7 @@ impl Authority {
         names: &[&str],
         change: impl FnOnce(&mut CertificateParams),
     ) -> CertificateDer<'static> {
-        leaf(names, change)
-            .signed_by(key, &self.issuer)
-            .unwrap()
-            .into()
+        leaf(names, change).signed_by(key, &self.issuer).unwrap().into()
     }
 
     pub(crate) fn anchors(&self) -> TrustAnchors {
@@ -103,10 +87,7 @@ pub(crate) fn self_signed(
     names: &[&str],
     change: impl FnOnce(&mut CertificateParams),
 ) -> CertificateDer<'static> {
-    leaf(names, change)
-        .self_signed(&KeyPair::generate().unwrap())
-        .unwrap()
-        .into()
+    leaf(names, change).self_signed(&KeyPair::generate().unwrap()).unwrap().into()
 }
 
 pub(crate) fn anchors(certificates: &[&CertificateDer<'static>]) -> TrustAnchors {
@@ -155,9 +136,7 @@ impl RsaOfSize {
     pub(crate) fn bits(bits: usize) -> Self {
         let modulus = [&[0][..], &vec![0xff; bits / 8][..]].concat();
         let integers = [tlv(2, &modulus), tlv(2, &[1, 0, 1])].concat();
-        Self {
-            der: tlv(0x30, &integers),
-        }
+        Self { der: tlv(0x30, &integers) }
     }
 }
 

@@ -103,10 +103,7 @@ mod tests {
     #[test]
     fn known_answers() {
         let expected = [
-            (
-                SHA_256,
-                "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-            ),
+            (SHA_256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
             (
                 SHA_384,
                 "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
@@ -147,12 +144,7 @@ mod tests {
                 let tag = hmac.sign(&key, &[first, rest]);
                 assert_eq!(tag, hmac.with_key(&key).sign(&[&message]));
                 let valid = test["result"] == "valid";
-                assert_eq!(
-                    tag.as_ref()[..tag_length] == field("tag"),
-                    valid,
-                    "{}",
-                    test["tcId"]
-                );
+                assert_eq!(tag.as_ref()[..tag_length] == field("tag"), valid, "{}", test["tcId"]);
                 passed += 1;
             }
         }

@@ -12,11 +12,7 @@ pub(super) enum Parts<'a> {
     /// RSAPrivateKey, and the bits of its modulus.
     Rsa { der: &'a [u8], bits: usize },
     /// The scalar and the uncompressed point.
-    Ec {
-        curve: Curve,
-        private_key: &'a [u8],
-        public_key: &'a [u8],
-    },
+    Ec { curve: Curve, private_key: &'a [u8], public_key: &'a [u8] },
     /// The whole PKCS#8 document: the public key in it is optional.
     Ed25519 { pkcs8: &'a [u8] },
 }
@@ -75,10 +71,7 @@ fn pkcs8(document: &[u8]) -> Result<Parts<'_>, KeyError> {
         rsa(private_key)
     } else if algorithm == &*alg_id::ED25519 {
         Ok(Parts::Ed25519 { pkcs8: document })
-    } else if let Some(curve) = Curve::ALL
-        .into_iter()
-        .find(|curve| algorithm == &*curve.algorithm())
-    {
+    } else if let Some(curve) = Curve::ALL.into_iter().find(|curve| algorithm == &*curve.algorithm()) {
         ec(private_key, Some(curve))
     } else if algorithm.starts_with(EC_PUBLIC_KEY) {
         Err(KeyError::UnsupportedCurve)
@@ -110,20 +103,13 @@ fn ec(der: &[u8], outer_curve: Option<Curve>) -> Result<Parts<'_>, KeyError> {
     let mut fields = Der(Der(der).whole(SEQUENCE).ok_or(MALFORMED)?);
     let mut cut = || {
         fields.element(INTEGER)?;
-        Some((
-            fields.element(OCTET_STRING)?,
-            fields.optional(EXPLICIT_0)?,
-            fields.optional(EXPLICIT_1)?,
-        ))
+        Some((fields.element(OCTET_STRING)?, fields.optional(EXPLICIT_0)?, fields.optional(EXPLICIT_1)?))
     };
     let (private_key, parameters, public_key) = cut().ok_or(MALFORMED)?;
     let inner_curve = match parameters {
-        Some(oid) => Some(
-            Curve::ALL
-                .into_iter()
-                .find(|curve| oid == curve.oid())
-                .ok_or(KeyError::UnsupportedCurve)?,
-        ),
+        Some(oid) => {
+            Some(Curve::ALL.into_iter().find(|curve| oid == curve.oid()).ok_or(KeyError::UnsupportedCurve)?)
+        }
         None => None,
     };
     if let (Some(outer), Some(inner)) = (outer_curve, inner_curve)
@@ -133,29 +119,16 @@ fn ec(der: &[u8], outer_curve: Option<Curve>) -> Result<Parts<'_>, KeyError> {
     }
     let curve = outer_curve
         .or(inner_curve)
-        .or_else(|| {
-            Curve::ALL
-                .into_iter()
-                .find(|curve| private_key.len() == curve.scalar_length())
-        })
+        .or_else(|| Curve::ALL.into_iter().find(|curve| private_key.len() == curve.scalar_length()))
         .ok_or(KeyError::UnsupportedCurve)?;
-    let bits = Der(public_key.ok_or(KeyError::PublicKeyMissing)?)
-        .whole(BIT_STRING)
-        .ok_or(MALFORMED)?;
+    let bits = Der(public_key.ok_or(KeyError::PublicKeyMissing)?).whole(BIT_STRING).ok_or(MALFORMED)?;
     // The first byte counts the unused bits of the last.
     let public_key = bits.strip_prefix(&[0]).ok_or(MALFORMED)?;
-    Ok(Parts::Ec {
-        curve,
-        private_key,
-        public_key,
-    })
+    Ok(Parts::Ec { curve, private_key, public_key })
 }
 
 /// SubjectPublicKeyInfo (RFC 5280 section 4.1) of a public key.
-pub(super) fn subject_public_key_info(
-    algorithm: AlgorithmIdentifier,
-    public_key: &[u8],
-) -> Vec<u8> {
+pub(super) fn subject_public_key_info(algorithm: AlgorithmIdentifier, public_key: &[u8]) -> Vec<u8> {
     let algorithm = element(SEQUENCE, &[&algorithm]);
     let public_key = element(BIT_STRING, &[&[0], public_key]);
     element(SEQUENCE, &[&algorithm, &public_key])
@@ -192,11 +165,7 @@ impl<'a> Der<'a> {
 
     /// The value of the next element if it has this tag. The outer `None` means that it is damaged.
     fn optional(&mut self, tag: u8) -> Option<Option<&'a [u8]>> {
-        if self.0.first() == Some(&tag) {
-            self.element(tag).map(Some)
-        } else {
-            Some(None)
-        }
+        if self.0.first() == Some(&tag) { self.element(tag).map(Some) } else { Some(None) }
     }
 
     /// The value of the only element there is.

@@ -12,25 +12,16 @@ use crate::crypto::{
 use crate::message::registry::NamedGroup;
 
 /// X25519 (RFC 7748). A share is 32 bytes.
-pub static X25519: &dyn KeyExchangeGroup = &RingGroup {
-    name: NamedGroup::X25519,
-    algorithm: &agreement::X25519,
-    share_length: 32,
-};
+pub static X25519: &dyn KeyExchangeGroup =
+    &RingGroup { name: NamedGroup::X25519, algorithm: &agreement::X25519, share_length: 32 };
 
 /// NIST P-256. A share is an uncompressed point: 65 bytes.
-pub static SECP256R1: &dyn KeyExchangeGroup = &RingGroup {
-    name: NamedGroup::SECP256R1,
-    algorithm: &agreement::ECDH_P256,
-    share_length: 65,
-};
+pub static SECP256R1: &dyn KeyExchangeGroup =
+    &RingGroup { name: NamedGroup::SECP256R1, algorithm: &agreement::ECDH_P256, share_length: 65 };
 
 /// NIST P-384. A share is an uncompressed point: 97 bytes.
-pub static SECP384R1: &dyn KeyExchangeGroup = &RingGroup {
-    name: NamedGroup::SECP384R1,
-    algorithm: &agreement::ECDH_P384,
-    share_length: 97,
-};
+pub static SECP384R1: &dyn KeyExchangeGroup =
+    &RingGroup { name: NamedGroup::SECP384R1, algorithm: &agreement::ECDH_P384, share_length: 97 };
 
 #[derive(Debug)]
 struct RingGroup {
@@ -40,22 +31,11 @@ struct RingGroup {
 }
 
 impl RingGroup {
-    fn generate(
-        &self,
-        random: &dyn SecureRandom,
-    ) -> Result<(RingPending, Vec<u8>), KeyExchangeError> {
+    fn generate(&self, random: &dyn SecureRandom) -> Result<(RingPending, Vec<u8>), KeyExchangeError> {
         let private_key = EphemeralPrivateKey::generate(self.algorithm, random)
             .map_err(|_| KeyExchangeError::RandomFailure)?;
-        let share = private_key
-            .compute_public_key()
-            .map_err(|_| KeyExchangeError::RandomFailure)?;
-        Ok((
-            RingPending {
-                private_key,
-                share_length: self.share_length,
-            },
-            share.as_ref().to_vec(),
-        ))
+        let share = private_key.compute_public_key().map_err(|_| KeyExchangeError::RandomFailure)?;
+        Ok((RingPending { private_key, share_length: self.share_length }, share.as_ref().to_vec()))
     }
 }
 
@@ -100,11 +80,7 @@ impl PendingKeyExchange for RingPending {
 }
 
 fn check_length(share: &[u8], length: usize) -> Result<(), KeyExchangeError> {
-    if share.len() == length {
-        Ok(())
-    } else {
-        Err(KeyExchangeError::InvalidShare)
-    }
+    if share.len() == length { Ok(()) } else { Err(KeyExchangeError::InvalidShare) }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use ring::rand::SystemRandom;
 use ring::rsa::KeyPair as RsaKeyPair;
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
-    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding,
 };
 use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 
@@ -37,11 +37,7 @@ use crate::message::registry::SignatureScheme;
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
     let key = match parts(key)? {
         Parts::Rsa { der, bits } => rsa(der, bits)?,
-        Parts::Ec {
-            curve,
-            private_key,
-            public_key,
-        } => ecdsa(curve, private_key, public_key)?,
+        Parts::Ec { curve, private_key, public_key } => ecdsa(curve, private_key, public_key)?,
         Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
     };
     Ok(Arc::new(key))
@@ -96,14 +92,8 @@ fn rsa(der: &[u8], bits: usize) -> Result<RingSigningKey, KeyError> {
 
 fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSigningKey, KeyError> {
     let (algorithm, schemes): (_, &[SignatureScheme]) = match curve {
-        Curve::P256 => (
-            &ECDSA_P256_SHA256_ASN1_SIGNING,
-            &[SignatureScheme::ECDSA_SECP256R1_SHA256],
-        ),
-        Curve::P384 => (
-            &ECDSA_P384_SHA384_ASN1_SIGNING,
-            &[SignatureScheme::ECDSA_SECP384R1_SHA384],
-        ),
+        Curve::P256 => (&ECDSA_P256_SHA256_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP256R1_SHA256]),
+        Curve::P384 => (&ECDSA_P384_SHA384_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP384R1_SHA384]),
     };
     let pair = EcdsaKeyPair::from_private_key_and_public_key(
         algorithm,
@@ -160,17 +150,13 @@ impl RingSigningKey {
         match &self.pair {
             Pair::Ed25519(pair) => Ok(pair.sign(message).as_ref().to_vec()),
             Pair::Ecdsa(pair) => {
-                let signature = pair
-                    .sign(&random, message)
-                    .map_err(|_| SigningError::Failed)?;
+                let signature = pair.sign(&random, message).map_err(|_| SigningError::Failed)?;
                 Ok(signature.as_ref().to_vec())
             }
             Pair::Rsa(pair) => {
-                let encoding =
-                    rsa_encoding(scheme).ok_or(SigningError::UnsupportedScheme(scheme))?;
+                let encoding = rsa_encoding(scheme).ok_or(SigningError::UnsupportedScheme(scheme))?;
                 let mut signature = vec![0; pair.public().modulus_len()];
-                pair.sign(encoding, &random, message, &mut signature)
-                    .map_err(|_| SigningError::Failed)?;
+                pair.sign(encoding, &random, message, &mut signature).map_err(|_| SigningError::Failed)?;
                 Ok(signature)
             }
         }
@@ -205,9 +191,7 @@ impl SigningKey for RingSigningKey {
 
 impl fmt::Debug for RingSigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RingSigningKey")
-            .field("schemes", &self.schemes)
-            .finish_non_exhaustive()
+        f.debug_struct("RingSigningKey").field("schemes", &self.schemes).finish_non_exhaustive()
     }
 }
 

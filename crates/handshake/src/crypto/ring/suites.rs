@@ -28,20 +28,11 @@ pub static CIPHER_SUITES: &[&CipherSuite] = &[
 const GCM_BLOCKS: ConfidentialityLimit = ConfidentialityLimit::Blocks(24_296_003_999);
 
 /// Forgeries: RFC 9147 section 4.5.3.
-const GCM_13: Limits = Limits {
-    confidentiality: GCM_BLOCKS,
-    forgeries: 1 << 36,
-};
+const GCM_13: Limits = Limits { confidentiality: GCM_BLOCKS, forgeries: 1 << 36 };
 /// Forgeries: RFC 9325 section 4.4.
-const GCM_12: Limits = Limits {
-    confidentiality: GCM_BLOCKS,
-    forgeries: 1 << 28,
-};
+const GCM_12: Limits = Limits { confidentiality: GCM_BLOCKS, forgeries: 1 << 28 };
 /// ChaCha20-Poly1305 outlasts the record number; forgeries: RFC 9147 section 4.5.3, for both versions.
-const CHACHA20: Limits = Limits {
-    confidentiality: ConfidentialityLimit::SequenceOnly,
-    forgeries: 1 << 36,
-};
+const CHACHA20: Limits = Limits { confidentiality: ConfidentialityLimit::SequenceOnly, forgeries: 1 << 36 };
 
 // DTLS 1.3 (RFC 9846 appendix B.4).
 
@@ -153,16 +144,8 @@ mod tests {
                 _ if name.ends_with("CHACHA20_POLY1305_SHA256") => (32, 32),
                 _ => panic!("unexpected suite {name}"),
             };
-            assert_eq!(
-                (suite.hash.output_length(), suite.hmac.output_length()),
-                (hash, hash),
-                "{name}"
-            );
-            assert_eq!(
-                (suite.aead.key_length(), suite.mask.key_length()),
-                (key, key),
-                "{name}"
-            );
+            assert_eq!((suite.hash.output_length(), suite.hmac.output_length()), (hash, hash), "{name}");
+            assert_eq!((suite.aead.key_length(), suite.mask.key_length()), (key, key), "{name}");
             assert_eq!(suite.aead.tag_length(), 16, "{name}");
             // hash and hmac have the same function underneath: HMAC with an empty key and message, from RFC 2104.
             let (inner, outer) = ([0x36_u8; 128], [0x5c_u8; 128]);
@@ -171,32 +154,21 @@ mod tests {
             let expected = suite.hash.hash(&[&outer[..block], inner.as_ref()]);
             assert_eq!(suite.hmac.sign(&[], &[]), expected, "{name}");
             let authentication = match name {
-                _ if name.contains("ECDHE_ECDSA") => {
-                    (Authentication::Ecdsa, ProtocolVersion::DTLS_1_2)
-                }
+                _ if name.contains("ECDHE_ECDSA") => (Authentication::Ecdsa, ProtocolVersion::DTLS_1_2),
                 _ if name.contains("ECDHE_RSA") => (Authentication::Rsa, ProtocolVersion::DTLS_1_2),
                 _ => (Authentication::Any, ProtocolVersion::DTLS_1_3),
             };
-            assert_eq!(
-                (suite.authentication, suite.version),
-                authentication,
-                "{name}"
-            );
+            assert_eq!((suite.authentication, suite.version), authentication, "{name}");
         }
     }
 
     #[test]
     fn only_gcm_of_dtls_1_2_has_an_explicit_nonce() {
         for suite in CIPHER_SUITES {
-            let gcm12 = suite.version == ProtocolVersion::DTLS_1_2
-                && suite.id.name().unwrap().contains("GCM");
+            let gcm12 =
+                suite.version == ProtocolVersion::DTLS_1_2 && suite.id.name().unwrap().contains("GCM");
             assert_eq!(suite.explicit_nonce, gcm12, "{}", suite.id);
-            assert_eq!(
-                suite.fixed_iv_length(),
-                if gcm12 { 4 } else { 12 },
-                "{}",
-                suite.id
-            );
+            assert_eq!(suite.fixed_iv_length(), if gcm12 { 4 } else { 12 }, "{}", suite.id);
         }
     }
 

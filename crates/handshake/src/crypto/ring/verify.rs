@@ -26,30 +26,12 @@ pub static SIGNATURE_VERIFIERS: &[SignatureVerifier] = &[
         &[ECDSA_P384_SHA384, ECDSA_P256_SHA384],
         &[ECDSA_P384_SHA384],
     ),
-    pss(
-        SignatureScheme::RSA_PSS_RSAE_SHA256,
-        &[RSA_PSS_2048_8192_SHA256_LEGACY_KEY],
-    ),
-    pss(
-        SignatureScheme::RSA_PSS_RSAE_SHA384,
-        &[RSA_PSS_2048_8192_SHA384_LEGACY_KEY],
-    ),
-    pss(
-        SignatureScheme::RSA_PSS_RSAE_SHA512,
-        &[RSA_PSS_2048_8192_SHA512_LEGACY_KEY],
-    ),
-    pkcs1(
-        SignatureScheme::RSA_PKCS1_SHA256,
-        &[RSA_PKCS1_2048_8192_SHA256],
-    ),
-    pkcs1(
-        SignatureScheme::RSA_PKCS1_SHA384,
-        &[RSA_PKCS1_2048_8192_SHA384],
-    ),
-    pkcs1(
-        SignatureScheme::RSA_PKCS1_SHA512,
-        &[RSA_PKCS1_2048_8192_SHA512],
-    ),
+    pss(SignatureScheme::RSA_PSS_RSAE_SHA256, &[RSA_PSS_2048_8192_SHA256_LEGACY_KEY]),
+    pss(SignatureScheme::RSA_PSS_RSAE_SHA384, &[RSA_PSS_2048_8192_SHA384_LEGACY_KEY]),
+    pss(SignatureScheme::RSA_PSS_RSAE_SHA512, &[RSA_PSS_2048_8192_SHA512_LEGACY_KEY]),
+    pkcs1(SignatureScheme::RSA_PKCS1_SHA256, &[RSA_PKCS1_2048_8192_SHA256]),
+    pkcs1(SignatureScheme::RSA_PKCS1_SHA384, &[RSA_PKCS1_2048_8192_SHA384]),
+    pkcs1(SignatureScheme::RSA_PKCS1_SHA512, &[RSA_PKCS1_2048_8192_SHA512]),
 ];
 
 const fn verifier(
@@ -57,11 +39,7 @@ const fn verifier(
     algorithms: Algorithms,
     algorithms_fixed_curve: Algorithms,
 ) -> SignatureVerifier {
-    SignatureVerifier {
-        scheme,
-        algorithms,
-        algorithms_fixed_curve,
-    }
+    SignatureVerifier { scheme, algorithms, algorithms_fixed_curve }
 }
 
 /// "rsae": the key is a plain rsaEncryption key, which webpki calls a legacy key.

@@ -21,10 +21,7 @@ impl Trace<'_> {
                 && step["title"].as_str().unwrap().starts_with(title)
                 && !step["fields"][name].is_null()
         };
-        let step = steps
-            .iter()
-            .find(of_step)
-            .unwrap_or_else(|| panic!("{who} {title} {name}"));
+        let step = steps.iter().find(of_step).unwrap_or_else(|| panic!("{who} {title} {name}"));
         hex(step["fields"][name]["hex"].as_str().unwrap())
     }
 
@@ -48,71 +45,29 @@ impl Trace<'_> {
 
     fn assert_keys(&self, who: &str, title: &str, secret: &TrafficSecret) {
         let keys = secret.keys_of(16, 16);
-        assert_eq!(
-            keys.key.expose(),
-            self.field(who, title, "key expanded"),
-            "{who} {title}"
-        );
-        assert_eq!(
-            keys.iv.expose(),
-            self.field(who, title, "iv expanded"),
-            "{who} {title}"
-        );
+        assert_eq!(keys.key.expose(), self.field(who, title, "key expanded"), "{who} {title}");
+        assert_eq!(keys.iv.expose(), self.field(who, title, "iv expanded"), "{who} {title}");
     }
 }
 
 fn tls13(psk: Option<&[u8]>) -> EarlySecret {
-    EarlySecret::with_functions(
-        Functions {
-            hash: SHA_256,
-            hkdf: Hkdf::tls13(HMAC_SHA_256),
-        },
-        psk,
-    )
+    EarlySecret::with_functions(Functions { hash: SHA_256, hkdf: Hkdf::tls13(HMAC_SHA_256) }, psk)
 }
 
 /// Checks everything from the Handshake Secret on.
 fn check(trace: &Trace<'_>, early: EarlySecret) -> ResumptionSecret {
-    let shared =
-        SharedSecret::from_slice(&trace.field("server", "extract secret \"handshake\"", "IKM"));
+    let shared = SharedSecret::from_slice(&trace.field("server", "extract secret \"handshake\"", "IKM"));
     let (handshake, main) = early.into_handshake(&shared, &trace.hash("c hs traffic"));
-    assert_eq!(
-        handshake.client.secret().expose(),
-        trace.expanded("c hs traffic")
-    );
-    assert_eq!(
-        handshake.server.secret().expose(),
-        trace.expanded("s hs traffic")
-    );
-    trace.assert_keys(
-        "server",
-        "derive write traffic keys for handshake data",
-        &handshake.server,
-    );
+    assert_eq!(handshake.client.secret().expose(), trace.expanded("c hs traffic"));
+    assert_eq!(handshake.server.secret().expose(), trace.expanded("s hs traffic"));
+    trace.assert_keys("server", "derive write traffic keys for handshake data", &handshake.server);
 
     let (application, awaiting) = main.into_application(&trace.hash("c ap traffic"));
-    assert_eq!(
-        application.client.secret().expose(),
-        trace.expanded("c ap traffic")
-    );
-    assert_eq!(
-        application.server.secret().expose(),
-        trace.expanded("s ap traffic")
-    );
-    assert_eq!(
-        application.exporter.secret().expose(),
-        trace.expanded("exp master")
-    );
-    trace.assert_keys(
-        "client",
-        "derive write traffic keys for application data",
-        &application.client,
-    );
-    trace.assert_keys(
-        "server",
-        "derive write traffic keys for application data",
-        &application.server,
-    );
+    assert_eq!(application.client.secret().expose(), trace.expanded("c ap traffic"));
+    assert_eq!(application.server.secret().expose(), trace.expanded("s ap traffic"));
+    assert_eq!(application.exporter.secret().expose(), trace.expanded("exp master"));
+    trace.assert_keys("client", "derive write traffic keys for application data", &application.client);
+    trace.assert_keys("server", "derive write traffic keys for application data", &application.server);
 
     let resumption = awaiting.into_resumption(&trace.hash("res master"));
     assert_eq!(resumption.secret.expose(), trace.expanded("res master"));
@@ -134,37 +89,21 @@ fn rfc8448_resumption_with_early_data() {
     let (first, resumed) = (Trace(&file["sections"][0]), Trace(&file["sections"][1]));
     let ticket = "generate resumption secret";
     let resumption = check(&first, tls13(None));
-    let psk = resumption
-        .psk(&first.field("server", ticket, "hash"))
-        .unwrap();
+    let psk = resumption.psk(&first.field("server", ticket, "hash")).unwrap();
     assert_eq!(psk.expose(), first.field("server", ticket, "expanded"));
 
     let early = tls13(Some(psk.expose()));
     let binder_hash =
-        Digest::from_slice(&resumed.field("client", "calculate PSK binder", "binder hash"))
-            .unwrap();
+        Digest::from_slice(&resumed.field("client", "calculate PSK binder", "binder hash")).unwrap();
     let binder = resumed.field("client", "calculate PSK binder", "finished");
-    assert_eq!(
-        early.binder(PskKind::Resumption, &binder_hash).as_ref(),
-        binder
-    );
-    assert_ne!(
-        early.binder(PskKind::External, &binder_hash).as_ref(),
-        binder
-    );
+    assert_eq!(early.binder(PskKind::Resumption, &binder_hash).as_ref(), binder);
+    assert_ne!(early.binder(PskKind::External, &binder_hash).as_ref(), binder);
 
     let hello_hash = resumed.hash("c e traffic");
     let traffic = early.client_early_traffic_secret(&hello_hash);
     assert_eq!(traffic.secret().expose(), resumed.expanded("c e traffic"));
-    resumed.assert_keys(
-        "client",
-        "derive write traffic keys for early application data",
-        &traffic,
-    );
-    assert_eq!(
-        early.early_exporter_secret(&hello_hash).secret().expose(),
-        resumed.expanded("e exp master")
-    );
+    resumed.assert_keys("client", "derive write traffic keys for early application data", &traffic);
+    assert_eq!(early.early_exporter_secret(&hello_hash).secret().expose(), resumed.expanded("e exp master"));
     check(&resumed, early);
 }
 
@@ -174,35 +113,19 @@ fn rfc8448_finished() {
     let file = vector("rfc8448-traces.json");
     let trace = Trace(&file["sections"][0]);
     let message = |who: &str, name: &str| trace.field(who, "construct a", name);
-    let hello = [
-        message("client", "ClientHello"),
-        message("server", "ServerHello"),
-    ]
-    .concat();
-    let shared =
-        SharedSecret::from_slice(&trace.field("server", "extract secret \"handshake\"", "IKM"));
+    let hello = [message("client", "ClientHello"), message("server", "ServerHello")].concat();
+    let shared = SharedSecret::from_slice(&trace.field("server", "extract secret \"handshake\"", "IKM"));
     let (handshake, _) = tls13(None).into_handshake(&shared, &SHA_256.hash(&[&hello]));
 
     let certificates: Vec<u8> = ["EncryptedExtensions", "Certificate", "CertificateVerify"]
         .into_iter()
         .flat_map(|name| message("server", name))
         .collect();
-    let server = handshake
-        .server
-        .verify_data(&SHA_256.hash(&[&hello, &certificates]));
-    assert_eq!(
-        server.as_ref(),
-        trace.field("server", "calculate finished", "finished")
-    );
+    let server = handshake.server.verify_data(&SHA_256.hash(&[&hello, &certificates]));
+    assert_eq!(server.as_ref(), trace.field("server", "calculate finished", "finished"));
     let server_finished = message("server", "Finished");
-    let client =
-        handshake
-            .client
-            .verify_data(&SHA_256.hash(&[&hello, &certificates, &server_finished]));
-    assert_eq!(
-        client.as_ref(),
-        trace.field("client", "calculate finished", "finished")
-    );
+    let client = handshake.client.verify_data(&SHA_256.hash(&[&hello, &certificates, &server_finished]));
+    assert_eq!(client.as_ref(), trace.field("client", "calculate finished", "finished"));
 }
 
 /// Every secret, key, iv, sn_key and verify_data of one DTLS 1.3 handshake.
@@ -215,9 +138,7 @@ fn recorded_dtls13_handshake() {
     let check = |name: &str, secret: &TrafficSecret| {
         let field = |part: &str| hex(values[name][part].as_str().unwrap());
         assert_eq!(secret.secret().expose(), field("secret"), "{name}");
-        let suite = provider()
-            .cipher_suite(CipherSuiteId::TLS_AES_128_GCM_SHA256)
-            .unwrap();
+        let suite = provider().cipher_suite(CipherSuiteId::TLS_AES_128_GCM_SHA256).unwrap();
         let keys = secret.keys(suite);
         assert_eq!(keys.key.expose(), field("key"), "{name}");
         assert_eq!(keys.iv.expose(), field("iv"), "{name}");
@@ -233,21 +154,12 @@ fn recorded_dtls13_handshake() {
     let (application, awaiting) = main.into_application(&digest("server_finished_hash"));
     check("client_ap", &application.client);
     check("server_ap", &application.server);
-    assert_eq!(
-        application.exporter.secret().expose(),
-        bytes("exporter_master_secret")
-    );
+    assert_eq!(application.exporter.secret().expose(), bytes("exporter_master_secret"));
 
     // The client signs nothing here: its Finished covers the same messages as the application secrets.
-    let record = |name: &str| {
-        hex(values["protected_records"][name]["plaintext"]
-            .as_str()
-            .unwrap())
-    };
+    let record = |name: &str| hex(values["protected_records"][name]["plaintext"].as_str().unwrap());
     let client_finished = record("07-fin-chs-prot");
-    let verify_data = handshake
-        .client
-        .verify_data(&digest("server_finished_hash"));
+    let verify_data = handshake.client.verify_data(&digest("server_finished_hash"));
     assert_eq!(verify_data.as_ref(), &client_finished[12..]);
 
     // The hash up to the client's Finished, from the messages: type and length only (RFC 9147 section 5.2).
@@ -259,12 +171,7 @@ fn recorded_dtls13_handshake() {
         transcript.update(&datagram[25..]);
     }
     assert_eq!(transcript.current(), digest("hello_hash"));
-    for name in [
-        "03-encext-shs-prot",
-        "04-cert-shs-prot",
-        "05-cverify-shs-prot",
-        "06-fin-shs-prot",
-    ] {
+    for name in ["03-encext-shs-prot", "04-cert-shs-prot", "05-cverify-shs-prot", "06-fin-shs-prot"] {
         if name == "06-fin-shs-prot" {
             let verify_data = handshake.server.verify_data(&transcript.current());
             assert_eq!(verify_data.as_ref(), &record(name)[12..]);
@@ -276,10 +183,7 @@ fn recorded_dtls13_handshake() {
     transcript.update(&client_finished[..4]);
     transcript.update(&client_finished[12..]);
     let resumption = awaiting.into_resumption(&transcript.finish());
-    assert_eq!(
-        resumption.secret.expose(),
-        bytes("resumption_master_secret")
-    );
+    assert_eq!(resumption.secret.expose(), bytes("resumption_master_secret"));
 }
 
 #[test]
@@ -289,79 +193,41 @@ fn each_key_update_gives_another_secret() {
     // HKDF-Expand-Label(secret, "traffic upd", "", 32), written out.
     let mut expected = [0; 32];
     let expander = Hkdf::dtls13(HMAC_SHA_256).expander(&Secret::from_slice(&[7; 32]));
-    expander
-        .expand(b"\x00\x20\x11dtls13traffic upd\x00", &mut expected)
-        .unwrap();
+    expander.expand(b"\x00\x20\x11dtls13traffic upd\x00", &mut expected).unwrap();
     assert_eq!(next.secret().expose(), expected);
     assert!(!next.next().secret().ct_eq(next.secret().expose()));
 }
 
 #[test]
 fn exporting_follows_the_rfc() {
-    let functions = Functions {
-        hash: SHA_256,
-        hkdf: Hkdf::dtls13(HMAC_SHA_256),
-    };
-    let exporter = ExporterSecret {
-        functions,
-        secret: Secret::from_slice(&[9; 32]),
-    };
+    let functions = Functions { hash: SHA_256, hkdf: Hkdf::dtls13(HMAC_SHA_256) };
+    let exporter = ExporterSecret { functions, secret: Secret::from_slice(&[9; 32]) };
     let mut out = [0; 40];
-    exporter
-        .export(b"EXPERIMENTAL", b"context", &mut out)
-        .unwrap();
+    exporter.export(b"EXPERIMENTAL", b"context", &mut out).unwrap();
 
     // RFC 9846 section 7.5, written out with HKDF-Expand.
     let hkdf = functions.hkdf;
     let empty = SHA_256.hash(&[]);
     let info = [b"\x00\x20\x12dtls13EXPERIMENTAL\x20", empty.as_ref()].concat();
     let derived = Secret::with(32, |derived| {
-        hkdf.expander(&Secret::from_slice(&[9; 32]))
-            .expand(&info, derived)
-            .unwrap();
+        hkdf.expander(&Secret::from_slice(&[9; 32])).expand(&info, derived).unwrap();
     });
-    let info = [
-        b"\x00\x28\x0edtls13exporter\x20",
-        SHA_256.hash(&[b"context"]).as_ref(),
-    ]
-    .concat();
+    let info = [b"\x00\x28\x0edtls13exporter\x20", SHA_256.hash(&[b"context"]).as_ref()].concat();
     let mut expected = [0; 40];
-    hkdf.expander(&derived)
-        .expand(&info, &mut expected)
-        .unwrap();
+    hkdf.expander(&derived).expand(&info, &mut expected).unwrap();
     assert_eq!(out, expected);
 
-    assert_eq!(
-        exporter.export(&[b'x'; 250], b"", &mut out),
-        Err(ExpandError::LabelTooLong)
-    );
+    assert_eq!(exporter.export(&[b'x'; 250], b"", &mut out), Err(ExpandError::LabelTooLong));
     assert_eq!(exporter.export(b"x", &[0; 70000], &mut out), Ok(()));
-    assert_eq!(
-        exporter.export(b"x", b"", &mut [0; 255 * 32 + 1]),
-        Err(ExpandError::OutputTooLong)
-    );
+    assert_eq!(exporter.export(b"x", b"", &mut [0; 255 * 32 + 1]), Err(ExpandError::OutputTooLong));
 }
 
 #[test]
 fn a_psk_changes_everything_below_it() {
     let shared = SharedSecret::from_slice(&[1; 32]);
     let hash = SHA_256.hash(&[b"hello"]);
-    let secret = |psk| {
-        EarlySecret::new(SHA_256, HMAC_SHA_256, psk)
-            .into_handshake(&shared, &hash)
-            .0
-    };
-    assert!(
-        !secret(None)
-            .client
-            .secret()
-            .ct_eq(secret(Some(&[2; 32])).client.secret().expose())
-    );
+    let secret = |psk| EarlySecret::new(SHA_256, HMAC_SHA_256, psk).into_handshake(&shared, &hash).0;
+    assert!(!secret(None).client.secret().ct_eq(secret(Some(&[2; 32])).client.secret().expose()));
     // "0" is a string of zeros, so that no PSK equals a PSK of zeros (RFC 9846 section 7.1).
-    assert!(
-        secret(None)
-            .client
-            .secret()
-            .ct_eq(secret(Some(&[0; 32])).client.secret().expose())
-    );
+    assert!(secret(None).client.secret().ct_eq(secret(Some(&[0; 32])).client.secret().expose()));
 }

@@ -41,22 +41,16 @@ impl TrafficSecret {
     /// The verify_data of this side's Finished: under the key "finished" (RFC 9846 section 4.5.3). As long as a
     /// digest, and compared in constant time.
     pub fn verify_data(&self, transcript_hash: &Digest) -> Digest {
-        self.hkdf
-            .sign(&self.finished_key(), transcript_hash.as_ref())
+        self.hkdf.sign(&self.finished_key(), transcript_hash.as_ref())
     }
 
     fn finished_key(&self) -> Secret {
-        self.hkdf
-            .expander(&self.secret)
-            .secret("finished", &[], self.hkdf.output_length())
+        self.hkdf.expander(&self.secret).secret("finished", &[], self.hkdf.output_length())
     }
 
     /// The secret after a KeyUpdate (RFC 9846 section 7.2).
     pub fn next(&self) -> Self {
-        let next =
-            self.hkdf
-                .expander(&self.secret)
-                .secret("traffic upd", &[], self.hkdf.output_length());
+        let next = self.hkdf.expander(&self.secret).secret("traffic upd", &[], self.hkdf.output_length());
         Self::new(self.hkdf, next)
     }
 

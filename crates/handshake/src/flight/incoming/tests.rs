@@ -19,9 +19,7 @@ fn piece(bytes: &[u8], message_seq: u16, range: core::ops::Range<usize>) -> Frag
 }
 
 fn body(length: usize, message_seq: u16) -> Vec<u8> {
-    (0..length)
-        .map(|i| (i * 7 + i / 251) as u8 ^ (message_seq as u8).wrapping_mul(31))
-        .collect()
+    (0..length).map(|i| (i * 7 + i / 251) as u8 ^ (message_seq as u8).wrapping_mul(31)).collect()
 }
 
 fn new() -> Incoming {
@@ -56,10 +54,7 @@ struct Lcg(u64);
 
 impl Lcg {
     fn next(&mut self, below: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % below
     }
 }
@@ -169,28 +164,16 @@ fn an_unfragmented_message_in_order_costs_nothing() {
         Accepted::Whole(message) => assert!(core::ptr::eq(message.body, &bytes[..])),
         other => panic!("{other:?}"),
     }
-    assert_eq!(
-        (incoming.held_bytes(), incoming.next_message_seq()),
-        (0, Some(1))
-    );
-    assert_eq!(
-        incoming.accept(0, piece(&bytes, 0, 0..500)),
-        Accepted::Duplicate
-    );
+    assert_eq!((incoming.held_bytes(), incoming.next_message_seq()), (0, Some(1)));
+    assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..500)), Accepted::Duplicate);
 }
 
 #[test]
 fn a_whole_copy_overtakes_stored_pieces() {
     let bytes = body(500, 0);
     let mut incoming = new();
-    assert_eq!(
-        incoming.accept(0, piece(&bytes, 0, 100..200)),
-        Accepted::Kept
-    );
-    assert!(matches!(
-        incoming.accept(0, piece(&bytes, 0, 0..500)),
-        Accepted::Whole(_)
-    ));
+    assert_eq!(incoming.accept(0, piece(&bytes, 0, 100..200)), Accepted::Kept);
+    assert!(matches!(incoming.accept(0, piece(&bytes, 0, 0..500)), Accepted::Whole(_)));
     assert_eq!(incoming.held_bytes(), 0);
 }
 
@@ -208,10 +191,7 @@ fn empty_messages_are_messages() {
     assert_eq!(incoming.accept(0, done(1)), Accepted::Duplicate);
     assert!(incoming.take_ready().is_none());
     assert!(matches!(incoming.accept(0, done(0)), Accepted::Whole(_)));
-    assert_eq!(
-        incoming.take_ready().unwrap().as_message().msg_type,
-        HandshakeType::SERVER_HELLO_DONE
-    );
+    assert_eq!(incoming.take_ready().unwrap().as_message().msg_type, HandshakeType::SERVER_HELLO_DONE);
     assert!(incoming.take_ready().is_none());
     assert_eq!(incoming.held_bytes(), 0);
 }
@@ -223,58 +203,16 @@ fn threat_01_a_contradiction_is_dropped_and_the_message_survives() {
     assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..40)), Accepted::Kept);
     let genuine = piece(&bytes, 0, 40..100);
     let dropped = Accepted::Dropped(FragmentFault::Contradiction);
-    assert_eq!(
-        incoming.accept(
-            0,
-            Fragment {
-                length: 60_000,
-                ..genuine
-            }
-        ),
-        dropped
-    );
-    assert_eq!(
-        incoming.accept(
-            0,
-            Fragment {
-                length: 101,
-                ..genuine
-            }
-        ),
-        dropped
-    );
-    assert_eq!(
-        incoming.accept(
-            0,
-            Fragment {
-                msg_type: HandshakeType::FINISHED,
-                ..genuine
-            }
-        ),
-        dropped
-    );
-    let whole = Fragment {
-        length: 60,
-        offset: 0,
-        ..genuine
-    };
+    assert_eq!(incoming.accept(0, Fragment { length: 60_000, ..genuine }), dropped);
+    assert_eq!(incoming.accept(0, Fragment { length: 101, ..genuine }), dropped);
+    assert_eq!(incoming.accept(0, Fragment { msg_type: HandshakeType::FINISHED, ..genuine }), dropped);
+    let whole = Fragment { length: 60, offset: 0, ..genuine };
     assert!(whole.is_whole());
-    assert_eq!(
-        incoming.accept(0, whole),
-        dropped,
-        "nor does the fast path let it through"
-    );
+    assert_eq!(incoming.accept(0, whole), dropped, "nor does the fast path let it through");
     let held = incoming.held_bytes();
-    assert_eq!(
-        incoming.accept(
-            0,
-            Fragment {
-                offset: 41,
-                ..genuine
-            }
-        ),
-        { Accepted::Dropped(FragmentFault::BeyondMessage) }
-    );
+    assert_eq!(incoming.accept(0, Fragment { offset: 41, ..genuine }), {
+        Accepted::Dropped(FragmentFault::BeyondMessage)
+    });
     assert_eq!(incoming.held_bytes(), held);
     assert_eq!(incoming.accept(0, genuine), Accepted::Kept);
     assert_eq!(incoming.take_ready().unwrap().body, bytes);
@@ -286,20 +224,11 @@ fn threat_03_empty_and_header_only_fragments_change_nothing() {
     let mut incoming = new();
     for offset in [0, 1, 99, 100] {
         let empty = piece(&bytes, 0, offset..offset);
-        assert_eq!(
-            incoming.accept(0, empty),
-            Accepted::Dropped(FragmentFault::Empty)
-        );
+        assert_eq!(incoming.accept(0, empty), Accepted::Dropped(FragmentFault::Empty));
     }
     assert_eq!(incoming.held_bytes(), 0);
-    let beyond = Fragment {
-        offset: u32::MAX,
-        ..piece(&bytes, 0, 0..1)
-    };
-    assert_eq!(
-        incoming.accept(0, beyond),
-        Accepted::Dropped(FragmentFault::BeyondMessage)
-    );
+    let beyond = Fragment { offset: u32::MAX, ..piece(&bytes, 0, 0..1) };
+    assert_eq!(incoming.accept(0, beyond), Accepted::Dropped(FragmentFault::BeyondMessage));
 }
 
 #[test]
@@ -317,20 +246,11 @@ fn threat_05_memory_follows_the_bytes_received() {
             };
             incoming.accept(0, fragment);
             received += HEADER_LEN + 1;
-            assert!(
-                incoming.held_bytes() <= 4 * received + 512,
-                "{} for {received}",
-                incoming.held_bytes()
-            );
+            assert!(incoming.held_bytes() <= 4 * received + 512, "{} for {received}", incoming.held_bytes());
         }
     }
     assert_eq!(incoming.partials.len(), 8);
-    assert!(
-        incoming
-            .partials
-            .iter()
-            .all(|partial| partial.bytes.len() == 32)
-    );
+    assert!(incoming.partials.iter().all(|partial| partial.bytes.len() == 32));
 }
 
 #[test]
@@ -355,16 +275,10 @@ fn threat_06_sixteen_empty_fragments_of_16_mib_cost_nothing() {
     }
     assert_eq!(incoming.held_bytes(), 0);
     // Nor when the limits would allow the length.
-    let limits = Limits {
-        certificate: MAX_LENGTH,
-        ..Limits::default()
-    };
+    let limits = Limits { certificate: MAX_LENGTH, ..Limits::default() };
     let mut generous = Incoming::new(limits, 0);
     let fragment = Fragment::split_first(&record).unwrap().0;
-    assert_eq!(
-        generous.accept(0, fragment),
-        Accepted::Dropped(FragmentFault::Empty)
-    );
+    assert_eq!(generous.accept(0, fragment), Accepted::Dropped(FragmentFault::Empty));
     assert_eq!(generous.held_bytes(), 0);
 }
 
@@ -375,11 +289,7 @@ fn threat_07_a_million_junk_fragments_leave_memory_flat() {
     for _ in 0..1_000_000 {
         // Three of four agree with each other and are kept; all lack the first byte, so that nothing completes.
         let agrees = random.next(4) != 0;
-        let length = if agrees {
-            16_384
-        } else {
-            random.next(20_000) as u32
-        };
+        let length = if agrees { 16_384 } else { random.next(20_000) as u32 };
         let fragment = Fragment {
             msg_type: HandshakeType(if agrees { 11 } else { random.next(30) as u8 }),
             length,
@@ -390,11 +300,7 @@ fn threat_07_a_million_junk_fragments_leave_memory_flat() {
         incoming.accept(0, fragment);
         assert!(incoming.take_ready().is_none());
     }
-    let held: usize = incoming
-        .partials
-        .iter()
-        .map(|partial| partial.bytes.len())
-        .sum();
+    let held: usize = incoming.partials.iter().map(|partial| partial.bytes.len()).sum();
     assert!(held > 2 * 16_000, "some junk is held: {held}");
     assert!(incoming.held_bytes() <= 8 * 16_384 + 8 * 1024);
     incoming.clear();
@@ -413,28 +319,11 @@ fn threat_09_a_claim_above_the_limit_is_refused_before_allocation() {
     };
     let dropped = Accepted::Dropped(FragmentFault::TooLong);
     assert_eq!(incoming.accept(0, certificate), dropped);
-    let finished = Fragment {
-        msg_type: HandshakeType::FINISHED,
-        length: 16_385,
-        ..certificate
-    };
+    let finished = Fragment { msg_type: HandshakeType::FINISHED, length: 16_385, ..certificate };
     assert_eq!(incoming.accept(0, finished), dropped);
     assert_eq!(incoming.held_bytes(), 0);
-    assert_eq!(
-        incoming.accept(
-            0,
-            Fragment {
-                length: 65_536,
-                ..certificate
-            }
-        ),
-        Accepted::Kept
-    );
-    let finished = Fragment {
-        length: 16_384,
-        message_seq: 1,
-        ..finished
-    };
+    assert_eq!(incoming.accept(0, Fragment { length: 65_536, ..certificate }), Accepted::Kept);
+    let finished = Fragment { length: 16_384, message_seq: 1, ..finished };
     assert_eq!(incoming.accept(0, finished), Accepted::Kept);
 }
 
@@ -470,27 +359,18 @@ fn threat_10_forgetting_frees_everything() {
     let hold = || {
         let mut incoming = new();
         for message_seq in 0..8 {
-            assert_eq!(
-                incoming.accept(0, piece(&bytes, message_seq, 0..50)),
-                Accepted::Kept
-            );
+            assert_eq!(incoming.accept(0, piece(&bytes, message_seq, 0..50)), Accepted::Kept);
         }
         incoming
     };
     let mut incoming = hold();
     incoming.clear();
-    assert_eq!(
-        (incoming.held_bytes(), incoming.next_message_seq()),
-        (0, Some(0))
-    );
+    assert_eq!((incoming.held_bytes(), incoming.next_message_seq()), (0, Some(0)));
     let mut incoming = hold();
     incoming.set_next_message_seq(7);
     assert_eq!(incoming.partials.len(), 1);
     incoming.set_next_message_seq(8);
-    assert_eq!(
-        (incoming.held_bytes(), incoming.next_message_seq()),
-        (0, Some(8))
-    );
+    assert_eq!((incoming.held_bytes(), incoming.next_message_seq()), (0, Some(8)));
 }
 
 #[test]
@@ -500,36 +380,17 @@ fn threat_12_no_message_is_put_together_across_a_key_change() {
     let mut incoming = new();
     // Written without keys, before they existed: gives way to the protected message.
     assert_eq!(incoming.accept(0, piece(&forged, 1, 0..60)), Accepted::Kept);
-    assert_eq!(
-        incoming.accept(0, piece(&forged, 2, 0..100)),
-        Accepted::Kept
-    );
-    assert!(matches!(
-        incoming.accept(0, piece(&bytes, 0, 0..100)),
-        Accepted::Whole(_)
-    ));
+    assert_eq!(incoming.accept(0, piece(&forged, 2, 0..100)), Accepted::Kept);
+    assert!(matches!(incoming.accept(0, piece(&bytes, 0, 0..100)), Accepted::Whole(_)));
     incoming.require_epoch(2);
     assert_eq!(incoming.held_bytes(), 0);
-    assert_eq!(
-        incoming.accept(0, piece(&forged, 1, 0..100)),
-        Accepted::Dropped(FragmentFault::StaleEpoch)
-    );
-    assert_eq!(
-        incoming.accept(0, piece(&bytes, 0, 0..100)),
-        Accepted::Duplicate,
-        "processed before"
-    );
-    assert_eq!(
-        incoming.accept(2, piece(&bytes, 1, 60..100)),
-        Accepted::Kept
-    );
+    assert_eq!(incoming.accept(0, piece(&forged, 1, 0..100)), Accepted::Dropped(FragmentFault::StaleEpoch));
+    assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..100)), Accepted::Duplicate, "processed before");
+    assert_eq!(incoming.accept(2, piece(&bytes, 1, 60..100)), Accepted::Kept);
     assert!(incoming.take_ready().is_none());
     assert_eq!(incoming.accept(2, piece(&bytes, 1, 0..60)), Accepted::Kept);
     let message = incoming.take_ready().unwrap();
-    assert_eq!(
-        (message.as_message().epoch, message.as_message().body),
-        (2, &bytes[..])
-    );
+    assert_eq!((message.as_message().epoch, message.as_message().body), (2, &bytes[..]));
 }
 
 #[test]
@@ -537,19 +398,10 @@ fn threat_12_a_later_epoch_replaces_and_an_earlier_one_is_refused() {
     let bytes = body(100, 0);
     let mut incoming = new();
     assert_eq!(incoming.accept(1, piece(&bytes, 0, 0..60)), Accepted::Kept);
-    assert_eq!(
-        incoming.accept(0, piece(&bytes, 0, 60..100)),
-        Accepted::Dropped(FragmentFault::StaleEpoch)
-    );
+    assert_eq!(incoming.accept(0, piece(&bytes, 0, 60..100)), Accepted::Dropped(FragmentFault::StaleEpoch));
     let shorter = body(60, 9);
-    assert_eq!(
-        incoming.accept(2, piece(&shorter, 0, 0..40)),
-        Accepted::Kept
-    );
-    assert_eq!(
-        incoming.accept(2, piece(&shorter, 0, 40..60)),
-        Accepted::Kept
-    );
+    assert_eq!(incoming.accept(2, piece(&shorter, 0, 0..40)), Accepted::Kept);
+    assert_eq!(incoming.accept(2, piece(&shorter, 0, 40..60)), Accepted::Kept);
     assert_eq!(incoming.take_ready().unwrap().body, shorter);
 }
 
@@ -562,10 +414,7 @@ fn threat_13_every_distance_of_message_seq() {
             let Some(message_seq) = first.checked_add(distance) else {
                 // Behind the sequence's end there is nothing: what wraps around is an old message.
                 let wrapped = first.wrapping_add(distance);
-                assert_eq!(
-                    incoming.accept(0, piece(&bytes, wrapped, 0..10)),
-                    Accepted::Duplicate
-                );
+                assert_eq!(incoming.accept(0, piece(&bytes, wrapped, 0..10)), Accepted::Duplicate);
                 continue;
             };
             let accepted = incoming.accept(0, piece(&bytes, message_seq, 0..10));
@@ -582,16 +431,10 @@ fn threat_13_every_distance_of_message_seq() {
 fn threat_13_message_seq_does_not_wrap() {
     let bytes = body(10, 0);
     let mut incoming = Incoming::new(Limits::default(), u16::MAX);
-    assert!(matches!(
-        incoming.accept(0, piece(&bytes, u16::MAX, 0..10)),
-        Accepted::Whole(_)
-    ));
+    assert!(matches!(incoming.accept(0, piece(&bytes, u16::MAX, 0..10)), Accepted::Whole(_)));
     assert_eq!(incoming.next_message_seq(), None);
     for message_seq in [0, 1, u16::MAX] {
-        assert_eq!(
-            incoming.accept(0, piece(&bytes, message_seq, 0..10)),
-            Accepted::Duplicate
-        );
+        assert_eq!(incoming.accept(0, piece(&bytes, message_seq, 0..10)), Accepted::Duplicate);
     }
 }
 

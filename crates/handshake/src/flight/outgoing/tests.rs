@@ -9,17 +9,11 @@ use super::super::fragment::Fragment;
 use super::*;
 
 fn sealer() -> FakeSealer {
-    FakeSealer {
-        padding: 5,
-        suffix: 17,
-        ..FakeSealer::default()
-    }
+    FakeSealer { padding: 5, suffix: 17, ..FakeSealer::default() }
 }
 
 fn body(length: usize, message_seq: u16) -> Vec<u8> {
-    (0..length)
-        .map(|i| (i * 5 + i / 255) as u8 ^ message_seq as u8)
-        .collect()
+    (0..length).map(|i| (i * 5 + i / 255) as u8 ^ message_seq as u8).collect()
 }
 
 /// A flight of messages (epoch, length), numbered from 0.
@@ -27,14 +21,7 @@ fn flight(reliability: Reliability, messages: &[(u64, usize)]) -> Outgoing {
     let mut outgoing = Outgoing::new(reliability);
     for (message_seq, &(epoch, length)) in messages.iter().enumerate() {
         let message_seq = message_seq as u16;
-        outgoing
-            .push_message(
-                epoch,
-                HandshakeType(40),
-                message_seq,
-                body(length, message_seq),
-            )
-            .unwrap();
+        outgoing.push_message(epoch, HandshakeType(40), message_seq, body(length, message_seq)).unwrap();
     }
     outgoing
 }
@@ -59,10 +46,7 @@ fn fragments(record: &Opened) -> Vec<Fragment<'_>> {
     let mut rest = &record.payload[..];
     while !rest.is_empty() {
         let (fragment, after) = Fragment::split_first(rest).unwrap();
-        assert!(
-            !fragment.payload.is_empty() || fragment.length == 0,
-            "an empty fragment"
-        );
+        assert!(!fragment.payload.is_empty() || fragment.length == 0, "an empty fragment");
         fragments.push(fragment);
         rest = after;
     }
@@ -78,12 +62,8 @@ fn counts(sealer: &FakeSealer, datagrams: &[Vec<u8>]) -> BTreeMap<u16, Vec<usize
             let end = start + fragment.payload.len();
             let message = body(fragment.length as usize, fragment.message_seq);
             assert_eq!(fragment.payload, &message[start..end]);
-            let of_message = counts
-                .entry(fragment.message_seq)
-                .or_insert_with(|| vec![0; message.len()]);
-            of_message[start..end]
-                .iter_mut()
-                .for_each(|count| *count += 1);
+            let of_message = counts.entry(fragment.message_seq).or_insert_with(|| vec![0; message.len()]);
+            of_message[start..end].iter_mut().for_each(|count| *count += 1);
         }
     }
     counts
@@ -95,20 +75,14 @@ fn assert_packed(sealer: &FakeSealer, datagrams: &[Vec<u8>], mtu: usize) {
         let (records, next) = (sealer.open(&pair[0]), sealer.open(&pair[1]));
         for two in records.windows(2) {
             let full = two[0].payload.len() + HEADER_LEN >= MAX_PLAINTEXT;
-            assert!(
-                two[0].number.0 != two[1].number.0 || full,
-                "one epoch, two records"
-            );
+            assert!(two[0].number.0 != two[1].number.0 || full, "one epoch, two records");
         }
         let last = records.last().unwrap();
         let fragments = fragments(last);
         let cut = fragments.last().unwrap();
         let left = mtu - pair[0].len();
         if cut.end().unwrap() < cut.length {
-            assert!(
-                left == 0 || last.payload.len() == MAX_PLAINTEXT,
-                "{left} bytes wasted"
-            );
+            assert!(left == 0 || last.payload.len() == MAX_PLAINTEXT, "{left} bytes wasted");
         } else if next[0].number.0 == last.number.0 {
             assert!(left <= HEADER_LEN, "{left} bytes wasted");
         } else {
@@ -120,21 +94,12 @@ fn assert_packed(sealer: &FakeSealer, datagrams: &[Vec<u8>], mtu: usize) {
 
 #[test]
 fn a_small_flight_is_one_datagram_with_a_record_per_epoch() {
-    let mut outgoing = flight(
-        Reliability::Acked,
-        &[(0, 90), (2, 10), (2, 400), (2, 80), (2, 36)],
-    );
+    let mut outgoing = flight(Reliability::Acked, &[(0, 90), (2, 10), (2, 400), (2, 80), (2, 36)]);
     let mut sealer = sealer();
     let datagrams = transmit(&mut outgoing, &mut sealer, 1200);
     assert_eq!(datagrams.len(), 1);
     let records = sealer.open(&datagrams[0]);
-    assert_eq!(
-        records
-            .iter()
-            .map(|record| fragments(record).len())
-            .collect::<Vec<_>>(),
-        [1, 4]
-    );
+    assert_eq!(records.iter().map(|record| fragments(record).len()).collect::<Vec<_>>(), [1, 4]);
     assert!(!outgoing.has_unsent() && !outgoing.is_empty() && !outgoing.is_acked());
 }
 
@@ -142,23 +107,15 @@ fn a_small_flight_is_one_datagram_with_a_record_per_epoch() {
 fn a_change_cipher_spec_keeps_its_place_and_is_repeated() {
     let mut outgoing = flight(Reliability::Implicit, &[(0, 60)]);
     outgoing.push_change_cipher_spec(0);
-    outgoing
-        .push_message(1, HandshakeType::FINISHED, 1, body(12, 1))
-        .unwrap();
+    outgoing.push_message(1, HandshakeType::FINISHED, 1, body(12, 1)).unwrap();
     assert!(outgoing.needs_epoch(0) && outgoing.needs_epoch(1) && !outgoing.needs_epoch(2));
     let mut sealer = sealer();
     for first in [0, 2] {
         let datagrams = transmit(&mut outgoing, &mut sealer, 1200);
         assert_eq!(datagrams.len(), 1);
         let records = sealer.open(&datagrams[0]);
-        let shape: Vec<_> = records
-            .iter()
-            .map(|record| (record.content_type, record.number))
-            .collect();
-        assert_eq!(
-            shape,
-            [(22, (0, first)), (20, (0, first + 1)), (22, (1, first / 2))]
-        );
+        let shape: Vec<_> = records.iter().map(|record| (record.content_type, record.number)).collect();
+        assert_eq!(shape, [(22, (0, first)), (20, (0, first + 1)), (22, (1, first / 2))]);
         assert_eq!(records[1].payload, [1]);
         outgoing.rewind();
     }
@@ -171,11 +128,7 @@ fn a_change_cipher_spec_that_does_not_fit_starts_the_next_datagram() {
     for (length, datagrams) in [(228 - 25 - 14, 1), (228 - 25 - 13, 2), (228 - 25, 2)] {
         let mut outgoing = flight(Reliability::Implicit, &[(0, length)]);
         outgoing.push_change_cipher_spec(0);
-        assert_eq!(
-            transmit(&mut outgoing, &mut sealer, 228).len(),
-            datagrams,
-            "{length}"
-        );
+        assert_eq!(transmit(&mut outgoing, &mut sealer, 228).len(), datagrams, "{length}");
     }
 }
 
@@ -186,29 +139,16 @@ fn records_are_never_larger_than_2_to_the_14() {
     let datagrams = transmit(&mut outgoing, &mut sealer, 65_507);
     assert_eq!(datagrams.len(), 1);
     let records = sealer.open(&datagrams[0]);
-    assert_eq!(
-        records.iter().map(|record| record.payload.len()).max(),
-        Some(MAX_PLAINTEXT)
-    );
-    assert!(
-        counts(&sealer, &datagrams)[&0]
-            .iter()
-            .all(|&count| count == 1)
-    );
-    assert_eq!(
-        records.iter().map(|record| record.length).sum::<usize>(),
-        datagrams[0].len()
-    );
+    assert_eq!(records.iter().map(|record| record.payload.len()).max(), Some(MAX_PLAINTEXT));
+    assert!(counts(&sealer, &datagrams)[&0].iter().all(|&count| count == 1));
+    assert_eq!(records.iter().map(|record| record.length).sum::<usize>(), datagrams[0].len());
 }
 
 #[test]
 fn the_buffer_bounds_the_datagram_as_well() {
     let mut outgoing = flight(Reliability::Implicit, &[(2, 3000)]);
     let mut out = [0; 300];
-    assert_eq!(
-        outgoing.write_datagram(&mut sealer(), &mut out, 1200),
-        Ok(300)
-    );
+    assert_eq!(outgoing.write_datagram(&mut sealer(), &mut out, 1200), Ok(300));
 }
 
 #[test]
@@ -218,47 +158,27 @@ fn too_small_is_a_value_and_loses_nothing() {
     let (prefix, suffix) = sealer.overhead_of(2);
     let mut out = [0; 1200];
     for mtu in 0..=prefix + suffix + HEADER_LEN {
-        assert_eq!(
-            outgoing.write_datagram(&mut sealer, &mut out, mtu),
-            Err(WriteError::TooSmall),
-            "{mtu}"
-        );
+        assert_eq!(outgoing.write_datagram(&mut sealer, &mut out, mtu), Err(WriteError::TooSmall), "{mtu}");
     }
-    assert_eq!(
-        outgoing.write_datagram(&mut sealer, &mut [], 1200),
-        Err(WriteError::TooSmall)
-    );
+    assert_eq!(outgoing.write_datagram(&mut sealer, &mut [], 1200), Err(WriteError::TooSmall));
     let datagrams = transmit(&mut outgoing, &mut sealer, prefix + suffix + HEADER_LEN + 1);
     assert_eq!(datagrams.len(), 50);
-    assert!(
-        counts(&sealer, &datagrams)[&0]
-            .iter()
-            .all(|&count| count == 1)
-    );
+    assert!(counts(&sealer, &datagrams)[&0].iter().all(|&count| count == 1));
 }
 
 #[test]
 fn a_message_longer_than_the_header_can_say_is_refused() {
     let mut outgoing = Outgoing::new(Reliability::Implicit);
     let most = MAX_LENGTH as usize;
-    assert_eq!(
-        outgoing.push_message(0, HandshakeType(40), 0, vec![0; most + 1]),
-        Err(MessageTooLong)
-    );
+    assert_eq!(outgoing.push_message(0, HandshakeType(40), 0, vec![0; most + 1]), Err(MessageTooLong));
     assert!(outgoing.is_empty());
-    assert_eq!(
-        outgoing.push_message(0, HandshakeType(40), 0, vec![0; most]),
-        Ok(())
-    );
+    assert_eq!(outgoing.push_message(0, HandshakeType(40), 0, vec![0; most]), Ok(()));
 }
 
 #[test]
 fn missing_keys_are_an_error_until_they_exist() {
     let mut outgoing = flight(Reliability::Implicit, &[(10, 50)]);
-    assert_eq!(
-        outgoing.write_datagram(&mut sealer(), &mut [0; 1200], 1200),
-        Err(SealFailed.into())
-    );
+    assert_eq!(outgoing.write_datagram(&mut sealer(), &mut [0; 1200], 1200), Err(SealFailed.into()));
     assert!(outgoing.has_unsent());
 }
 
@@ -266,14 +186,8 @@ fn missing_keys_are_an_error_until_they_exist() {
 #[test]
 fn threat_23_a_failure_at_any_point_loses_and_repeats_nothing() {
     for failing in 0..9 {
-        let mut outgoing = flight(
-            Reliability::Acked,
-            &[(0, 90), (2, 10), (2, 900), (2, 80), (2, 36)],
-        );
-        let mut sealer = FakeSealer {
-            left: Some(failing),
-            ..sealer()
-        };
+        let mut outgoing = flight(Reliability::Acked, &[(0, 90), (2, 10), (2, 900), (2, 80), (2, 36)]);
+        let mut sealer = FakeSealer { left: Some(failing), ..sealer() };
         let mut out = [0; 1200];
         let mut datagrams = Vec::new();
         loop {
@@ -298,9 +212,8 @@ fn threat_22_a_retransmission_keeps_the_epoch_of_each_message() {
     let mut sealer = sealer();
     let mut numbers = Vec::new();
     for mtu in [1200, 508, 228] {
-        for record in transmit(&mut outgoing, &mut sealer, mtu)
-            .iter()
-            .flat_map(|datagram| sealer.open(datagram))
+        for record in
+            transmit(&mut outgoing, &mut sealer, mtu).iter().flat_map(|datagram| sealer.open(datagram))
         {
             for fragment in fragments(&record) {
                 assert_eq!(record.number.0, messages[fragment.message_seq as usize].0);
@@ -355,15 +268,9 @@ fn acknowledged_messages_are_freed_and_needed_epochs_shrink() {
     let datagrams = transmit(&mut outgoing, &mut sealer, 1200);
     let before = outgoing.held_bytes();
     assert!(before > 5000);
-    let numbers: Vec<_> = datagrams
-        .iter()
-        .flat_map(|datagram| sealer.open(datagram))
-        .map(|r| r.number)
-        .collect();
-    assert!(
-        !outgoing.on_ack([(0, 99), (7, 0), (u64::MAX, u64::MAX)]),
-        "unknown numbers"
-    );
+    let numbers: Vec<_> =
+        datagrams.iter().flat_map(|datagram| sealer.open(datagram)).map(|r| r.number).collect();
+    assert!(!outgoing.on_ack([(0, 99), (7, 0), (u64::MAX, u64::MAX)]), "unknown numbers");
     assert!(outgoing.on_ack([numbers[0]]));
     assert!(!outgoing.on_ack([numbers[0]]), "once");
     assert!(!outgoing.needs_epoch(0) && outgoing.needs_epoch(2));
@@ -377,23 +284,13 @@ fn a_message_pushed_during_a_transmission_follows_it() {
     let mut sealer = sealer();
     let mut outgoing = flight(Reliability::Acked, &[(2, 50)]);
     let first = transmit(&mut outgoing, &mut sealer, 1200);
-    outgoing
-        .push_message(2, HandshakeType(40), 1, body(0, 1))
-        .unwrap();
-    outgoing
-        .push_message(2, HandshakeType(40), 2, body(60, 2))
-        .unwrap();
+    outgoing.push_message(2, HandshakeType(40), 1, body(0, 1)).unwrap();
+    outgoing.push_message(2, HandshakeType(40), 2, body(60, 2)).unwrap();
     assert!(outgoing.on_ack(sealer.open(&first[0]).iter().map(|record| record.number)));
     let second = transmit(&mut outgoing, &mut sealer, 1200);
-    assert_eq!(
-        counts(&sealer, &second).into_keys().collect::<Vec<_>>(),
-        [1, 2]
-    );
+    assert_eq!(counts(&sealer, &second).into_keys().collect::<Vec<_>>(), [1, 2]);
     assert!(outgoing.on_ack(sealer.open(&second[0]).iter().map(|record| record.number)));
-    assert!(
-        outgoing.is_acked(),
-        "an empty message can be acknowledged too"
-    );
+    assert!(outgoing.is_acked(), "an empty message can be acknowledged too");
 }
 
 #[test]
@@ -402,14 +299,7 @@ fn without_acknowledgements_every_retransmission_is_the_whole_flight() {
     let mut outgoing = flight(Reliability::Implicit, &[(0, 300), (1, 500)]);
     for _ in 0..3 {
         let datagrams = transmit(&mut outgoing, &mut sealer, 228);
-        assert!(
-            !outgoing.on_ack(
-                sealer
-                    .open(&datagrams[0])
-                    .iter()
-                    .map(|record| record.number)
-            )
-        );
+        assert!(!outgoing.on_ack(sealer.open(&datagrams[0]).iter().map(|record| record.number)));
         let counts = counts(&sealer, &datagrams);
         assert_eq!(counts.values().flatten().sum::<usize>(), 800);
         outgoing.rewind();
@@ -420,14 +310,12 @@ fn without_acknowledgements_every_retransmission_is_the_whole_flight() {
 
 fn messages() -> impl Strategy<Value = Vec<(u64, usize)>> {
     // Epochs in the order in which a flight has them.
-    proptest::collection::vec(
-        (0u64..4, prop_oneof![Just(0), 1usize..200, 200usize..5000]),
-        1..7,
+    proptest::collection::vec((0u64..4, prop_oneof![Just(0), 1usize..200, 200usize..5000]), 1..7).prop_map(
+        |mut messages| {
+            messages.sort_by_key(|message| message.0);
+            messages
+        },
     )
-    .prop_map(|mut messages| {
-        messages.sort_by_key(|message| message.0);
-        messages
-    })
 }
 
 proptest! {

@@ -4,13 +4,11 @@ use super::declare::{ExtensionBlock, extension_block, fill, write_field, write_o
 use super::others::RawExtension;
 use super::table::Place;
 use super::{
-    CertificateStatusRequest, Empty, KeyShareEntry, OfferedPsks, Others, ProtocolName,
-    RecordSizeLimit, ServerNameList, UseSrtp, UseSrtpAnswer,
+    CertificateStatusRequest, Empty, KeyShareEntry, OfferedPsks, Others, ProtocolName, RecordSizeLimit,
+    ServerNameList, UseSrtp, UseSrtpAnswer,
 };
 use crate::codec::structs::message_methods;
-use crate::codec::{
-    DecodeError, Element, Format, List, Plain, Reader, Rest, Single, Vector, Writer,
-};
+use crate::codec::{DecodeError, Element, Format, List, Plain, Reader, Rest, Single, Vector, Writer};
 use crate::message::registry::{
     CertificateType, EcPointFormat, ExtensionType, NamedGroup, ProtocolVersion, PskKeyExchangeMode,
     SignatureScheme,

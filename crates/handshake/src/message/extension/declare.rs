@@ -27,20 +27,14 @@ pub(crate) trait ExtensionBlock<'a>: Default {
 
 /// Reads the content of a block.
 fn read_block<'a, B: ExtensionBlock<'a>>(bytes: &'a [u8]) -> Result<B, DecodeError> {
-    let error = |fault| DecodeError {
-        what: B::WHAT,
-        fault,
-    };
+    let error = |fault| DecodeError { what: B::WHAT, fault };
     let mut block = B::default();
     let mut reader = Reader::new(B::WHAT, bytes);
     let mut last = None;
     while !reader.is_empty() {
         let extension = RawExtension::read(&mut reader)?;
         block.store(extension)?;
-        if last
-            .replace(extension.extension_type)
-            .is_some_and(|before| Some(before) == B::LAST)
-        {
+        if last.replace(extension.extension_type).is_some_and(|before| Some(before) == B::LAST) {
             // "servers MUST check that it is the last extension and otherwise fail the handshake with an
             // "illegal_parameter" alert" (RFC 9846 section 4.3.11, of pre_shared_key).
             return Err(error(DecodeFault::IllegalValue));
@@ -72,10 +66,7 @@ pub(super) fn fill<'a, T>(
     let value = Reader::all(what, extension.data, |reader| format.read(reader))?;
     match field.replace(value) {
         None => Ok(true),
-        Some(_) => Err(DecodeError {
-            what,
-            fault: DecodeFault::DuplicateExtension,
-        }),
+        Some(_) => Err(DecodeError { what, fault: DecodeFault::DuplicateExtension }),
     }
 }
 
@@ -95,11 +86,7 @@ pub(super) fn write_field<'a, T>(
 /// Appends the extensions without a field. One that has a field, or occurs twice, would make a block that no
 /// receiver takes.
 pub(super) fn write_others(others: Others<'_>, fields: &[ExtensionType], writer: &mut Writer<'_>) {
-    if others.has_duplicate()
-        || others
-            .iter()
-            .any(|extension| fields.contains(&extension.extension_type))
-    {
+    if others.has_duplicate() || others.iter().any(|extension| fields.contains(&extension.extension_type)) {
         writer.fail("Extension");
     }
     others.iter().for_each(|extension| extension.write(writer));
@@ -126,11 +113,7 @@ pub(crate) struct TrailingBlock(pub(crate) Vector);
 
 impl<'a, B: ExtensionBlock<'a>> Format<'a, B> for TrailingBlock {
     fn read(self, reader: &mut Reader<'a>) -> Result<B, DecodeError> {
-        if reader.is_empty() {
-            Ok(B::default())
-        } else {
-            Block(self.0).read(reader)
-        }
+        if reader.is_empty() { Ok(B::default()) } else { Block(self.0).read(reader) }
     }
 
     fn write(self, block: &B, writer: &mut Writer<'_>) {

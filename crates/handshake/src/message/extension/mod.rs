@@ -11,12 +11,12 @@ mod payload;
 mod table;
 
 pub use blocks::{
-    CertificateEntryExtensions, CertificateRequestExtensions, ClientExtensions,
-    EncryptedExtensions, HelloRetryExtensions, NewSessionTicketExtensions, ServerHelloExtensions,
+    CertificateEntryExtensions, CertificateRequestExtensions, ClientExtensions, EncryptedExtensions,
+    HelloRetryExtensions, NewSessionTicketExtensions, ServerHelloExtensions,
 };
 pub(super) use declare::{Block, TrailingBlock};
 pub use others::{Others, OthersIter, RawExtension};
 pub use payload::{
-    CertificateStatusRequest, Empty, KeyShareEntry, OfferedPsks, ProtocolName, PskBinder,
-    PskIdentity, RecordSizeLimit, ServerName, ServerNameList, UseSrtp, UseSrtpAnswer,
+    CertificateStatusRequest, Empty, KeyShareEntry, OfferedPsks, ProtocolName, PskBinder, PskIdentity,
+    RecordSizeLimit, ServerName, ServerNameList, UseSrtp, UseSrtpAnswer,
 };

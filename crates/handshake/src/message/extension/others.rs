@@ -45,10 +45,7 @@ impl<'a> Others<'a> {
     ) -> Result<Self, DecodeError> {
         let others = Self(Source::Wire { block, fields });
         if others.has_duplicate() {
-            return Err(DecodeError {
-                what,
-                fault: DecodeFault::DuplicateExtension,
-            });
+            return Err(DecodeError { what, fault: DecodeFault::DuplicateExtension });
         }
         Ok(others)
     }
@@ -56,10 +53,9 @@ impl<'a> Others<'a> {
     /// The extensions in their order.
     pub fn iter(self) -> OthersIter<'a> {
         OthersIter(match self.0 {
-            Source::Wire { block, fields } => Cursor::Wire {
-                reader: Reader::new("Extension", block),
-                fields,
-            },
+            Source::Wire { block, fields } => {
+                Cursor::Wire { reader: Reader::new("Extension", block), fields }
+            }
             Source::Items(items) => Cursor::Items(items.iter()),
         })
     }
@@ -129,10 +125,7 @@ pub struct OthersIter<'a>(Cursor<'a>);
 
 #[derive(Clone, Debug)]
 enum Cursor<'a> {
-    Wire {
-        reader: Reader<'a>,
-        fields: &'static [ExtensionType],
-    },
+    Wire { reader: Reader<'a>, fields: &'static [ExtensionType] },
     Items(core::slice::Iter<'a, RawExtension<'a>>),
 }
 
@@ -159,12 +152,7 @@ mod tests {
     use alloc::vec::Vec;
 
     fn items(types: impl Iterator<Item = u16>) -> Vec<RawExtension<'static>> {
-        types
-            .map(|value| RawExtension {
-                extension_type: ExtensionType(value),
-                data: &[],
-            })
-            .collect()
+        types.map(|value| RawExtension { extension_type: ExtensionType(value), data: &[] }).collect()
     }
 
     #[test]
@@ -184,10 +172,7 @@ mod tests {
         let block = [0, 10, 0, 0, 0x1a, 0x1a, 0, 1, 9, 0, 44, 0, 0];
         let fields = &[ExtensionType::SUPPORTED_GROUPS, ExtensionType::COOKIE];
         let others = Others::from_block("test", &block, fields).expect("no duplicates");
-        let grease = [RawExtension {
-            extension_type: ExtensionType(0x1a1a),
-            data: &[9],
-        }];
+        let grease = [RawExtension { extension_type: ExtensionType(0x1a1a), data: &[9] }];
         assert_eq!(others, Others::from(&grease[..]));
     }
 }

@@ -1,9 +1,7 @@
 //! What the extensions carry.
 
 use crate::codec::structs::wire_struct;
-use crate::codec::{
-    DecodeError, DecodeFault, Element, List, Plain, Reader, Rest, Single, Vector, Writer,
-};
+use crate::codec::{DecodeError, DecodeFault, Element, List, Plain, Reader, Rest, Single, Vector, Writer};
 use crate::message::registry::{CertificateStatusType, NamedGroup, SrtpProfile};
 
 wire_struct! {
@@ -25,10 +23,7 @@ impl<'a> ServerNameList<'a> {
     ///
     /// An empty one counts as absent: the RFC forbids it (`HostName<1..2^16-1>`), mbedTLS and so Godot send it.
     pub fn host_name(&self) -> Option<&'a [u8]> {
-        let first = self
-            .server_name_list
-            .iter()
-            .find(|name| name.name_type == ServerName::HOST_NAME)?;
+        let first = self.server_name_list.iter().find(|name| name.name_type == ServerName::HOST_NAME)?;
         Some(first.name).filter(|name| !name.is_empty())
     }
 }
@@ -97,11 +92,7 @@ impl RecordSizeLimit {
 
     /// A limit, if it is not below [`RecordSizeLimit::MIN`].
     pub const fn new(bytes: u16) -> Option<Self> {
-        if bytes < Self::MIN {
-            None
-        } else {
-            Some(Self(bytes))
-        }
+        if bytes < Self::MIN { None } else { Some(Self(bytes)) }
     }
 
     /// The limit in bytes.
@@ -147,9 +138,9 @@ const BINDERS: Vector = Vector::u16(33, 0xffff);
 impl OfferedPsks<'_> {
     /// How many bytes the binders take on the wire, with the lengths of the list and of each of them.
     pub fn binders_len(&self) -> usize {
-        self.binders.iter().fold(2, |sum: usize, binder| {
-            sum.saturating_add(binder.binder.len()).saturating_add(1)
-        })
+        self.binders
+            .iter()
+            .fold(2, |sum: usize, binder| sum.saturating_add(binder.binder.len()).saturating_add(1))
     }
 }
 
@@ -157,16 +148,12 @@ impl<'a> Element<'a> for OfferedPsks<'a> {
     fn read(reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         let identities: List<'a, PskIdentity<'a>> =
             List::from_wire(reader.what(), reader.vector(IDENTITIES)?)?;
-        let binders: List<'a, PskBinder<'a>> =
-            List::from_wire(reader.what(), reader.vector(BINDERS)?)?;
+        let binders: List<'a, PskBinder<'a>> = List::from_wire(reader.what(), reader.vector(BINDERS)?)?;
         // "one for each value in the identities list and in the same order".
         if identities.len() != binders.len() {
             return Err(reader.error(DecodeFault::IllegalValue));
         }
-        Ok(Self {
-            identities,
-            binders,
-        })
+        Ok(Self { identities, binders })
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
@@ -174,9 +161,7 @@ impl<'a> Element<'a> for OfferedPsks<'a> {
             writer.fail("OfferedPsks");
         }
         writer.vector(IDENTITIES, |writer| {
-            self.identities
-                .iter()
-                .for_each(|identity| identity.write(writer));
+            self.identities.iter().for_each(|identity| identity.write(writer));
         });
         writer.vector(BINDERS, |writer| {
             self.binders.iter().for_each(|binder| binder.write(writer));

@@ -65,10 +65,7 @@ const TABLE: &[(ExtensionType, &[Place])] = &[
 
 /// Whether an extension may stand in a message. A type that drystone does not know may stand anywhere.
 pub(crate) fn is_allowed(extension_type: ExtensionType, place: Place) -> bool {
-    TABLE
-        .iter()
-        .find(|(known, _)| *known == extension_type)
-        .is_none_or(|(_, places)| places.contains(&place))
+    TABLE.iter().find(|(known, _)| *known == extension_type).is_none_or(|(_, places)| places.contains(&place))
 }
 
 #[cfg(test)]
@@ -78,11 +75,7 @@ mod tests {
     #[test]
     fn every_named_extension_has_one_row() {
         for known in ExtensionType::KNOWN {
-            assert_eq!(
-                TABLE.iter().filter(|(row, _)| row == known).count(),
-                1,
-                "{known}"
-            );
+            assert_eq!(TABLE.iter().filter(|(row, _)| row == known).count(), 1, "{known}");
         }
         assert_eq!(TABLE.len(), ExtensionType::KNOWN.len());
     }
@@ -116,11 +109,7 @@ mod tests {
         for (name, places) in table {
             let extension_type = ExtensionType::from_name(name).expect("a known name");
             for place in [CH, SH, HRR, EE, CR, CT, NST] {
-                assert_eq!(
-                    is_allowed(extension_type, place),
-                    places.contains(&place),
-                    "{name} in {place:?}"
-                );
+                assert_eq!(is_allowed(extension_type, place), places.contains(&place), "{name} in {place:?}");
             }
         }
     }

@@ -81,10 +81,7 @@ fn threat_86_explicit_curve_parameters_are_refused() {
     // explicit_prime, explicit_char2 (RFC 4492 section 5.4), and a value nobody defines.
     for curve_type in [1, 2, 0, 4, 255] {
         let body = [curve_type, 0, 23, 1, 4, 4, 3, 0, 0].to_vec().leak();
-        assert_eq!(
-            fault::<ServerKeyExchange<'_>>(body),
-            DecodeFault::IllegalValue
-        );
+        assert_eq!(fault::<ServerKeyExchange<'_>>(body), DecodeFault::IllegalValue);
     }
     assert!(ServerKeyExchange::decode(&[3, 0, 23, 1, 4, 4, 3, 0, 0]).is_ok());
 }
@@ -92,14 +89,8 @@ fn threat_86_explicit_curve_parameters_are_refused() {
 #[test]
 fn values_that_are_always_illegal() {
     assert_eq!(fault::<KeyUpdate>(&[2]), DecodeFault::IllegalValue);
-    assert_eq!(
-        fault::<NewConnectionId<'_>>(&[0, 0, 2]),
-        DecodeFault::IllegalValue
-    );
-    assert_eq!(
-        fault::<CertificateStatus<'_>>(&[2, 0, 0, 1, 9]),
-        DecodeFault::IllegalValue
-    );
+    assert_eq!(fault::<NewConnectionId<'_>>(&[0, 0, 2]), DecodeFault::IllegalValue);
+    assert_eq!(fault::<CertificateStatus<'_>>(&[2, 0, 0, 1, 9]), DecodeFault::IllegalValue);
     assert_eq!(fault::<Finished<'_>>(&[]), DecodeFault::Truncated);
 }
 
@@ -108,60 +99,32 @@ fn lengths_outside_their_bounds() {
     let bounds = DecodeFault::LengthOutOfBounds;
     // A certificate without a byte, in both versions.
     assert_eq!(fault::<Certificate12<'_>>(&[0, 0, 3, 0, 0, 0]), bounds);
-    assert_eq!(
-        fault::<Certificate13<'_>>(&[0, 0, 0, 5, 0, 0, 0, 0, 0]),
-        bounds
-    );
+    assert_eq!(fault::<Certificate13<'_>>(&[0, 0, 0, 5, 0, 0, 0, 0, 0]), bounds);
     // No certificate type, no signature scheme, a name without a byte.
-    assert_eq!(
-        fault::<CertificateRequest12<'_>>(&[0, 0, 2, 4, 3, 0, 0]),
-        bounds
-    );
-    assert_eq!(
-        fault::<CertificateRequest12<'_>>(&[1, 64, 0, 0, 0, 0]),
-        bounds
-    );
-    assert_eq!(
-        fault::<CertificateRequest12<'_>>(&[1, 64, 0, 2, 4, 3, 0, 2, 0, 0]),
-        bounds
-    );
+    assert_eq!(fault::<CertificateRequest12<'_>>(&[0, 0, 2, 4, 3, 0, 0]), bounds);
+    assert_eq!(fault::<CertificateRequest12<'_>>(&[1, 64, 0, 0, 0, 0]), bounds);
+    assert_eq!(fault::<CertificateRequest12<'_>>(&[1, 64, 0, 2, 4, 3, 0, 2, 0, 0]), bounds);
     assert_eq!(fault::<ClientKeyExchange<'_>>(&[0]), bounds);
     assert_eq!(fault::<NewSessionTicket13<'_>>(&[0; 13]), bounds);
     // A session id of 33 bytes.
     let mut hello = [7; 100];
     hello[34] = 33;
     assert_eq!(fault::<ClientHello<'_>>(hello.to_vec().leak()), bounds);
-    assert_eq!(
-        ClientHelloPrefix::decode_prefix(&hello).map_err(|error| error.fault),
-        Err(bounds)
-    );
+    assert_eq!(ClientHelloPrefix::decode_prefix(&hello).map_err(|error| error.fault), Err(bounds));
     assert_eq!(fault::<ServerHello<'_>>(hello.to_vec().leak()), bounds);
 }
 
 #[test]
 fn threat_28_an_ack_that_does_not_fit_is_not_written() {
-    let number = RecordNumber {
-        epoch: 3,
-        sequence: 9,
-    };
+    let number = RecordNumber { epoch: 3, sequence: 9 };
     let most = alloc::vec![number; 4095];
     let mut out = Vec::new();
-    assert!(
-        Ack {
-            record_numbers: most[..].into()
-        }
-        .encode(&mut out)
-        .is_ok()
-    );
+    assert!(Ack { record_numbers: most[..].into() }.encode(&mut out).is_ok());
     assert_eq!(out.len(), 2 + 4095 * 16);
 
     let too_many = alloc::vec![number; 10_000];
     let mut out = alloc::vec![1];
-    let error = Ack {
-        record_numbers: too_many[..].into(),
-    }
-    .encode(&mut out)
-    .expect_err("160,000 bytes");
+    let error = Ack { record_numbers: too_many[..].into() }.encode(&mut out).expect_err("160,000 bytes");
     assert_eq!((error.what, &out[..]), ("ACK", &[1][..]));
 }
 
@@ -176,25 +139,13 @@ fn half_a_record_number_is_an_error() {
 
 #[test]
 fn every_fault_has_its_alert() {
-    let alert = |fault| {
-        DecodeError {
-            what: "test",
-            fault,
-        }
-        .alert()
-    };
-    for fault in [
-        DecodeFault::Truncated,
-        DecodeFault::TrailingBytes,
-        DecodeFault::LengthOutOfBounds,
-    ] {
+    let alert = |fault| DecodeError { what: "test", fault }.alert();
+    for fault in [DecodeFault::Truncated, DecodeFault::TrailingBytes, DecodeFault::LengthOutOfBounds] {
         assert_eq!(alert(fault), AlertDescription::DECODE_ERROR);
     }
-    for fault in [
-        DecodeFault::DuplicateExtension,
-        DecodeFault::ExtensionNotAllowed,
-        DecodeFault::IllegalValue,
-    ] {
+    for fault in
+        [DecodeFault::DuplicateExtension, DecodeFault::ExtensionNotAllowed, DecodeFault::IllegalValue]
+    {
         assert_eq!(alert(fault), AlertDescription::ILLEGAL_PARAMETER);
     }
 }

@@ -85,10 +85,6 @@ fn canonical<M: Body>(bytes: &'static [u8]) {
     };
     let again = message.encoded();
     assert_eq!(M::decode(again), Ok(message));
-    let empty_block = if M::OPEN_ENDED && bytes.ends_with(&[0, 0]) {
-        2
-    } else {
-        0
-    };
+    let empty_block = if M::OPEN_ENDED && bytes.ends_with(&[0, 0]) { 2 } else { 0 };
     assert!(again.len() == bytes.len() || again.len() + empty_block == bytes.len());
 }

@@ -19,13 +19,8 @@ fn vector_file(path: &str) -> Value {
 
 fn unhex(value: &Value) -> Vec<u8> {
     let text = value.as_str().expect("a string");
-    let digits = text
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| core::str::from_utf8(pair).expect("hexadecimal"));
-    digits
-        .map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal"))
-        .collect()
+    let digits = text.as_bytes().chunks(2).map(|pair| core::str::from_utf8(pair).expect("hexadecimal"));
+    digits.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
 }
 
 /// How many messages of each type were seen.
@@ -42,10 +37,8 @@ fn plaintext_messages(datagrams: &[Vec<u8>]) -> Vec<(HandshakeType, Vec<u8>)> {
             records.u16().expect("version");
             let epoch = records.u16().expect("epoch");
             records.take(6).expect("sequence number");
-            let mut fragments = Reader::new(
-                "fragment",
-                records.vector(Vector::u16(0, 0xffff)).expect("record"),
-            );
+            let mut fragments =
+                Reader::new("fragment", records.vector(Vector::u16(0, 0xffff)).expect("record"));
             while content_type == 22 && epoch == 0 && !fragments.is_empty() {
                 let msg_type = HandshakeType::read(&mut fragments).expect("type");
                 let length = uint24(&mut fragments);
@@ -98,12 +91,7 @@ fn same_but_for_order<M: Body>(body: &[u8], block_start: usize) -> M {
 fn client_hello(body: &[u8]) -> ClientHello<'static> {
     let mut reader = Reader::new("test", body);
     reader.take(34).expect("version and random");
-    for vector in [
-        Vector::u8(0, 32),
-        Vector::u8(0, 255),
-        Vector::u16(2, 0xfffe),
-        Vector::u8(1, 255),
-    ] {
+    for vector in [Vector::u8(0, 32), Vector::u8(0, 255), Vector::u16(2, 0xfffe), Vector::u8(1, 255)] {
         reader.vector(vector).expect("a vector");
     }
     same_but_for_order(body, body.len() - reader.rest().len())
@@ -134,20 +122,12 @@ fn check12(msg_type: HandshakeType, body: &[u8], ecdhe: bool) {
         }
         HandshakeType::CERTIFICATE => {
             let certificate = same_bytes::<Certificate12<'_>>(body);
-            assert!(
-                certificate
-                    .certificate_list
-                    .iter()
-                    .all(|entry| entry.cert_data[0] == 0x30)
-            );
+            assert!(certificate.certificate_list.iter().all(|entry| entry.cert_data[0] == 0x30));
         }
         HandshakeType::SERVER_KEY_EXCHANGE if ecdhe => {
             let exchange = same_bytes::<ServerKeyExchange<'_>>(body);
             assert!(exchange.params.named_group().name().is_some());
-            assert_eq!(
-                exchange.params.as_bytes(),
-                &body[..4 + exchange.params.public().len()]
-            );
+            assert_eq!(exchange.params.as_bytes(), &body[..4 + exchange.params.public().len()]);
         }
         HandshakeType::CLIENT_KEY_EXCHANGE if ecdhe => {
             same_bytes::<ClientKeyExchange<'_>>(body);
@@ -173,9 +153,7 @@ fn check_capture(path: &str, counts: &mut Counts, check: impl Fn(HandshakeType, 
     let capture = vector_file(path);
     let datagrams = capture["datagrams"].as_array().expect("datagrams");
     for sender in ["client", "server"] {
-        let sent = datagrams
-            .iter()
-            .filter(|datagram| datagram["sender"] == sender);
+        let sent = datagrams.iter().filter(|datagram| datagram["sender"] == sender);
         let sent: Vec<_> = sent.map(|datagram| unhex(&datagram["hex"])).collect();
         for (msg_type, body) in plaintext_messages(&sent) {
             check(msg_type, &body);
@@ -199,22 +177,14 @@ fn dtls12_captures() {
     let psk = ["d12-gnutls-ecdhepsk", "d12-psk-aes128ccm8", "d12-psk-cid"];
     let mut counts = Counts::new();
     for name in ecdhe {
-        check_capture(
-            &std::format!("dtls12-captures/{name}.json"),
-            &mut counts,
-            |msg_type, body| {
-                check12(msg_type, body, true);
-            },
-        );
+        check_capture(&std::format!("dtls12-captures/{name}.json"), &mut counts, |msg_type, body| {
+            check12(msg_type, body, true);
+        });
     }
     for name in psk {
-        check_capture(
-            &std::format!("dtls12-captures/{name}.json"),
-            &mut counts,
-            |msg_type, body| {
-                check12(msg_type, body, false);
-            },
-        );
+        check_capture(&std::format!("dtls12-captures/{name}.json"), &mut counts, |msg_type, body| {
+            check12(msg_type, body, false);
+        });
     }
     let expected = [
         (HandshakeType::CLIENT_HELLO, 22),
@@ -248,16 +218,11 @@ fn dtls13_captures() {
     ];
     let mut counts = Counts::new();
     for name in names {
-        check_capture(
-            &std::format!("dtls13-captures/{name}.json"),
-            &mut counts,
-            |msg_type, body| match msg_type {
+        check_capture(&std::format!("dtls13-captures/{name}.json"), &mut counts, |msg_type, body| {
+            match msg_type {
                 HandshakeType::CLIENT_HELLO => {
                     let hello = client_hello(body);
-                    let versions = hello
-                        .extensions
-                        .supported_versions
-                        .expect("an offer of 1.3");
+                    let versions = hello.extensions.supported_versions.expect("an offer of 1.3");
                     assert!(versions.contains(&ProtocolVersion::DTLS_1_3));
                 }
                 HandshakeType::SERVER_HELLO => {
@@ -268,14 +233,11 @@ fn dtls13_captures() {
                     assert_eq!(version, Some(ProtocolVersion::DTLS_1_3));
                 }
                 other => panic!("{other} in plaintext"),
-            },
-        );
+            }
+        });
     }
     let hellos: usize = counts.values().sum();
-    assert_eq!(
-        counts[&HandshakeType::CLIENT_HELLO],
-        counts[&HandshakeType::SERVER_HELLO]
-    );
+    assert_eq!(counts[&HandshakeType::CLIENT_HELLO], counts[&HandshakeType::SERVER_HELLO]);
     assert_eq!(hellos, DTLS13_HELLOS);
 }
 
@@ -294,49 +256,18 @@ fn illustrated_dtls13() {
     let encrypted = same_bytes::<EncryptedExtensions<'_>>(&body("record-encext"));
     assert_eq!(encrypted.supported_groups.expect("groups").len(), 5);
     let certificate = same_bytes::<Certificate13<'_>>(&body("record-cert"));
-    assert_eq!(
-        certificate
-            .certificate_list
-            .first()
-            .expect("one")
-            .cert_data
-            .len(),
-        805
-    );
+    assert_eq!(certificate.certificate_list.first().expect("one").cert_data.len(), 805);
     let verify = same_bytes::<CertificateVerify<'_>>(&body("record-cverify"));
-    assert_eq!(
-        verify.signed.algorithm,
-        SignatureScheme::RSA_PSS_RSAE_SHA256
-    );
-    assert_eq!(
-        same_bytes::<Finished<'_>>(&body("record-sfin"))
-            .verify_data
-            .len(),
-        32
-    );
-    assert_eq!(
-        same_bytes::<Finished<'_>>(&body("record-cfin"))
-            .verify_data
-            .len(),
-        32
-    );
+    assert_eq!(verify.signed.algorithm, SignatureScheme::RSA_PSS_RSAE_SHA256);
+    assert_eq!(same_bytes::<Finished<'_>>(&body("record-sfin")).verify_data.len(), 32);
+    assert_eq!(same_bytes::<Finished<'_>>(&body("record-cfin")).verify_data.len(), 32);
 
     let plaintext = unhex(&records["record_plaintexts"]["record-sack"]);
     let ack = same_bytes::<Ack<'_>>(&plaintext[..plaintext.len() - 1]);
-    assert_eq!(
-        ack.record_numbers,
-        (&[RecordNumber {
-            epoch: 2,
-            sequence: 0
-        }])
-            .into()
-    );
+    assert_eq!(ack.record_numbers, (&[RecordNumber { epoch: 2, sequence: 0 }]).into());
     let plaintext = unhex(&records["record_plaintexts"]["record-sbye"]);
     let alert = same_bytes::<Alert>(&plaintext[..2]);
-    assert_eq!(
-        (alert.level, alert.description),
-        (AlertLevel::WARNING, AlertDescription::CLOSE_NOTIFY)
-    );
+    assert_eq!((alert.level, alert.description), (AlertLevel::WARNING, AlertDescription::CLOSE_NOTIFY));
 }
 
 /// The messages of TLS 1.3, which differ from those of DTLS in the ClientHello alone.
@@ -347,9 +278,8 @@ fn rfc8448_traces() {
     for section in traces["sections"].as_array().expect("sections") {
         for step in section["steps"].as_array().expect("steps") {
             let title = step["title"].as_str().expect("a title");
-            let Some(name) = title
-                .strip_prefix("construct a")
-                .and_then(|rest| rest.strip_suffix(" handshake message:"))
+            let Some(name) =
+                title.strip_prefix("construct a").and_then(|rest| rest.strip_suffix(" handshake message:"))
             else {
                 continue;
             };
@@ -359,10 +289,7 @@ fn rfc8448_traces() {
             *counts.entry(name.into()).or_default() += 1;
         }
     }
-    let counts: Vec<_> = counts
-        .iter()
-        .map(|(name, count)| (name.as_str(), *count))
-        .collect();
+    let counts: Vec<_> = counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     let expected = [
         ("Certificate", 5),
         ("CertificateRequest", 1),

@@ -14,11 +14,7 @@ fn round_trip<M: Body>(message: &M) {
             Err(_) => {}
             // A prefix may be a message only where the format says so, and then it is that message exactly.
             Ok(shorter) => {
-                assert!(
-                    M::OPEN_ENDED,
-                    "{length} of {} bytes were accepted",
-                    body.len()
-                );
+                assert!(M::OPEN_ENDED, "{length} of {} bytes were accepted", body.len());
                 assert_eq!(shorter.encoded(), prefix);
             }
         }

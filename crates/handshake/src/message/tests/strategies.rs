@@ -11,9 +11,7 @@ use proptest::prelude::*;
 /// Reserved by RFC 8701, so that drystone knows none of them.
 const GREASE: [u16; 5] = [0x0a0a, 0x1a1a, 0x2a2a, 0x7a7a, 0xfafa];
 
-fn bytes(
-    length: impl Into<proptest::collection::SizeRange>,
-) -> impl Strategy<Value = &'static [u8]> {
+fn bytes(length: impl Into<proptest::collection::SizeRange>) -> impl Strategy<Value = &'static [u8]> {
     vec(any::<u8>(), length).prop_map(|bytes| &*bytes.leak())
 }
 
@@ -40,17 +38,13 @@ fn small_point<T: Debug>(new: impl Fn(u8) -> T) -> impl Strategy<Value = T> {
 }
 
 fn others() -> impl Strategy<Value = Others<'static>> {
-    (
-        proptest::sample::subsequence(GREASE.to_vec(), 0..=GREASE.len()),
-        bytes(0..9),
-    )
-        .prop_map(|(types, data)| {
-            let items = types.into_iter().map(|value| RawExtension {
-                extension_type: ExtensionType(value),
-                data,
-            });
+    (proptest::sample::subsequence(GREASE.to_vec(), 0..=GREASE.len()), bytes(0..9)).prop_map(
+        |(types, data)| {
+            let items =
+                types.into_iter().map(|value| RawExtension { extension_type: ExtensionType(value), data });
             Others::from(&*items.collect::<alloc::vec::Vec<_>>().leak())
-        })
+        },
+    )
 }
 
 fn versions() -> impl Strategy<Value = List<'static, ProtocolVersion>> {
@@ -66,10 +60,7 @@ fn groups() -> impl Strategy<Value = List<'static, NamedGroup>> {
 }
 
 fn key_share() -> impl Strategy<Value = KeyShareEntry<'static>> {
-    (point(NamedGroup), bytes(1..99)).prop_map(|(group, key_exchange)| KeyShareEntry {
-        group,
-        key_exchange,
-    })
+    (point(NamedGroup), bytes(1..99)).prop_map(|(group, key_exchange)| KeyShareEntry { group, key_exchange })
 }
 
 fn protocol_name() -> impl Strategy<Value = ProtocolName<'static>> {
@@ -82,10 +73,7 @@ fn server_names() -> impl Strategy<Value = ServerNameList<'static>> {
 }
 
 fn names() -> impl Strategy<Value = List<'static, DistinguishedName<'static>>> {
-    list(
-        bytes(1..40).prop_map(|name| DistinguishedName { name }),
-        1..4,
-    )
+    list(bytes(1..40).prop_map(|name| DistinguishedName { name }), 1..4)
 }
 
 fn certificate_types() -> impl Strategy<Value = List<'static, CertificateType>> {
@@ -102,17 +90,12 @@ fn use_srtp() -> impl Strategy<Value = UseSrtp<'static>> {
 }
 
 fn srtp_answer() -> impl Strategy<Value = UseSrtpAnswer<'static>> {
-    (point(SrtpProfile), bytes(0..9))
-        .prop_map(|(profile, srtp_mki)| UseSrtpAnswer { profile, srtp_mki })
+    (point(SrtpProfile), bytes(0..9)).prop_map(|(profile, srtp_mki)| UseSrtpAnswer { profile, srtp_mki })
 }
 
 fn status_request() -> impl Strategy<Value = CertificateStatusRequest<'static>> {
-    (small_point(CertificateStatusType), bytes(0..9)).prop_map(|(status_type, request)| {
-        CertificateStatusRequest {
-            status_type,
-            request,
-        }
-    })
+    (small_point(CertificateStatusType), bytes(0..9))
+        .prop_map(|(status_type, request)| CertificateStatusRequest { status_type, request })
 }
 
 fn psks() -> impl Strategy<Value = OfferedPsks<'static>> {
@@ -120,19 +103,10 @@ fn psks() -> impl Strategy<Value = OfferedPsks<'static>> {
     vec(psk, 1..4).prop_map(|psks| {
         let identities: alloc::vec::Vec<_> = psks
             .iter()
-            .map(|&(identity, obfuscated_ticket_age, _)| PskIdentity {
-                identity,
-                obfuscated_ticket_age,
-            })
+            .map(|&(identity, obfuscated_ticket_age, _)| PskIdentity { identity, obfuscated_ticket_age })
             .collect();
-        let binders: alloc::vec::Vec<_> = psks
-            .iter()
-            .map(|&(_, _, binder)| PskBinder { binder })
-            .collect();
-        OfferedPsks {
-            identities: List::from(&*identities.leak()),
-            binders: List::from(&*binders.leak()),
-        }
+        let binders: alloc::vec::Vec<_> = psks.iter().map(|&(_, _, binder)| PskBinder { binder }).collect();
+        OfferedPsks { identities: List::from(&*identities.leak()), binders: List::from(&*binders.leak()) }
     })
 }
 
@@ -209,15 +183,7 @@ pub(super) fn client_hello() -> impl Strategy<Value = ClientHello<'static>> {
         client_extensions(),
     )
         .prop_map(
-            |(
-                client_version,
-                random,
-                session_id,
-                cookie,
-                cipher_suites,
-                compression_methods,
-                extensions,
-            )| {
+            |(client_version, random, session_id, cookie, cipher_suites, compression_methods, extensions)| {
                 ClientHello {
                     client_version,
                     random,
@@ -274,83 +240,55 @@ fn server_extensions13() -> impl Strategy<Value = ServerHelloExtensions<'static>
         option::of(empty()),
         others(),
     )
-        .prop_map(
-            |(version, key_share, pre_shared_key, connection_id, rrc, others)| {
-                ServerHelloExtensions {
-                    supported_versions: Some(version),
-                    key_share,
-                    pre_shared_key,
-                    connection_id,
-                    rrc,
-                    others,
-                    ..ServerHelloExtensions::default()
-                }
-            },
-        )
+        .prop_map(|(version, key_share, pre_shared_key, connection_id, rrc, others)| {
+            ServerHelloExtensions {
+                supported_versions: Some(version),
+                key_share,
+                pre_shared_key,
+                connection_id,
+                rrc,
+                others,
+                ..ServerHelloExtensions::default()
+            }
+        })
 }
 
 pub(super) fn server_hello() -> impl Strategy<Value = ServerHello<'static>> {
     let extensions = prop_oneof![server_extensions12().boxed(), server_extensions13().boxed()];
-    (
-        point(ProtocolVersion),
-        random(),
-        bytes(0..=32),
-        point(CipherSuiteId),
-        any::<u8>(),
-        extensions,
+    (point(ProtocolVersion), random(), bytes(0..=32), point(CipherSuiteId), any::<u8>(), extensions).prop_map(
+        |(server_version, random, session_id, cipher_suite, compression_method, extensions)| ServerHello {
+            server_version,
+            random,
+            session_id,
+            cipher_suite,
+            compression_method,
+            extensions,
+        },
     )
-        .prop_map(
-            |(server_version, random, session_id, cipher_suite, compression_method, extensions)| {
-                ServerHello {
-                    server_version,
-                    random,
-                    session_id,
-                    cipher_suite,
-                    compression_method,
-                    extensions,
-                }
-            },
-        )
 }
 
 pub(super) fn hello_retry_request() -> impl Strategy<Value = HelloRetryRequest<'static>> {
-    let extensions = (
-        point(ProtocolVersion),
-        option::of(point(NamedGroup)),
-        option::of(bytes(1..300)),
-        others(),
-    )
-        .prop_map(
-            |(version, key_share, cookie, others)| HelloRetryExtensions {
+    let extensions =
+        (point(ProtocolVersion), option::of(point(NamedGroup)), option::of(bytes(1..300)), others())
+            .prop_map(|(version, key_share, cookie, others)| HelloRetryExtensions {
                 supported_versions: Some(version),
                 key_share,
                 cookie,
                 others,
-            },
-        );
-    (
-        point(ProtocolVersion),
-        bytes(0..=32),
-        point(CipherSuiteId),
-        extensions,
+            });
+    (point(ProtocolVersion), bytes(0..=32), point(CipherSuiteId), extensions).prop_map(
+        |(server_version, session_id, cipher_suite, extensions)| HelloRetryRequest {
+            server_version,
+            session_id,
+            cipher_suite,
+            extensions,
+        },
     )
-        .prop_map(
-            |(server_version, session_id, cipher_suite, extensions)| HelloRetryRequest {
-                server_version,
-                session_id,
-                cipher_suite,
-                extensions,
-            },
-        )
 }
 
 pub(super) fn hello_verify_request() -> impl Strategy<Value = HelloVerifyRequest<'static>> {
-    (point(ProtocolVersion), bytes(0..=255)).prop_map(|(server_version, cookie)| {
-        HelloVerifyRequest {
-            server_version,
-            cookie,
-        }
-    })
+    (point(ProtocolVersion), bytes(0..=255))
+        .prop_map(|(server_version, cookie)| HelloVerifyRequest { server_version, cookie })
 }
 
 pub(super) fn encrypted_extensions() -> impl Strategy<Value = EncryptedExtensions<'static>> {
@@ -383,46 +321,30 @@ pub(super) fn certificate_status() -> impl Strategy<Value = CertificateStatus<'s
 }
 
 pub(super) fn certificate12() -> impl Strategy<Value = Certificate12<'static>> {
-    list(
-        bytes(1..400).prop_map(|cert_data| Asn1Cert { cert_data }),
-        0..5,
-    )
-    .prop_map(|certificate_list| Certificate12 { certificate_list })
+    list(bytes(1..400).prop_map(|cert_data| Asn1Cert { cert_data }), 0..5)
+        .prop_map(|certificate_list| Certificate12 { certificate_list })
 }
 
 pub(super) fn certificate13() -> impl Strategy<Value = Certificate13<'static>> {
     let entry = (bytes(1..400), option::of(certificate_status()), others()).prop_map(
         |(cert_data, status_request, others)| CertificateEntry {
             cert_data,
-            extensions: CertificateEntryExtensions {
-                status_request,
-                others,
-            },
+            extensions: CertificateEntryExtensions { status_request, others },
         },
     );
-    (bytes(0..=255), list(entry, 0..5)).prop_map(
-        |(certificate_request_context, certificate_list)| Certificate13 {
-            certificate_request_context,
-            certificate_list,
-        },
-    )
+    (bytes(0..=255), list(entry, 0..5)).prop_map(|(certificate_request_context, certificate_list)| {
+        Certificate13 { certificate_request_context, certificate_list }
+    })
 }
 
 pub(super) fn certificate_request12() -> impl Strategy<Value = CertificateRequest12<'static>> {
-    (
-        list(small_point(ClientCertificateType), 1..4),
-        schemes(),
-        names(),
+    (list(small_point(ClientCertificateType), 1..4), schemes(), names()).prop_map(
+        |(certificate_types, supported_signature_algorithms, certificate_authorities)| CertificateRequest12 {
+            certificate_types,
+            supported_signature_algorithms,
+            certificate_authorities,
+        },
     )
-        .prop_map(
-            |(certificate_types, supported_signature_algorithms, certificate_authorities)| {
-                CertificateRequest12 {
-                    certificate_types,
-                    supported_signature_algorithms,
-                    certificate_authorities,
-                }
-            },
-        )
 }
 
 pub(super) fn certificate_request13() -> impl Strategy<Value = CertificateRequest13<'static>> {
@@ -447,10 +369,8 @@ pub(super) fn certificate_request13() -> impl Strategy<Value = CertificateReques
 }
 
 fn digitally_signed() -> impl Strategy<Value = DigitallySigned<'static>> {
-    (point(SignatureScheme), bytes(0..300)).prop_map(|(algorithm, signature)| DigitallySigned {
-        algorithm,
-        signature,
-    })
+    (point(SignatureScheme), bytes(0..300))
+        .prop_map(|(algorithm, signature)| DigitallySigned { algorithm, signature })
 }
 
 pub(super) fn certificate_verify() -> impl Strategy<Value = CertificateVerify<'static>> {
@@ -458,14 +378,11 @@ pub(super) fn certificate_verify() -> impl Strategy<Value = CertificateVerify<'s
 }
 
 pub(super) fn server_key_exchange() -> impl Strategy<Value = ServerKeyExchange<'static>> {
-    (point(NamedGroup), bytes(1..=255), digitally_signed()).prop_map(
-        |(named_group, public, signed)| {
-            let wire = alloc::boxed::Box::leak(alloc::boxed::Box::default());
-            let params =
-                ServerEcdhParams::write_to(wire, named_group, public).expect("1 to 255 bytes");
-            ServerKeyExchange { params, signed }
-        },
-    )
+    (point(NamedGroup), bytes(1..=255), digitally_signed()).prop_map(|(named_group, public, signed)| {
+        let wire = alloc::boxed::Box::leak(alloc::boxed::Box::default());
+        let params = ServerEcdhParams::write_to(wire, named_group, public).expect("1 to 255 bytes");
+        ServerKeyExchange { params, signed }
+    })
 }
 
 pub(super) fn client_key_exchange() -> impl Strategy<Value = ClientKeyExchange<'static>> {
@@ -477,45 +394,29 @@ pub(super) fn finished() -> impl Strategy<Value = Finished<'static>> {
 }
 
 pub(super) fn new_session_ticket12() -> impl Strategy<Value = NewSessionTicket12<'static>> {
-    (any::<u32>(), bytes(0..300)).prop_map(|(ticket_lifetime_hint, ticket)| NewSessionTicket12 {
-        ticket_lifetime_hint,
-        ticket,
-    })
+    (any::<u32>(), bytes(0..300))
+        .prop_map(|(ticket_lifetime_hint, ticket)| NewSessionTicket12 { ticket_lifetime_hint, ticket })
 }
 
 pub(super) fn new_session_ticket13() -> impl Strategy<Value = NewSessionTicket13<'static>> {
-    (
-        any::<u32>(),
-        any::<u32>(),
-        bytes(0..=255),
-        bytes(1..300),
-        option::of(any::<u32>()),
-        others(),
+    (any::<u32>(), any::<u32>(), bytes(0..=255), bytes(1..300), option::of(any::<u32>()), others()).prop_map(
+        |(ticket_lifetime, ticket_age_add, ticket_nonce, ticket, early_data, others)| NewSessionTicket13 {
+            ticket_lifetime,
+            ticket_age_add,
+            ticket_nonce,
+            ticket,
+            extensions: NewSessionTicketExtensions { early_data, others },
+        },
     )
-        .prop_map(
-            |(ticket_lifetime, ticket_age_add, ticket_nonce, ticket, early_data, others)| {
-                NewSessionTicket13 {
-                    ticket_lifetime,
-                    ticket_age_add,
-                    ticket_nonce,
-                    ticket,
-                    extensions: NewSessionTicketExtensions { early_data, others },
-                }
-            },
-        )
 }
 
 pub(super) fn key_update() -> impl Strategy<Value = KeyUpdate> {
-    prop_oneof![
-        Just(KeyUpdateRequest::NotRequested),
-        Just(KeyUpdateRequest::Requested)
-    ]
-    .prop_map(|request_update| KeyUpdate { request_update })
+    prop_oneof![Just(KeyUpdateRequest::NotRequested), Just(KeyUpdateRequest::Requested)]
+        .prop_map(|request_update| KeyUpdate { request_update })
 }
 
 pub(super) fn ack() -> impl Strategy<Value = Ack<'static>> {
-    let number =
-        (any::<u64>(), any::<u64>()).prop_map(|(epoch, sequence)| RecordNumber { epoch, sequence });
+    let number = (any::<u64>(), any::<u64>()).prop_map(|(epoch, sequence)| RecordNumber { epoch, sequence });
     list(number, 0..33).prop_map(|record_numbers| Ack { record_numbers })
 }
 
@@ -525,14 +426,8 @@ pub(super) fn alert() -> impl Strategy<Value = Alert> {
 }
 
 pub(super) fn new_connection_id() -> impl Strategy<Value = NewConnectionId<'static>> {
-    let usage = prop_oneof![
-        Just(ConnectionIdUsage::Immediate),
-        Just(ConnectionIdUsage::Spare)
-    ];
-    (
-        list(bytes(0..=255).prop_map(|cid| ConnectionId { cid }), 0..5),
-        usage,
-    )
+    let usage = prop_oneof![Just(ConnectionIdUsage::Immediate), Just(ConnectionIdUsage::Spare)];
+    (list(bytes(0..=255).prop_map(|cid| ConnectionId { cid }), 0..5), usage)
         .prop_map(|(cids, usage)| NewConnectionId { cids, usage })
 }
 

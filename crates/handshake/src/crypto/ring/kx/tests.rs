@@ -1,8 +1,5 @@
 //! Key exchange: shares of every shape, and Wycheproof.
-#![allow(
-    deprecated,
-    reason = "ring takes a given private key only through its deprecated test module"
-)]
+#![allow(deprecated, reason = "ring takes a given private key only through its deprecated test module")]
 
 use std::vec;
 
@@ -83,17 +80,9 @@ fn low_order_points_are_refused() {
         for top_bit in [0, 0x80] {
             // The top bit is not part of the coordinate (RFC 7748 section 5).
             share[31] |= top_bit;
-            assert_eq!(
-                X25519.respond(&share).err(),
-                Some(KeyExchangeError::InvalidShare),
-                "{point}"
-            );
+            assert_eq!(X25519.respond(&share).err(), Some(KeyExchangeError::InvalidShare), "{point}");
             let (pending, _) = X25519.start().unwrap();
-            assert_eq!(
-                pending.finish(&share).err(),
-                Some(KeyExchangeError::InvalidShare),
-                "{point}"
-            );
+            assert_eq!(pending.finish(&share).err(), Some(KeyExchangeError::InvalidShare), "{point}");
         }
     }
 }
@@ -105,46 +94,25 @@ fn only_uncompressed_points_of_the_curve_are_accepted() {
         for format in (0..=255).filter(|format| *format != 4) {
             let mut share = good.clone();
             share[0] = format;
-            assert_eq!(
-                group.respond(&share).err(),
-                Some(KeyExchangeError::InvalidShare),
-                "{format}"
-            );
+            assert_eq!(group.respond(&share).err(), Some(KeyExchangeError::InvalidShare), "{format}");
         }
         let mut off_curve = good.clone();
         *off_curve.last_mut().unwrap() ^= 1;
-        assert_eq!(
-            group.respond(&off_curve).err(),
-            Some(KeyExchangeError::InvalidShare)
-        );
+        assert_eq!(group.respond(&off_curve).err(), Some(KeyExchangeError::InvalidShare));
         let mut infinity = vec![0; good.len()];
         infinity[0] = 4;
-        assert_eq!(
-            group.respond(&infinity).err(),
-            Some(KeyExchangeError::InvalidShare)
-        );
+        assert_eq!(group.respond(&infinity).err(), Some(KeyExchangeError::InvalidShare));
     }
 }
 
 /// Agrees with a given private key, which ring only allows through its test random numbers.
-fn agree(
-    group: &RingGroup,
-    private_key: &[u8],
-    share: &[u8],
-) -> Result<SharedSecret, KeyExchangeError> {
-    group
-        .generate(&FixedSliceRandom { bytes: private_key })?
-        .0
-        .agree(share)
+fn agree(group: &RingGroup, private_key: &[u8], share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
+    group.generate(&FixedSliceRandom { bytes: private_key })?.0.agree(share)
 }
 
 #[test]
 fn wycheproof_x25519() {
-    let group = RingGroup {
-        name: NamedGroup::X25519,
-        algorithm: &agreement::X25519,
-        share_length: 32,
-    };
+    let group = RingGroup { name: NamedGroup::X25519, algorithm: &agreement::X25519, share_length: 32 };
     let (mut agreed, mut refused) = (0, 0);
     let file = vector("wycheproof/x25519_test.json");
     for test in file["testGroups"][0]["tests"].as_array().unwrap() {
@@ -166,19 +134,12 @@ fn wycheproof_x25519() {
             }
         }
     }
-    assert!(
-        agreed > 400 && refused > 10,
-        "{agreed} agreed, {refused} refused"
-    );
+    assert!(agreed > 400 && refused > 10, "{agreed} agreed, {refused} refused");
 }
 
 #[test]
 fn wycheproof_secp256r1() {
-    let group = RingGroup {
-        name: NamedGroup::SECP256R1,
-        algorithm: &agreement::ECDH_P256,
-        share_length: 65,
-    };
+    let group = RingGroup { name: NamedGroup::SECP256R1, algorithm: &agreement::ECDH_P256, share_length: 65 };
     let (mut agreed, mut refused) = (0, 0);
     let file = vector("wycheproof/ecdh_secp256r1_ecpoint_test.json");
     for test in file["testGroups"][0]["tests"].as_array().unwrap() {
@@ -195,17 +156,9 @@ fn wycheproof_secp256r1() {
             agreed += 1;
         } else {
             let error = agree(&group, &private_key, &field("public")).err();
-            assert_eq!(
-                error,
-                Some(KeyExchangeError::InvalidShare),
-                "{}",
-                test["tcId"]
-            );
+            assert_eq!(error, Some(KeyExchangeError::InvalidShare), "{}", test["tcId"]);
             refused += 1;
         }
     }
-    assert!(
-        agreed > 300 && refused > 20,
-        "{agreed} agreed, {refused} refused"
-    );
+    assert!(agreed > 300 && refused > 20, "{agreed} agreed, {refused} refused");
 }

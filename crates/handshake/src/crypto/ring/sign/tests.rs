@@ -8,11 +8,7 @@ use crate::crypto::ring::{SIGNATURE_VERIFIERS, provider};
 use proptest::prelude::*;
 
 fn file(name: &str) -> Vec<u8> {
-    std::fs::read(format!(
-        "{}/../../vectors/keys/{name}.der",
-        env!("CARGO_MANIFEST_DIR")
-    ))
-    .expect(name)
+    std::fs::read(format!("{}/../../vectors/keys/{name}.der", env!("CARGO_MANIFEST_DIR"))).expect(name)
 }
 
 /// The key file of this name; the last part of the name is its format.
@@ -33,11 +29,7 @@ fn refusal(name: &str) -> KeyError {
     signing_key(&private_key(name)).expect_err(name)
 }
 
-fn sign(
-    key: &dyn SigningKey,
-    scheme: SignatureScheme,
-    message: &[u8],
-) -> Result<Vec<u8>, SigningError> {
+fn sign(key: &dyn SigningKey, scheme: SignatureScheme, message: &[u8]) -> Result<Vec<u8>, SigningError> {
     match key.sign(scheme, message) {
         Poll::Ready(result) => result,
         Poll::Pending => panic!("a key in memory answers at once"),
@@ -90,22 +82,12 @@ fn every_key_signs_in_each_of_its_schemes() {
         let public_key = raw_public_key(&file(spki), *algorithm);
         for scheme in key.schemes() {
             let signature = sign(&*key, *scheme, b"message").unwrap();
-            let verifier = provider()
-                .signature_verifier(*scheme)
-                .copied()
-                .expect("we accept what we sign");
+            let verifier = provider().signature_verifier(*scheme).copied().expect("we accept what we sign");
             let verifies = |message: &[u8], signature: &[u8]| {
-                let accepts =
-                    |algorithm: &&dyn rustls_pki_types::SignatureVerificationAlgorithm| {
-                        algorithm
-                            .verify_signature(&public_key, message, signature)
-                            .is_ok()
-                    };
-                verifier
-                    .algorithms
-                    .iter()
-                    .filter(|algorithm| accepts(algorithm))
-                    .count()
+                let accepts = |algorithm: &&dyn rustls_pki_types::SignatureVerificationAlgorithm| {
+                    algorithm.verify_signature(&public_key, message, signature).is_ok()
+                };
+                verifier.algorithms.iter().filter(|algorithm| accepts(algorithm)).count()
             };
             assert_eq!(verifies(b"message", &signature), 1, "{name} {scheme}");
             assert_eq!(verifies(b"massage", &signature), 0, "{name} {scheme}");
@@ -115,10 +97,7 @@ fn every_key_signs_in_each_of_its_schemes() {
             schemes_seen.insert(*scheme);
         }
     }
-    let accepted: BTreeSet<_> = SIGNATURE_VERIFIERS
-        .iter()
-        .map(|verifier| verifier.scheme)
-        .collect();
+    let accepted: BTreeSet<_> = SIGNATURE_VERIFIERS.iter().map(|verifier| verifier.scheme).collect();
     assert_eq!(schemes_seen, accepted);
 }
 
@@ -141,25 +120,15 @@ fn a_key_signs_in_no_other_scheme() {
 #[test]
 fn rsa_prefers_pss() {
     let key = signing_key(&private_key("rsa2048.pkcs8")).unwrap();
-    let names: Vec<_> = key
-        .schemes()
-        .iter()
-        .map(|scheme| scheme.name().unwrap())
-        .collect();
+    let names: Vec<_> = key.schemes().iter().map(|scheme| scheme.name().unwrap()).collect();
     assert!(names[..3].iter().all(|name| name.starts_with("rsa_pss")));
     assert!(names[3..].iter().all(|name| name.starts_with("rsa_pkcs1")));
 }
 
 #[test]
 fn refused_keys_say_why() {
-    assert_eq!(
-        refusal("rsa1024.pkcs8"),
-        KeyError::RsaKeySize { bits: 1024 }
-    );
-    assert_eq!(
-        refusal("rsa5120.pkcs8"),
-        KeyError::RsaKeySize { bits: 5120 }
-    );
+    assert_eq!(refusal("rsa1024.pkcs8"), KeyError::RsaKeySize { bits: 1024 });
+    assert_eq!(refusal("rsa5120.pkcs8"), KeyError::RsaKeySize { bits: 5120 });
     assert_eq!(refusal("rsa-pss2048.pkcs8"), KeyError::UnsupportedAlgorithm);
     assert_eq!(refusal("ed448.pkcs8"), KeyError::UnsupportedAlgorithm);
     assert_eq!(refusal("p521.pkcs8"), KeyError::UnsupportedCurve);
@@ -170,22 +139,10 @@ fn refused_keys_say_why() {
 #[test]
 fn a_key_in_the_wrong_format_is_malformed() {
     let refuse = |name, bytes| signing_key(&from_bytes(name, bytes)).expect_err(name);
-    assert_eq!(
-        refuse("pkcs8", file("p256.sec1")),
-        KeyError::Malformed("PrivateKeyInfo")
-    );
-    assert_eq!(
-        refuse("sec1", file("p256.pkcs8")),
-        KeyError::Malformed("ECPrivateKey")
-    );
-    assert_eq!(
-        refuse("pkcs1", file("p256.pkcs8")),
-        KeyError::Malformed("RSAPrivateKey")
-    );
-    assert_eq!(
-        refuse("pkcs8", file("rsa2048.spki")),
-        KeyError::Malformed("PrivateKeyInfo")
-    );
+    assert_eq!(refuse("pkcs8", file("p256.sec1")), KeyError::Malformed("PrivateKeyInfo"));
+    assert_eq!(refuse("sec1", file("p256.pkcs8")), KeyError::Malformed("ECPrivateKey"));
+    assert_eq!(refuse("pkcs1", file("p256.pkcs8")), KeyError::Malformed("RSAPrivateKey"));
+    assert_eq!(refuse("pkcs8", file("rsa2048.spki")), KeyError::Malformed("PrivateKeyInfo"));
 }
 
 /// A file whose public key belongs to another private key would sign what nobody can verify.
@@ -208,10 +165,7 @@ fn sec1_without_parameters() {
         let length_at = if bytes[1] == 0x81 { 2 } else { 1 };
         bytes[length_at] -= u8::try_from(length).unwrap();
         let key = signing_key(&from_bytes("sec1", bytes)).unwrap();
-        assert_eq!(
-            key.schemes(),
-            signing_key(&private_key(name)).unwrap().schemes()
-        );
+        assert_eq!(key.schemes(), signing_key(&private_key(name)).unwrap().schemes());
     }
 }
 
@@ -223,25 +177,16 @@ fn ed25519_with_its_public_key() {
     let document = pair.serialize_der();
     assert!(document.len() > file("ed25519.pkcs8").len());
     let key = signing_key(&from_bytes("pkcs8", document.clone())).unwrap();
-    assert_eq!(
-        key.public_key().unwrap().as_ref(),
-        pair.subject_public_key_info()
-    );
+    assert_eq!(key.public_key().unwrap().as_ref(), pair.subject_public_key_info());
     let mut damaged = document;
     *damaged.last_mut().unwrap() ^= 1;
-    assert!(matches!(
-        signing_key(&from_bytes("pkcs8", damaged)),
-        Err(KeyError::Rejected(_))
-    ));
+    assert!(matches!(signing_key(&from_bytes("pkcs8", damaged)), Err(KeyError::Rejected(_))));
 }
 
 #[test]
 fn debug_output_has_no_key() {
     let key = signing_key(&private_key("p256.pkcs8")).unwrap();
-    assert_eq!(
-        format!("{key:?}"),
-        "RingSigningKey { schemes: [ecdsa_secp256r1_sha256], .. }"
-    );
+    assert_eq!(format!("{key:?}"), "RingSigningKey { schemes: [ecdsa_secp256r1_sha256], .. }");
 }
 
 #[test]
