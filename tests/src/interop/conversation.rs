@@ -56,8 +56,9 @@ impl Conversation<'_> {
     fn run_at(&self, port: u16, server: &mut Server) -> Result<Report, String> {
         let mut client = self.client.0.connect(&self.client.1, port)?;
         let connected = self.client.0.expect_connected(&mut client)?;
-        for index in 0..self.packets {
-            self.exchange(server, &mut client, &self.payload(index))?;
+        let payloads: Vec<String> = (0..self.packets).map(|index| self.payload(index)).collect();
+        for window in payloads.chunks(self.client.0.lines_at_once()) {
+            exchange(server, &mut client, window)?;
         }
         self.say_goodbye(server, &mut client)?;
         let line = match (self.client.0, self.server.0) {
@@ -68,17 +69,6 @@ impl Conversation<'_> {
         let connected =
             line.map(|line| serde_json::from_str(&line).map_err(|error| format!("{line}: {error}")));
         Ok(Report { connected: connected.transpose()? })
-    }
-
-    /// One packet there and back. Programs that make one packet of everything they read at once get no second line
-    /// before the first has come back.
-    fn exchange(&self, server: &mut Server, client: &mut Client, payload: &str) -> Result<(), String> {
-        client.process.write_line(payload)?;
-        if server.echo == Echo::ByHand {
-            server.process.expect(Stream::Out, payload, PATIENCE)?;
-            server.process.write_line(payload)?;
-        }
-        client.process.expect(Stream::Out, payload, PATIENCE).map(drop)
     }
 
     /// The client closes; nobody may take that for a failure.
@@ -108,6 +98,21 @@ impl Conversation<'_> {
         let digits = (index..).map(|position| char::from(b"0123456789abcdef"[position * position % 16]));
         format!("{index:05} ").chars().chain(digits).take(length).collect()
     }
+}
+
+/// Packets there and back, in order.
+fn exchange(server: &mut Server, client: &mut Client, payloads: &[String]) -> Result<(), String> {
+    for payload in payloads {
+        client.process.write_line(payload)?;
+    }
+    for payload in payloads {
+        if server.echo == Echo::ByHand {
+            server.process.expect(Stream::Out, payload, PATIENCE)?;
+            server.process.write_line(payload)?;
+        }
+        client.process.expect(Stream::Out, payload, PATIENCE)?;
+    }
+    Ok(())
 }
 
 fn event_line(process: &Process) -> Option<String> {

@@ -96,6 +96,15 @@ impl Stack {
         }
     }
 
+    /// How many lines its client can be given before their echoes are back. The other programs make one packet of
+    /// everything that they read from standard input at once.
+    pub(super) const fn lines_at_once(self) -> usize {
+        match self {
+            Self::Drystone => 8,
+            Self::OpenSsl | Self::GnuTls => 1,
+        }
+    }
+
     /// Whether the program has this cipher suite.
     pub fn has_suite(self, suite: Suite) -> bool {
         match self {
