@@ -441,6 +441,24 @@ fn flights_are_cut_smaller_after_repeated_loss() {
     assert_eq!(largest, [1200, 1200, 508, 508, 228, 228]);
 }
 
+/// The MTU may change at any time; the next datagram obeys it, and never goes below 228 bytes.
+#[test]
+fn a_new_mtu_holds_from_the_next_datagram_on() {
+    let mut duel = server_duel();
+    for (mtu, largest) in [(600, 600), (300, 300), (1, 228)] {
+        duel.datagrams.clear();
+        duel.victim.connection().set_mtu(mtu);
+        assert_eq!(duel.victim.connection().mtu(), largest);
+        duel.pass(Duration::from_secs(2));
+        let sent = duel.datagrams.iter().map(Vec::len).max().unwrap_or(0);
+        assert!((1..=largest).contains(&sent), "{sent} bytes with an MTU of {mtu}");
+    }
+    duel.play(&CLIENT_STEPS);
+    assert!(duel.victim.is_connected());
+    let connection = duel.victim.connection();
+    assert_eq!(connection.max_unfragmented_payload(), 228 - connection.overhead().total());
+}
+
 #[test]
 fn a_path_that_swallows_large_datagrams_is_found() {
     for path_mtu in [520, 250] {

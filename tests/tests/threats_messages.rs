@@ -149,6 +149,22 @@ fn threat_05_one_byte_fragments_that_claim_the_maximum_cost_what_they_weigh() {
     assert!(held <= 4 * received + 512, "{held} bytes after {received}");
 }
 
+/// Every second byte of a message: each piece is alone, and 32 of them are the most.
+#[test]
+fn threat_05_a_message_in_too_many_pieces_is_not_kept() {
+    let mut duel = client_duel();
+    duel.play(&[Step::ServerHello]);
+    let certificate = duel.rogue.message(Step::Certificate);
+    for piece in 0..40 {
+        let record = duel.rogue.handshake_record(&certificate.fragment(2 * piece, 1));
+        duel.give(&record);
+    }
+    assert_eq!(duel.victim.discards(Discard::FragmentBeyondLimit), 8);
+    let whole = duel.rogue.handshake_record(&certificate.to_bytes());
+    duel.give(&whole);
+    finishes_as_client(&mut duel, 2);
+}
+
 #[test]
 fn threat_06_sixteen_empty_fragments_of_16_mib_cost_nothing() {
     let datagram: Vec<u8> = {
