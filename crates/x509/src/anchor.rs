@@ -137,6 +137,7 @@ impl TrustAnchors {
     }
 
     /// The authorities' certificates, each with what webpki takes.
+    #[cfg(feature = "std")]
     pub(crate) fn authorities(&self) -> impl Iterator<Item = (&Configured, &TrustAnchor<'static>)> {
         let certificates = self.issuer_certificates.iter();
         certificates.filter_map(|at| self.certificates.get(*at)).zip(&self.issuers)

@@ -1,9 +1,8 @@
 //! Whether a leaf is for the expected name. Alternative names are webpki's business, the common name is ours.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, IpAddr, ServerName};
 use webpki::EndEntityCert;
 
 use crate::diagnose;
@@ -37,8 +36,7 @@ pub(crate) fn check(
     match parsed.verify_is_valid_for_subject_name(expected) {
         Ok(()) => Ok(NameSource::AlternativeName),
         Err(webpki::Error::CertNotValidForName(context)) => {
-            let names = context.presented;
-            fall_back(policy, leaf, expected, names)
+            fall_back(policy, leaf, expected, &context.presented)
         }
         Err(error) => Err(diagnose::unreadable(&error, Which::presented(0, leaf))),
     }
@@ -49,7 +47,7 @@ fn fall_back(
     policy: &Policy,
     leaf: &CertificateDer<'_>,
     expected: &ServerName<'_>,
-    names: Vec<String>,
+    names: &[String],
 ) -> Result<NameSource, CertificateError> {
     let malformed = || CertificateError::Malformed { which: Which::presented(0, leaf) };
     let reading = crate::read::Reading::of(leaf).ok_or_else(malformed)?;
@@ -64,7 +62,7 @@ fn fall_back(
     _policy: &Policy,
     _leaf: &CertificateDer<'_>,
     expected: &ServerName<'_>,
-    names: Vec<String>,
+    names: &[String],
 ) -> Result<NameSource, CertificateError> {
     Err(mismatch(expected, names))
 }
@@ -79,11 +77,14 @@ pub(crate) fn check_without_alternatives(
     expected: &ServerName<'_>,
 ) -> Result<NameSource, CertificateError> {
     if !policy.allow_common_name {
-        return Err(mismatch(expected, Vec::new()));
+        return Err(mismatch(expected, &[]));
     }
     match reading.common_names().as_slice() {
         [one] if same_name(one, expected) => Ok(NameSource::CommonName),
-        names => Err(mismatch(expected, names.iter().map(|name| String::from(*name)).collect())),
+        names => {
+            let names: alloc::vec::Vec<_> = names.iter().map(|name| String::from(*name)).collect();
+            Err(mismatch(expected, &names))
+        }
     }
 }
 
@@ -102,14 +103,31 @@ fn same_name(common_name: &str, expected: &ServerName<'_>) -> bool {
     }
 }
 
-fn mismatch(expected: &ServerName<'_>, presented: Vec<String>) -> CertificateError {
+fn mismatch(expected: &ServerName<'_>, presented: &[String]) -> CertificateError {
     let presented = presented.iter().take(NAMES_KEPT).map(|name| shown(name)).collect();
     CertificateError::NameMismatch { expected: expected.to_owned(), presented }
 }
 
 /// webpki wraps names in their kind, as `DnsName("a.example")`; and they are a stranger's text.
 fn shown(name: &str) -> String {
-    let bare = name.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")"));
-    let bare = bare.or_else(|| name.strip_prefix("IpAddress(").and_then(|rest| rest.strip_suffix(')')));
-    bare.unwrap_or(name).chars().take(256).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let unwrapped = |kind: &str, end: &str| name.strip_prefix(kind)?.strip_suffix(end);
+    // An address written as a DNS name matches nothing: then the kind is what the reader needs.
+    let dns = unwrapped("DnsName(\"", "\")").filter(|bare| IpAddr::try_from(*bare).is_err());
+    let bare = dns.or_else(|| unwrapped("IpAddress(", ")")).unwrap_or(name);
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    bare.chars().take(256).map(printable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_bare_unless_that_misleads() {
+        assert_eq!(shown("DnsName(\"a.example\")"), "a.example");
+        assert_eq!(shown("IpAddress(192.0.2.7)"), "192.0.2.7");
+        assert_eq!(shown("DnsName(\"192.0.2.7\")"), "DnsName(\"192.0.2.7\")");
+        assert_eq!(shown("DnsName(\"a\nb\")"), "a\u{fffd}b");
+        assert_eq!(shown(&"x".repeat(1000)).len(), 256);
+    }
 }

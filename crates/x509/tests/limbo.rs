@@ -191,7 +191,7 @@ fn time(case: &Value) -> UnixTime {
 fn seconds(text: &str) -> u64 {
     let field = |range: std::ops::Range<usize>| text[range].parse::<u64>().unwrap();
     let (year, month, day) = (field(0..4), field(5..7), field(8..10));
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
     let days = (1970..year).map(|year| 365 + u64::from(leap(year))).sum::<u64>()
         + lengths.iter().take(usize::try_from(month).unwrap() - 1).sum::<u64>()
