@@ -23,7 +23,7 @@
 //! # -> Result<(), Box<dyn std::error::Error>> {
 //! let anchors = TrustAnchors::from_pem(ca_pem)?;
 //! let policy = Policy::new(anchors);
-//! let name = ServerName::try_from("game.example.org")?;
+//! let name = ServerName::try_from("game.example.org").expect("a DNS name");
 //! let verified = policy.verify(chain, Expected::Server(&name), now)?;
 //! println!("trusted, key {:?}", verified.public_key().kind());
 //! # Ok(()) }

@@ -1,9 +1,8 @@
 //! Whether a leaf is for the expected name. Alternative names are webpki's business, the common name is ours.
 
 use alloc::string::String;
-use alloc::vec::Vec;
 
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, IpAddr, ServerName};
 use webpki::EndEntityCert;
 
 use crate::diagnose;
@@ -82,7 +81,10 @@ pub(crate) fn check_without_alternatives(
     }
     match reading.common_names().as_slice() {
         [one] if same_name(one, expected) => Ok(NameSource::CommonName),
-        names => Err(mismatch(expected, &names.iter().map(|name| String::from(*name)).collect::<Vec<_>>())),
+        names => {
+            let names: alloc::vec::Vec<_> = names.iter().map(|name| String::from(*name)).collect();
+            Err(mismatch(expected, &names))
+        }
     }
 }
 
@@ -108,7 +110,24 @@ fn mismatch(expected: &ServerName<'_>, presented: &[String]) -> CertificateError
 
 /// webpki wraps names in their kind, as `DnsName("a.example")`; and they are a stranger's text.
 fn shown(name: &str) -> String {
-    let bare = name.strip_prefix("DnsName(\"").and_then(|rest| rest.strip_suffix("\")"));
-    let bare = bare.or_else(|| name.strip_prefix("IpAddress(").and_then(|rest| rest.strip_suffix(')')));
-    bare.unwrap_or(name).chars().take(256).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let unwrapped = |kind: &str, end: &str| name.strip_prefix(kind)?.strip_suffix(end);
+    // An address written as a DNS name matches nothing: then the kind is what the reader needs.
+    let dns = unwrapped("DnsName(\"", "\")").filter(|bare| IpAddr::try_from(*bare).is_err());
+    let bare = dns.or_else(|| unwrapped("IpAddress(", ")")).unwrap_or(name);
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    bare.chars().take(256).map(printable).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_bare_unless_that_misleads() {
+        assert_eq!(shown("DnsName(\"a.example\")"), "a.example");
+        assert_eq!(shown("IpAddress(192.0.2.7)"), "192.0.2.7");
+        assert_eq!(shown("DnsName(\"192.0.2.7\")"), "DnsName(\"192.0.2.7\")");
+        assert_eq!(shown("DnsName(\"a\nb\")"), "a\u{fffd}b");
+        assert_eq!(shown(&"x".repeat(1000)).len(), 256);
+    }
 }

@@ -5,13 +5,10 @@ mod fields;
 #[cfg(feature = "std")]
 mod trace;
 
-use alloc::string::String;
-
 use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, Error};
 
 use crate::error::{CertificateError, Usage, Which};
-use crate::key::KeySize;
 
 use crate::policy::Policy;
 #[cfg(feature = "std")]
@@ -19,6 +16,7 @@ use fields::{begins, ends, is_authority, permits};
 
 /// A chain that webpki refused.
 pub(crate) struct Failure<'a> {
+    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "only the trace asks for it"))]
     pub(crate) policy: &'a Policy,
     pub(crate) leaf: &'a CertificateDer<'a>,
     pub(crate) intermediates: &'a [CertificateDer<'a>],
@@ -96,45 +94,17 @@ impl Failure<'_> {
         let found = self.presented().skip(1).find(|(_, each)| matches(each));
         found.map_or(Which::Undetermined, |(at, each)| Which::presented(at, each))
     }
-
-    /// ring refuses a key for its size as if the signature were bad; that is told apart here.
-    fn bad_signature(&self) -> CertificateError {
-        match self.trace() {
-            Some(End::KeySize { issuer, size }) => size.error(issuer, self.policy.min_rsa_bits),
-            Some(End::WrongKey { which } | End::NoIssuer { which, .. }) => {
-                CertificateError::BadSignature { which }
-            }
-            None => CertificateError::BadSignature { which: Which::Undetermined },
-        }
-    }
-
-    fn unknown_issuer(&self) -> CertificateError {
-        match self.trace() {
-            Some(End::NoIssuer { which, issuer }) => CertificateError::UnknownIssuer { which, issuer },
-            Some(End::WrongKey { which }) => CertificateError::UnknownIssuer { which, issuer: None },
-            Some(End::KeySize { .. }) | None => {
-                CertificateError::UnknownIssuer { which: Which::Undetermined, issuer: None }
-            }
-        }
-    }
-}
-
-/// Where the way from the leaf upwards ends.
-#[cfg_attr(not(feature = "std"), expect(dead_code, reason = "only x509-parser finds the end"))]
-enum End {
-    /// Nobody here has the name of the issuer of `which`.
-    NoIssuer { which: Which, issuer: Option<String> },
-    /// Somebody has the name, but nobody the key that signed `which`.
-    WrongKey { which: Which },
-    /// The issuer's key is refused for its size.
-    KeySize { issuer: Which, size: KeySize },
 }
 
 /// Without x509-parser there is no way to the signed bytes, and so no way to tell where a path broke.
 #[cfg(not(feature = "std"))]
 impl Failure<'_> {
-    fn trace(&self) -> Option<End> {
-        None
+    fn bad_signature(&self) -> CertificateError {
+        CertificateError::BadSignature { which: Which::Undetermined }
+    }
+
+    fn unknown_issuer(&self) -> CertificateError {
+        CertificateError::UnknownIssuer { which: Which::Undetermined, issuer: None }
     }
 }
 

@@ -1,17 +1,28 @@
 //! Follows a refused chain from the leaf upwards to say where it breaks. The verdict is already made.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer};
 use webpki::{EndEntityCert, RawPublicKeyEntity};
 
-use super::{End, Failure};
-use crate::error::Which;
-use crate::key;
+use super::Failure;
+use crate::error::{CertificateError, Which};
+use crate::key::{self, KeySize};
 use crate::read::Reading;
 
 /// Signature checks that an error message may cost.
 const SIGNATURE_CHECKS: usize = 16;
+
+/// Where the way from the leaf upwards ends.
+enum End {
+    /// Nobody here has the name of the issuer of `which`.
+    NoIssuer { which: Which, issuer: Option<String> },
+    /// Somebody has the name, but nobody the key that signed `which`.
+    WrongKey { which: Which },
+    /// The issuer's key is refused for its size.
+    KeySize { issuer: Which, size: KeySize },
+}
 
 /// Somebody with the name of the issuer.
 struct Candidate<'a> {
@@ -22,8 +33,29 @@ struct Candidate<'a> {
 }
 
 impl Failure<'_> {
+    /// ring refuses a key for its size as if the signature were bad; that is told apart here.
+    pub(super) fn bad_signature(&self) -> CertificateError {
+        match self.trace() {
+            Some(End::KeySize { issuer, size }) => size.error(issuer, self.policy.min_rsa_bits),
+            Some(End::WrongKey { which } | End::NoIssuer { which, .. }) => {
+                CertificateError::BadSignature { which }
+            }
+            None => CertificateError::BadSignature { which: Which::Undetermined },
+        }
+    }
+
+    pub(super) fn unknown_issuer(&self) -> CertificateError {
+        match self.trace() {
+            Some(End::NoIssuer { which, issuer }) => CertificateError::UnknownIssuer { which, issuer },
+            Some(End::WrongKey { which }) => CertificateError::UnknownIssuer { which, issuer: None },
+            Some(End::KeySize { .. }) | None => {
+                CertificateError::UnknownIssuer { which: Which::Undetermined, issuer: None }
+            }
+        }
+    }
+
     /// `None` if nothing broken was found within the limits.
-    pub(super) fn trace(&self) -> Option<End> {
+    fn trace(&self) -> Option<End> {
         let mut checks = SIGNATURE_CHECKS;
         let (mut index, mut current) = (0, self.leaf);
         // A way without a loop has no more steps than there are certificates.
