@@ -3,6 +3,7 @@
 
 mod chain;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use chain::{Authority, RsaOfSize, certificate, now, tlv};
@@ -13,6 +14,7 @@ use drystone_x509::{
 };
 use proptest::prelude::*;
 use rcgen::{CertificateParams, GeneralSubtree, KeyPair, NameConstraints, PublicKeyData, SanType};
+use rustls_pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm, alg_id};
 
 /// CVE-2022-0778: nothing computes with explicit curve parameters.
 #[test]
@@ -121,10 +123,9 @@ fn threat_89_huge_rsa_keys_are_refused_before_arithmetic() {
         assert!(matches!(error, E::KeyTooLarge { bits: 16_384, max: 8192, .. }), "{error:?}");
     });
     assert!(elapsed < Duration::from_millis(10), "{elapsed:?}");
-    let key = PublicKey::from_spki(RsaOfSize::bits(16_384).subject_public_key_info().into()).unwrap();
+    let key = rsa(16_384);
     assert_eq!(key.kind(), KeyKind::Rsa { bits: 16_384 });
-    let verdict = key.verify_signature(DEFAULT_ALGORITHMS, b"message", &[1; 2048]);
-    assert_eq!(verdict, Err(BadSignature));
+    assert!(!Spy::reached(&key, 2048));
 }
 
 /// CVE-2021-43527: a signature longer than its key can make.
@@ -140,13 +141,18 @@ fn threat_91_signature_length_is_held_against_the_key() {
     refused(&[good.as_slice(), &[0]].concat());
     refused(&vec![0x30; 16_384]);
     refused(&tlv(0x30, &[tlv(2, &[1; 2000]), tlv(2, &[1])].concat()));
-    for size in [1024, 2048, 8192] {
-        let key = PublicKey::from_spki(RsaOfSize::bits(size).subject_public_key_info().into()).unwrap();
-        for length in [0, size / 8 - 1, size / 8, size / 8 + 1, 16_384] {
-            let verdict = key.verify_signature(DEFAULT_ALGORITHMS, b"message", &vec![1; length]);
-            assert_eq!(verdict, Err(BadSignature), "{size} bits, {length} bytes");
-        }
+    for length in [0, 7, 73, 16_384] {
+        assert!(!Spy::reached(&key, length), "P-256, {length} bytes");
     }
+    assert!(Spy::reached(&key, 72));
+    for size in [2048, 8192] {
+        let key = rsa(size);
+        for length in [0, size / 8 - 1, size / 8 + 1, 16_384] {
+            assert!(!Spy::reached(&key, length), "{size} bits, {length} bytes");
+        }
+        assert!(Spy::reached(&key, size / 8), "{size} bits");
+    }
+    assert!(!Spy::reached(&rsa(1024), 128), "too small a key");
 }
 
 #[test]
@@ -264,6 +270,46 @@ fn judge(root: &Authority, chain: &[CertificateDer<'_>]) -> Result<(), E> {
     let name = ServerName::try_from("a.example").unwrap();
     let policy = Policy::new(root.anchors());
     policy.verify(chain, Expected::Server(&name), now()).map(|_| ())
+}
+
+/// Stands for every algorithm of a key and notes whether it was asked to compute.
+#[derive(Debug)]
+struct Spy {
+    key: AlgorithmIdentifier,
+    asked: AtomicBool,
+}
+
+impl Spy {
+    /// Whether a signature of `length` bytes gets as far as arithmetic.
+    fn reached(key: &PublicKey, length: usize) -> bool {
+        let id = match key.kind() {
+            KeyKind::Rsa { .. } => alg_id::RSA_ENCRYPTION,
+            _ => alg_id::ECDSA_P256,
+        };
+        let spy = Self { key: id, asked: AtomicBool::new(false) };
+        let verdict = key.verify_signature(&[&spy], b"message", &vec![1; length]);
+        assert_eq!(verdict, Err(BadSignature));
+        spy.asked.into_inner()
+    }
+}
+
+impl SignatureVerificationAlgorithm for Spy {
+    fn verify_signature(&self, _: &[u8], _: &[u8], _: &[u8]) -> Result<(), InvalidSignature> {
+        self.asked.store(true, Ordering::Relaxed);
+        Err(InvalidSignature)
+    }
+
+    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
+        self.key
+    }
+
+    fn signature_alg_id(&self) -> AlgorithmIdentifier {
+        alg_id::RSA_PKCS1_SHA256
+    }
+}
+
+fn rsa(bits: usize) -> PublicKey {
+    PublicKey::from_spki(RsaOfSize::bits(bits).subject_public_key_info().into()).unwrap()
 }
 
 fn p256() -> (KeyPair, PublicKey) {
