@@ -17,6 +17,9 @@ use crate::verify::PeerVerifier;
 /// payload as the floor after repeated loss).
 pub const MIN_MTU: usize = 228;
 
+/// The least time until a retransmission.
+pub(crate) const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+
 /// The most bytes of plaintext in a record (RFC 5246 section 6.2.1).
 pub(crate) const MAX_PLAINTEXT: usize = 1 << 14;
 
@@ -121,7 +124,7 @@ impl Common {
         if settings.mtu < MIN_MTU {
             return Err(ConfigError::Mtu(settings.mtu));
         }
-        if settings.initial_timeout < Duration::from_millis(1) {
+        if settings.initial_timeout < MIN_TIMEOUT {
             return Err(ConfigError::Timeout);
         }
         if let Some(limit) = settings.record_size_limit

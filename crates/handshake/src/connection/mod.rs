@@ -15,6 +15,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::ops::Range;
+use core::time::Duration;
 
 use drystone_record::{
     AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats,
@@ -22,7 +23,7 @@ use drystone_record::{
 };
 use drystone_x509::{CertificateDer, ServerName};
 
-use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_MTU, ServerConfig};
+use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_MTU, MIN_TIMEOUT, ServerConfig};
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
 use crate::message::registry::ProtocolVersion;
@@ -350,6 +351,14 @@ impl Connection {
     /// flights are cut anew when they are repeated.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu.max(MIN_MTU);
+    }
+
+    /// Changes the time until the first retransmission of a flight ([`Settings::initial_timeout`](crate::Settings::initial_timeout)); a running timer is
+    /// measured anew from its start. For callers that learn the path's round trip. Less than 1 ms counts as 1 ms.
+    pub fn set_initial_timeout(&mut self, timeout: Duration) {
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            handshaking.io.timer.set_initial(timeout.max(MIN_TIMEOUT));
+        }
     }
 
     /// Closes the association: tells the peer with close_notify and takes no more data. A handshake is given up.

@@ -136,6 +136,7 @@ impl Outgoing {
     }
 
     /// Changes how the flight is acknowledged: known only when the version is.
+    #[allow(dead_code, reason = "the version that acknowledges is not there yet")]
     pub(crate) fn set_reliability(&mut self, reliability: Reliability) {
         self.reliability = reliability;
         self.sent.clear();

@@ -6,6 +6,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::fake::FakeSealer;
+use super::sent::RecordNumber;
 use super::*;
 use crate::message::registry::HandshakeType;
 

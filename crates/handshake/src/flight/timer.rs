@@ -119,9 +119,9 @@ impl RetransmitTimer {
         self.settings.initial.saturating_mul(doublings).min(self.settings.maximum)
     }
 
-    /// Changes the settings. A running timer is measured anew from the start of its wait.
-    pub(crate) fn set_settings(&mut self, settings: TimerSettings) {
-        self.settings = settings;
+    /// Changes the initial wait. A running timer is measured anew from the start of its wait.
+    pub(crate) fn set_initial(&mut self, initial: Duration) {
+        self.settings.initial = initial;
     }
 
     /// The size in bytes to cut the present flight's datagrams to, where the path is said to carry `mtu`: after
@@ -246,7 +246,7 @@ mod tests {
         let mut timer = started();
         timer.expire(START + milliseconds(400));
         assert_eq!(timer.deadline(), Some(START + milliseconds(1200)));
-        timer.set_settings(TimerSettings { initial: milliseconds(100), ..TimerSettings::default() });
+        timer.set_initial(milliseconds(100));
         assert_eq!(timer.deadline(), Some(START + milliseconds(600)));
     }
 

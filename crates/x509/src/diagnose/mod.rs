@@ -9,7 +9,6 @@ use rustls_pki_types::CertificateDer;
 use webpki::{EndEntityCert, Error};
 
 use crate::error::{CertificateError, Usage, Which};
-
 use crate::policy::Policy;
 #[cfg(feature = "std")]
 use fields::{begins, ends, is_authority, permits};
