@@ -5,9 +5,7 @@
 
 use core::time::Duration;
 
-use drystone_x509::{
-    CertificateDer, Expected, Policy, PublicKey, ServerName, TrustAnchors, UnixTime,
-};
+use drystone_x509::{CertificateDer, Expected, Policy, PublicKey, ServerName, TrustAnchors, UnixTime};
 use libfuzzer_sys::fuzz_target;
 
 /// Within the life of the seeds: 2030-01-01.
@@ -21,34 +19,24 @@ fuzz_target!(|data: &[u8]| {
         let _ = drystone_x509::certificates_from_pem_or_der(certificate);
     }
     let name = ServerName::try_from("localhost").expect("a DNS name");
-    let trusts = |policy: &Policy, chain: &[CertificateDer<'_>], expected| {
-        policy.verify(chain, expected, NOW).is_ok()
-    };
+    let trusts =
+        |policy: &Policy, chain: &[CertificateDer<'_>], expected| policy.verify(chain, expected, NOW).is_ok();
 
     let nobody = Policy::new(TrustAnchors::new());
-    assert!(
-        !trusts(&nobody, &chain, Expected::ServerUnnamed),
-        "trusted without an anchor"
-    );
+    assert!(!trusts(&nobody, &chain, Expected::ServerUnnamed), "trusted without an anchor");
     for anchor in [chain.first(), chain.last()].into_iter().flatten() {
         let mut anchors = TrustAnchors::new();
         if anchors.add(anchor.clone()).is_err() {
             continue;
         }
-        let policy = Policy::new(anchors)
-            .max_chain_length(4)
-            .allow_common_name(true);
+        let policy = Policy::new(anchors).max_chain_length(4).allow_common_name(true);
         let named = policy.verify(&chain, Expected::Server(&name), NOW);
         let unnamed = trusts(&policy, &chain, Expected::ServerUnnamed);
         assert!(named.is_err() || unnamed, "trusted for its name only");
         assert!(!unnamed || chain.len() <= 4, "a chain that is too long");
         if let Ok(verified) = named {
             let leaf = PublicKey::of_certificate(&chain[0]).expect("a trusted leaf has a key");
-            assert_eq!(
-                verified.public_key().spki(),
-                leaf.spki(),
-                "the key of another certificate"
-            );
+            assert_eq!(verified.public_key().spki(), leaf.spki(), "the key of another certificate");
         }
         let _ = policy.verify(&chain, Expected::Client, NOW);
     }

@@ -45,17 +45,7 @@ fn hello(body: &[u8]) {
     assert!(hello.binders_len() <= body.len());
     let prefix = ClientHelloPrefix::decode_prefix(body).expect("the prefix of a hello");
     assert_eq!(
-        (
-            prefix.client_version,
-            prefix.random,
-            prefix.session_id,
-            prefix.cookie
-        ),
-        (
-            hello.client_version,
-            hello.random,
-            hello.session_id,
-            hello.cookie
-        )
+        (prefix.client_version, prefix.random, prefix.session_id, prefix.cookie),
+        (hello.client_version, hello.random, hello.session_id, hello.cookie)
     );
 }

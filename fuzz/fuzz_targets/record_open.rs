@@ -39,11 +39,7 @@ impl Setup {
             chacha: bit(1),
             real: bit(2),
             connection_id: if bit(3) { b"id" } else { b"" },
-            form: if bit(4) {
-                UnifiedForm::COMPACT
-            } else {
-                UnifiedForm::FULL
-            },
+            form: if bit(4) { UnifiedForm::COMPACT } else { UnifiedForm::FULL },
             tag_length: if bit(2) || bit(5) { 16 } else { 4 },
         }
     }
@@ -56,15 +52,11 @@ impl Setup {
             false => (ring::AES_128_GCM, ring::MASK_AES_128),
         };
         let key: Box<dyn AeadKey> = match self.real {
-            true => aead
-                .key(&secret[..aead.key_length()])
-                .expect("a key of the right length"),
+            true => aead.key(&secret[..aead.key_length()]).expect("a key of the right length"),
             false => Box::new(Unprotected),
         };
         if self.unified {
-            let mask = mask
-                .key(&secret[..mask.key_length()])
-                .expect("a key of the right length");
+            let mask = mask.key(&secret[..mask.key_length()]).expect("a key of the right length");
             return Protection::unified(key, self.tag_length, [9; 12], mask, Limits::NONE);
         }
         let nonce = match self.chacha {
@@ -88,23 +80,13 @@ impl Setup {
 struct Unprotected;
 
 impl AeadKey for Unprotected {
-    fn seal(
-        &self,
-        _: &[u8; 12],
-        _: &[u8],
-        _: &mut [u8],
-        tag: &mut [u8],
-    ) -> Result<(), AeadFailure> {
+    fn seal(&self, _: &[u8; 12], _: &[u8], _: &mut [u8], tag: &mut [u8]) -> Result<(), AeadFailure> {
         tag.fill(0);
         Ok(())
     }
 
     fn open(&self, _: &[u8; 12], _: &[u8], _: &mut [u8], tag: &[u8]) -> Result<(), AeadFailure> {
-        if tag.iter().fold(0, |sum, byte| sum ^ byte) & 1 == 0 {
-            Ok(())
-        } else {
-            Err(AeadFailure)
-        }
+        if tag.iter().fold(0, |sum, byte| sum ^ byte) & 1 == 0 { Ok(()) } else { Err(AeadFailure) }
     }
 }
 
@@ -140,23 +122,15 @@ impl Bench {
     fn install(&mut self, epoch: u64) {
         self.writer = WriteEpoch::new(epoch, self.setup.protection(epoch));
         self.writer.set_unified_form(self.setup.form);
-        self.writer
-            .set_connection_id(self.setup.connection_id)
-            .expect("a short id");
-        self.reader.install(ReadEpoch::new(
-            epoch,
-            self.setup.protection(epoch),
-            self.setup.admitted(),
-        ));
+        self.writer.set_connection_id(self.setup.connection_id).expect("a short id");
+        self.reader.install(ReadEpoch::new(epoch, self.setup.protection(epoch), self.setup.admitted()));
     }
 
     fn step(&mut self, input: &mut Input<'_>) {
         match input.u8() & 7 {
             0 => {
                 let (number, datagram) = self.seal(input);
-                let ahead = number
-                    .sequence
-                    .checked_sub(self.largest_opened(number.epoch));
+                let ahead = number.sequence.checked_sub(self.largest_opened(number.epoch));
                 self.deliver(datagram);
                 // Further ahead, eight bits of a number do not tell it; behind it lies a forgery without cryptography.
                 if ahead.is_some_and(|ahead| ahead < 100) {
@@ -191,29 +165,19 @@ impl Bench {
     }
 
     fn largest_opened(&self, epoch: u64) -> u64 {
-        self.reader
-            .get(epoch)
-            .and_then(ReadEpoch::largest_opened)
-            .unwrap_or(0)
+        self.reader.get(epoch).and_then(ReadEpoch::largest_opened).unwrap_or(0)
     }
 
     /// Seals a payload that the script chooses, and remembers it.
     fn seal(&mut self, input: &mut Input<'_>) -> (RecordNumber, Vec<u8>) {
         let (length, value) = (usize::from(input.u8()), input.u8());
-        let content_type = if value & 1 == 0 {
-            ContentType::HANDSHAKE
-        } else {
-            ContentType::APPLICATION_DATA
-        };
+        let content_type =
+            if value & 1 == 0 { ContentType::HANDSHAKE } else { ContentType::APPLICATION_DATA };
         let Overhead { prefix, suffix } = self.writer.overhead();
         let mut buffer = vec![value; prefix + length + suffix];
         let payload = prefix..prefix + length;
-        let sealed = self
-            .writer
-            .seal(content_type, &mut buffer, payload)
-            .expect("far from every limit");
-        self.sealed
-            .insert(sealed.number, (content_type, vec![value; length]));
+        let sealed = self.writer.seal(content_type, &mut buffer, payload).expect("far from every limit");
+        self.sealed.insert(sealed.number, (content_type, vec![value; length]));
         (sealed.number, within(buffer, sealed.range))
     }
 
@@ -254,20 +218,15 @@ fn check(
     opened: &mut BTreeSet<RecordNumber>,
 ) {
     match outcome {
-        Err(error) => assert!(
-            !setup.real || matches!(error, OpenError::Discard(_)),
-            "a forgery is fatal: {error}"
-        ),
+        Err(error) => {
+            assert!(!setup.real || matches!(error, OpenError::Discard(_)), "a forgery is fatal: {error}")
+        }
         Ok(record) => {
             assert!(record.payload.len() <= MAX_PAYLOAD, "too long");
             if record.number.epoch == 0 {
                 return;
             }
-            assert!(
-                opened.insert(record.number),
-                "{:?} was opened twice",
-                record.number
-            );
+            assert!(opened.insert(record.number), "{:?} was opened twice", record.number);
             if setup.real {
                 let (content_type, payload) = &sealed[&record.number];
                 assert_eq!(
