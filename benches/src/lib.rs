@@ -1,0 +1,104 @@
+//! What the benches share: a client and a server in one process, joined by nothing but function calls.
+
+use std::sync::Arc;
+
+use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
+use drystone::{
+    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, Gate, Path, ServerConfig, Start, Verdict,
+    settings,
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+const NAME: &str = "server.test";
+
+/// Configurations of both sides: a P-256 leaf under a P-256 root, X25519, AES-128-GCM, cookie on.
+#[derive(Debug)]
+pub struct Setup {
+    client: Arc<ClientConfig>,
+    server: Arc<ServerConfig>,
+    gate: Gate,
+    start: Start,
+}
+
+impl Setup {
+    /// Makes certificates and configurations.
+    ///
+    /// # Panics
+    /// If the operating system has no random numbers.
+    pub fn new() -> Self {
+        let key = || KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
+        let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(authority, key()).expect("a root");
+        let leaf_key = key();
+        let leaf = CertificateParams::new(vec![NAME.to_owned()]).expect("parameters");
+        let leaf = leaf.signed_by(&leaf_key, &root).expect("a leaf");
+        let mut anchors = TrustAnchors::new();
+        anchors.add(root.der().clone()).expect("a root");
+        let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).expect("a PKCS#8 key");
+        let credential = Credential::new(vec![leaf.der().clone()], &key).expect("the key fits");
+        let server = ServerConfig::new(settings(), Credentials::single(credential)).expect("a server");
+        let client = ClientConfig::new(settings(), Policy::new(anchors)).expect("a client");
+        let gate = Gate::new(&server).expect("random numbers");
+        Self { client: Arc::new(client), server: Arc::new(server), gate, start: Clock::new().start() }
+    }
+
+    /// A whole handshake: cookie, four flights, both sides connected.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn connect(&self) -> (Connection, Connection) {
+        let name = ServerName::try_from(NAME).expect("a DNS name");
+        let mut client = Connection::client(Arc::clone(&self.client), name, self.start).expect("a client");
+        let mut server = None;
+        let mut out = [0; 1500];
+        while !client.is_connected() {
+            while let Some(transmit) = client.poll_transmit(self.start.now, &mut out) {
+                self.to_server(&mut server, &mut client, &mut out[..transmit.len]);
+            }
+            let server = server.as_mut().expect("the gate lets the second hello in");
+            while let Some(transmit) = server.poll_transmit(self.start.now, &mut out) {
+                self.receive(&mut client, &mut out[..transmit.len]);
+            }
+        }
+        (client, server.expect("connected"))
+    }
+
+    fn to_server(&self, server: &mut Option<Connection>, client: &mut Connection, bytes: &mut [u8]) {
+        let server = match server {
+            Some(server) => server,
+            None => {
+                let mut reply = [0; 64];
+                let mut datagram = Datagram::new(Path::default(), bytes);
+                match self.gate.answer(self.start, b"client", &mut datagram, &mut reply) {
+                    Verdict::Reply(length) => return self.receive(client, &mut reply[..length]),
+                    Verdict::Drop(reason) => panic!("{reason}"),
+                    Verdict::Accept(greeting) => server.insert(
+                        Connection::server(Arc::clone(&self.server), greeting, self.start).expect("a server"),
+                    ),
+                }
+            }
+        };
+        self.receive(server, bytes);
+    }
+
+    fn receive(&self, connection: &mut Connection, bytes: &mut [u8]) {
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        while connection.receive(self.start.now, &mut datagram).is_some() {}
+    }
+
+    /// Opens a datagram of application data in place; the length of its payload.
+    ///
+    /// # Panics
+    /// If there is none in it.
+    pub fn open(&self, connection: &mut Connection, bytes: &mut [u8]) -> usize {
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        connection.receive(self.start.now, &mut datagram).expect("application data").payload.len()
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
