@@ -22,7 +22,8 @@ fn seal(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("bare", size), |bencher| {
             bencher.iter(|| {
                 let nonce = Nonce::assume_unique_for_key([2; 12]);
-                key.seal_in_place_separate_tag(nonce, Aad::from([0; 13]), &mut buffer[..size]).expect("sealed")
+                key.seal_in_place_separate_tag(nonce, Aad::from([0; 13]), &mut buffer[..size])
+                    .expect("sealed")
             });
         });
     }
@@ -43,7 +44,11 @@ fn open(criterion: &mut Criterion) {
                 let length = client.send(&payload, &mut out).expect("connected");
                 out[..length].to_vec()
             };
-            bencher.iter_batched(record, |mut bytes| setup.open(&mut server, &mut bytes), BatchSize::SmallInput);
+            bencher.iter_batched(
+                record,
+                |mut bytes| setup.open(&mut server, &mut bytes),
+                BatchSize::SmallInput,
+            );
         });
         group.bench_function(BenchmarkId::new("bare", size), |bencher| {
             let record = || {

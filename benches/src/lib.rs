@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
-    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, Gate, Path, ServerConfig, Start, Verdict,
-    settings,
+    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, Gate, Path, ServerConfig, Start,
+    Verdict, settings,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
