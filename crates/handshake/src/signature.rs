@@ -48,25 +48,12 @@ pub(crate) fn key_fits_suite(kind: KeyKind, authentication: Authentication) -> b
     }
 }
 
-/// The authentication that a scheme's signatures give.
-pub(crate) fn authentication_of(scheme: SignatureScheme) -> Authentication {
-    match scheme {
-        SignatureScheme::RSA_PKCS1_SHA256
-        | SignatureScheme::RSA_PKCS1_SHA384
-        | SignatureScheme::RSA_PKCS1_SHA512
-        | SignatureScheme::RSA_PSS_RSAE_SHA256
-        | SignatureScheme::RSA_PSS_RSAE_SHA384
-        | SignatureScheme::RSA_PSS_RSAE_SHA512 => Authentication::Rsa,
-        _ => Authentication::Ecdsa,
-    }
-}
-
 fn scheme_fits_key(scheme: SignatureScheme, kind: KeyKind) -> bool {
     match kind {
-        KeyKind::Rsa { .. } => authentication_of(scheme) == Authentication::Rsa,
+        KeyKind::Rsa { .. } => Authentication::Rsa.admits(scheme),
         KeyKind::Ed25519 => scheme == SignatureScheme::ED25519,
         KeyKind::EcP256 | KeyKind::EcP384 => {
-            authentication_of(scheme) == Authentication::Ecdsa && scheme != SignatureScheme::ED25519
+            Authentication::Ecdsa.admits(scheme) && scheme != SignatureScheme::ED25519
         }
         _ => false,
     }

@@ -17,7 +17,7 @@ use crate::Error;
 use crate::config::ClientConfig;
 use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::prf12::Randoms;
-use crate::crypto::{CipherSuite, KeyExchangeGroup, Side};
+use crate::crypto::{Authentication, CipherSuite, KeyExchangeGroup, Side, server_key_exchange_content};
 use crate::error::Misbehaviour;
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{ClientCertificateType, HandshakeType, SignatureScheme};
@@ -168,8 +168,7 @@ impl AwaitPeerVerification {
     ) -> Result<Next, Error> {
         let key_exchange = ServerKeyExchange::decode(&self.key_exchange)?;
         let randoms = &self.session.randoms;
-        // RFC 8422 section 5.4: both randoms and the parameters are signed.
-        let signed = [&randoms.client[..], &randoms.server, key_exchange.params.as_bytes()].concat();
+        let signed = server_key_exchange_content(randoms, key_exchange.params.as_bytes());
         let signature =
             signature::verify_12(cx.common, &self.chain.public_key, &key_exchange.signed, &signed)?;
         let group = cx.common.group(key_exchange.params.named_group()).ok_or(Misbehaviour::UnofferedGroup)?;
@@ -237,9 +236,10 @@ impl Exchange {
             .supported_signature_algorithms
             .iter()
             .filter(|scheme| {
-                let wanted = match signature::authentication_of(*scheme) {
-                    crate::crypto::Authentication::Rsa => ClientCertificateType::RSA_SIGN,
-                    _ => ClientCertificateType::ECDSA_SIGN,
+                let wanted = if Authentication::Rsa.admits(*scheme) {
+                    ClientCertificateType::RSA_SIGN
+                } else {
+                    ClientCertificateType::ECDSA_SIGN
                 };
                 request.certificate_types.contains(&wanted)
             })

@@ -6,14 +6,13 @@ use alloc::vec::Vec;
 
 use crate::Error;
 use crate::config::{Common, ServerConfig};
-use crate::crypto::{Authentication, CipherSuite, KeyExchangeGroup};
+use crate::crypto::{CipherSuite, KeyExchangeGroup};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::machine::{Context, Message, Next, unexpected};
 use crate::message::registry::{
     CipherSuiteId, EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
 use crate::message::{ClientExtensions, ClientHello, RecordSizeLimit};
-use crate::signature::authentication_of;
 use crate::transcript::TranscriptBuffer;
 
 use super::gate::Proven;
@@ -163,11 +162,8 @@ fn common_schemes(
     suites: &[&'static CipherSuite],
 ) -> Vec<SignatureScheme> {
     let Some(schemes) = extensions.signature_algorithms else { return Vec::new() };
-    let authenticates = |scheme: &SignatureScheme| {
-        suites.iter().any(|suite| {
-            suite.authentication == Authentication::Any || suite.authentication == authentication_of(*scheme)
-        })
-    };
+    let authenticates =
+        |scheme: &SignatureScheme| suites.iter().any(|suite| suite.authentication.admits(*scheme));
     schemes.iter().filter(authenticates).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::Error;
 use crate::config::{ClientAuth, ServerConfig};
 use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::prf12::Randoms;
-use crate::crypto::{CipherSuite, PendingKeyExchange, Side};
+use crate::crypto::{CipherSuite, PendingKeyExchange, Side, server_key_exchange_content};
 use crate::error::Incompatibility;
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{
@@ -89,8 +89,7 @@ impl AwaitCredential {
         let (pending, share) = self.ground.group.start()?;
         let mut params = Vec::new();
         ServerEcdhParams::write_to(&mut params, self.ground.group.name(), &share)?;
-        // RFC 8422 section 5.4: both randoms and the parameters are signed.
-        let message = [&randoms.client[..], &randoms.server, &params].concat();
+        let message = server_key_exchange_content(&randoms, &params);
         let state =
             AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
         match call_out::signature(&credential, scheme, message) {
