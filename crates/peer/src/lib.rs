@@ -33,6 +33,8 @@
 //! # Features
 //!
 //! `system-roots`: the operating system's trust anchors (`x509::TrustAnchors::system`).
+//!
+//! `variant`: Godot's values on the wire (`Variant`), as its `put_var` and `get_var` send and read them.
 
 mod client;
 mod clock;
@@ -44,6 +46,8 @@ mod random;
 mod route;
 mod server;
 mod socket;
+#[cfg(feature = "variant")]
+pub mod variant;
 
 pub use client::{Client, ClientEvent};
 pub use clock::Clock;
@@ -55,6 +59,8 @@ pub use key_log::KeyLogFile;
 pub use random::{OsRandom, settings};
 pub use route::PeerId;
 pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
+#[cfg(feature = "variant")]
+pub use variant::{Variant, VariantError, VariantFormat};
 
 /// The README's examples compile.
 #[cfg(doctest)]
