@@ -42,6 +42,8 @@ mod deadline;
 mod error;
 mod inbox;
 mod key_log;
+mod keys;
+pub mod packet_peer;
 mod random;
 mod route;
 mod server;
@@ -56,6 +58,10 @@ pub use drystone_x509 as x509;
 pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;
 pub use key_log::KeyLogFile;
+pub use keys::{CryptoKey, X509Certificate};
+pub use packet_peer::{
+    ConnectError, DtlsServer, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer,
+};
 pub use random::{OsRandom, settings};
 pub use route::PeerId;
 pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
