@@ -34,7 +34,7 @@
 //!
 //! `system-roots`: the operating system's trust anchors (`x509::TrustAnchors::system`).
 //!
-//! `variant`: Godot's values on the wire (`Variant`), as its `put_var` and `get_var` send and read them.
+//! `variant`: Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`].
 
 mod client;
 mod clock;
@@ -66,7 +66,7 @@ pub use random::{OsRandom, settings};
 pub use route::PeerId;
 pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
 #[cfg(feature = "variant")]
-pub use variant::{Variant, VariantError, VariantFormat};
+pub use variant::{PacketPeerVariant, VarError, Variant, VariantError, VariantFormat};
 
 /// The README's examples compile.
 #[cfg(doctest)]

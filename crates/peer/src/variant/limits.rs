@@ -29,8 +29,8 @@ impl VariantLimits {
 
     /// How many arrays and dictionaries may lie inside each other: 64 unless set. 0 allows none.
     ///
-    /// Godot allows 1,024 (3.2 any number) and counts on a stack of 8 MiB. Nesting costs stack, less than a
-    /// kilobyte each, and a stranger chooses it; no game needs more than a few.
+    /// Godot allows 1,024 (3.2 any number) and counts on a stack of 8 MiB. Nesting costs stack, less than four
+    /// kilobytes each, and a stranger chooses it; no game needs more than a few.
     #[must_use]
     pub const fn with_max_depth(mut self, containers: u8) -> Self {
         self.max_depth = containers;

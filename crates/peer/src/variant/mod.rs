@@ -25,6 +25,7 @@ mod encode;
 mod error;
 mod format;
 mod limits;
+mod peer;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -32,4 +33,5 @@ mod value;
 pub use error::VariantError;
 pub use format::VariantFormat;
 pub use limits::VariantLimits;
+pub use peer::{PacketPeerVariant, VarError};
 pub use value::{Color, Variant, Vector2, Vector3};
