@@ -2,12 +2,22 @@
 //!
 //! | you want | reach for |
 //! | --- | --- |
-//! | a client or a server over UDP | [`Client`], [`Server`] |
+//! | what a game on Godot has, or five lines per frame | [`PacketPeerDtls`], [`DtlsServer`]: the module [`packet_peer`] |
+//! | a client or a server over UDP that waits by itself | [`Client`], [`Server`] |
 //! | the protocol over a transport of your own (WebRTC, CoAP, a tunnel, a simulation) | [`Connection`] and [`Gate`] |
 //! | to decide which certificates to trust | [`x509::Policy`] |
 //!
 //! Everything of the protocol is re-exported here; its core reads no clock and touches no socket. This crate adds
 //! what a program on an operating system needs: sockets, [`Clock`], [`OsRandom`], [`settings()`], [`KeyLogFile`].
+//!
+//! ```text
+//!  Client        Server        PacketPeerDtls    DtlsServer + UdpServer      a program's own transport
+//!     |             |                |                    |                              |
+//!     +-- socket, clock, randomness, inbox, routes -------+                              |
+//!                            |                                                           |
+//!                            v                                                           v
+//!          datagrams and time in --> Connection, Gate (drystone-handshake) --> datagrams, deadlines, events out
+//! ```
 //!
 //! # A client
 //!

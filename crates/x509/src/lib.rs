@@ -1,5 +1,14 @@
 //! Which certificate chains to believe: chain, name, usage, validity and key policy; trust anchors; keys from files.
 //!
+//! ```text
+//!  chain (DER, leaf first) --> limits --> form, keys --> byte identity? --yes--> dates, usage --> name --> Verified
+//!  expected name, date            |                           |no                                  ^          |
+//!                                 v                           v                                    |     public key,
+//!                         CertificateError        webpki: path to an anchor -----------------------+     how, who
+//!
+//!  files (PEM, DER) --> TrustAnchors --> Policy        private key files --> PrivateKeyDer
+//! ```
+//!
 //! This crate takes DER and gives a verdict. It knows nothing of TLS, sockets or clocks: the time is an argument.
 //! Trust is decided in one of two ways, in this order:
 //!
