@@ -5,6 +5,7 @@
 //! | a client or a server over UDP | [`Client`], [`Server`] |
 //! | the protocol over a transport of your own (WebRTC, CoAP, a tunnel, a simulation) | [`Connection`] and [`Gate`] |
 //! | to decide which certificates to trust | [`x509::Policy`] |
+//! | certificates and keys in files | [`X509Certificate`], [`CryptoKey`] |
 //!
 //! Everything of the protocol is re-exported here; its core reads no clock and touches no socket. This crate adds
 //! what a program on an operating system needs: sockets, [`Clock`], [`OsRandom`], [`settings()`], [`KeyLogFile`].
@@ -32,7 +33,10 @@
 //!
 //! # Features
 //!
-//! `system-roots`: the operating system's trust anchors (`x509::TrustAnchors::system`).
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
+//! | `generate` | new keys and self-signed certificates (`Crypto`) |
 
 mod client;
 mod clock;
@@ -40,6 +44,7 @@ mod deadline;
 mod error;
 mod inbox;
 mod key_log;
+mod keys;
 mod random;
 mod route;
 mod server;
@@ -52,6 +57,9 @@ pub use drystone_x509 as x509;
 pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;
 pub use key_log::KeyLogFile;
+#[cfg(feature = "generate")]
+pub use keys::{Crypto, GenerateError, KeyAlgorithm, SelfSigned};
+pub use keys::{CryptoError, CryptoKey, X509Certificate};
 pub use random::{OsRandom, settings};
 pub use route::PeerId;
 pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
