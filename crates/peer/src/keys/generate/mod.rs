@@ -80,8 +80,7 @@ impl Crypto {
         Ok(CryptoKey::try_from(PrivateKeyDer::Pkcs8(der.into()))?)
     }
 
-    /// A certificate for `key`, signed with it: version 3, the serial number random, an authority that issues leaves
-    /// only (as Godot's), good for servers and clients.
+    /// A certificate for `key`, signed with it: version 3, the serial number random, good for servers and clients.
     ///
     /// The key may be any private one, a loaded RSA key too. It signs with SHA-256, on P-384 with SHA-384.
     ///

@@ -54,6 +54,10 @@ pub struct SelfSigned {
     /// Godot writes no such names, and compares the common name instead, which RFC 9525 section 2 forbids. Its
     /// clients compare these names where there are any, but before Godot 4.3 no IP addresses.
     pub subject_alt_names: Vec<String>,
+    /// Whether the certificate may issue those of servers and clients (basicConstraints: an authority, with no
+    /// authorities below). Default: `true`, as Godot has it. With `false` whoever trusts the certificate trusts the
+    /// holder of this one key and nobody else; Godot's clients take it too.
+    pub is_authority: bool,
 }
 
 impl Default for SelfSigned {
@@ -63,6 +67,7 @@ impl Default for SelfSigned {
             not_before: None,
             not_after: None,
             subject_alt_names: Vec::new(),
+            is_authority: true,
         }
     }
 }
@@ -82,10 +87,11 @@ pub(super) fn certificate(
     [params.not_before, params.not_after] =
         [not_before, not_after].map(|time| date_time_ymd(1970, 1, 1) + Duration::from_secs(time.as_secs()));
     params.serial_number = Some(serial_number()?);
-    // As Godot has it. Clients that trust the certificate itself do not mind, and those that build a path demand it of
-    // what they trust.
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = signer.usages.to_vec();
+    params.key_usages = usages(signer.public.kind(), wanted.is_authority);
+    params.is_ca = match wanted.is_authority {
+        true => IsCa::Ca(BasicConstraints::Constrained(0)),
+        false => IsCa::ExplicitNoCa,
+    };
     let made = params.self_signed(&signer).map_err(failed)?;
     Ok(vec![made.der().clone()].into())
 }
@@ -122,6 +128,19 @@ fn validity(wanted: &SelfSigned, now: Option<UnixTime>) -> Result<[UnixTime; 2],
     Ok([before, after])
 }
 
+/// What the key is for. No extended usage is named: the certificate is good for servers and clients.
+fn usages(kind: KeyKind, is_authority: bool) -> Vec<KeyUsagePurpose> {
+    let mut usages = vec![KeyUsagePurpose::DigitalSignature];
+    if matches!(kind, KeyKind::Rsa { .. }) {
+        // Peers of other make may still encrypt to the key instead of agreeing on one (RFC 5246 section 7.4.2).
+        usages.push(KeyUsagePurpose::KeyEncipherment);
+    }
+    if is_authority {
+        usages.push(KeyUsagePurpose::KeyCertSign);
+    }
+    usages
+}
+
 /// 20 bytes, the most that RFC 5280 section 4.1.2.2 allows; positive, and of the same length always.
 fn serial_number() -> Result<SerialNumber, GenerateError> {
     let mut bytes = [0; 20];
@@ -136,13 +155,10 @@ struct Signer {
     public: PublicKey,
     scheme: SignatureScheme,
     algorithm: &'static SignatureAlgorithm,
-    usages: &'static [KeyUsagePurpose],
 }
 
 impl Signer {
     fn new(key: &CryptoKey) -> Result<Self, CryptoError> {
-        use KeyUsagePurpose::{DigitalSignature, KeyCertSign, KeyEncipherment};
-
         let (private, public) = (key.private()?, key.public_key().ok_or(CryptoError::Empty)?);
         let (scheme, algorithm) = match public.kind() {
             KeyKind::Rsa { .. } => (SignatureScheme::RSA_PKCS1_SHA256, &rcgen::PKCS_RSA_SHA256),
@@ -151,13 +167,7 @@ impl Signer {
             KeyKind::Ed25519 => (SignatureScheme::ED25519, &rcgen::PKCS_ED25519),
             _ => return Err(KeyError::UnsupportedAlgorithm.into()),
         };
-        // No extended usage: the certificate is good for servers and clients.
-        let usages: &[_] = match public.kind() {
-            // Peers of other make may still encrypt to the key instead of agreeing on one (RFC 5246 section 7.4.2).
-            KeyKind::Rsa { .. } => &[DigitalSignature, KeyEncipherment, KeyCertSign],
-            _ => &[DigitalSignature, KeyCertSign],
-        };
-        Ok(Self { key: signing_key(private)?, public: public.clone(), scheme, algorithm, usages })
+        Ok(Self { key: signing_key(private)?, public: public.clone(), scheme, algorithm })
     }
 }
 

@@ -75,27 +75,30 @@ fn the_certificate_is_identity_and_anchor_for_its_names_only() {
     }
 }
 
-#[test]
-fn it_may_issue_leaves() {
-    let key = Crypto::new().generate_key(KeyAlgorithm::EcP256).unwrap();
-    let root = Crypto::new().generate_self_signed_certificate(&key, &named(&[])).unwrap();
+/// A leaf issued with the key and name of a self-signed certificate.
+fn issued_by(key: &CryptoKey, issuer_name: &str) -> drystone_x509::CertificateDer<'static> {
+    let mut params = rcgen::CertificateParams::default();
+    params.distinguished_name = name::Subject::parse(issuer_name).unwrap().distinguished_name;
     let issuer_key = rcgen::KeyPair::try_from(key.private_key().unwrap()).unwrap();
-    let issuer_params = {
-        let mut params = rcgen::CertificateParams::default();
-        params.distinguished_name =
-            name::Subject::parse("CN=myserver,O=myorganisation,C=IT").unwrap().distinguished_name;
-        params
-    };
-    let issuer = rcgen::Issuer::new(issuer_params, issuer_key);
+    let issuer = rcgen::Issuer::new(params, issuer_key);
     let leaf_key = rcgen::KeyPair::generate().unwrap();
-    let leaf = rcgen::CertificateParams::new(["leaf.example".to_owned()])
-        .unwrap()
-        .signed_by(&leaf_key, &issuer)
-        .unwrap();
-    let policy = Policy::new(root.trust_anchors().unwrap());
-    let name = ServerName::try_from("leaf.example").unwrap();
-    let verified = policy.verify(&[leaf.der().clone()], Expected::Server(&name), now()).unwrap();
-    assert_eq!(verified.how(), How::Path { intermediates: 0 });
+    let leaf = rcgen::CertificateParams::new(["leaf.example".to_owned()]).unwrap();
+    leaf.signed_by(&leaf_key, &issuer).unwrap().der().clone()
+}
+
+#[test]
+fn an_authority_issues_leaves_and_another_certificate_does_not() {
+    let key = Crypto::new().generate_key(KeyAlgorithm::EcP256).unwrap();
+    for is_authority in [true, false] {
+        let wanted = SelfSigned { is_authority, ..named(&["localhost"]) };
+        let made = Crypto::new().generate_self_signed_certificate(&key, &wanted).unwrap();
+        assert_eq!(verify(&made, "localhost", now()).unwrap().how(), How::ExactCertificate);
+        let policy = Policy::new(made.trust_anchors().unwrap());
+        let name = ServerName::try_from("leaf.example").unwrap();
+        let leaf = issued_by(&key, &wanted.issuer_name);
+        let verdict = policy.verify(&[leaf], Expected::Server(&name), now()).map(|verified| verified.how());
+        assert_eq!(verdict.ok(), is_authority.then_some(How::Path { intermediates: 0 }));
+    }
 }
 
 #[test]
