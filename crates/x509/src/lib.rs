@@ -57,6 +57,7 @@ mod path;
 mod pem;
 mod policy;
 mod private_key;
+mod public_key;
 #[cfg(feature = "std")]
 mod read;
 mod spki;
@@ -71,6 +72,7 @@ pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};
 pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
 pub use policy::{Expected, How, Policy, Verified};
 pub use private_key::{private_key_from_pem, private_key_from_pem_or_der};
+pub use public_key::{public_key_from_pem, public_key_from_pem_or_der};
 #[cfg(feature = "std")]
 pub use read::subject_text;
 pub use rustls_pki_types::{
