@@ -63,10 +63,10 @@ fn counts_reserve_nothing() {
 #[test]
 fn containers_in_containers() {
     // Each claims more than it gets.
-    for claimed in [1, 2, 4, 8] {
+    for claimed in [1, 2, 4, 8, 1000] {
         for kind in [ARRAY, DICTIONARY] {
             let level = [kind, claimed];
-            let bytes = bytes(level.into_iter().cycle().take(2 * 64).chain([0; 64]));
+            let bytes = bytes(level.into_iter().cycle().take(2 * 64).chain([0; 2000]));
             assert!(peak(&bytes) <= bound(bytes.len()), "{kind} with {claimed}: {}", peak(&bytes));
         }
     }
