@@ -158,8 +158,13 @@ impl Stack {
 /// # Panics
 /// If one is missing and the environment has `DRYSTONE_REQUIRE_PEERS=1`.
 pub fn peers_are_here(stacks: &[Stack]) -> bool {
-    let mut programs = stacks.iter().flat_map(|stack| stack.programs());
-    let Some(missing) = programs.find(|program| !is_installed(program)) else {
+    let programs: Vec<&str> = stacks.iter().flat_map(|stack| stack.programs()).copied().collect();
+    programs_are_here(&programs)
+}
+
+/// Whether all these programs are installed; panics if one is not and the environment demands it.
+pub(super) fn programs_are_here(programs: &[&str]) -> bool {
+    let Some(missing) = programs.iter().find(|program| !is_installed(program)) else {
         return true;
     };
     assert!(

@@ -1,0 +1,33 @@
+//! drystone with a real Godot in both roles: `PacketPeerDtls` with Godot's `DTLSServer`, and Godot's `PacketPeerDTLS`
+//! with our `DtlsServer`, through both of its doors.
+
+mod duo;
+mod ours;
+mod packets;
+mod restart;
+mod scene;
+mod trust;
+
+use drystone_tests::interop::Table;
+use scene::Stage;
+
+#[test]
+fn packets_and_goodbyes() {
+    if let Some(stage) = Stage::of("packets") {
+        Table::fill("Godot: packets and goodbyes", packets::cells(&stage)).finish();
+    }
+}
+
+#[test]
+fn trust_in_certificates() {
+    if let Some(stage) = Stage::of("trust") {
+        Table::fill("Godot: trust in certificates", trust::cells(&stage)).finish();
+    }
+}
+
+#[test]
+fn restarts_and_crashes() {
+    if let Some(stage) = Stage::of("restarts") {
+        Table::fill("Godot: restarts and crashes", restart::cells(&stage)).finish();
+    }
+}
