@@ -2,6 +2,7 @@
 //! with our `DtlsServer`, through both of its doors.
 
 mod duo;
+mod many;
 mod ours;
 mod packets;
 mod restart;
@@ -29,5 +30,12 @@ fn trust_in_certificates() {
 fn restarts_and_crashes() {
     if let Some(stage) = Stage::of("restarts") {
         Table::fill("Godot: restarts and crashes", restart::cells(&stage)).finish();
+    }
+}
+
+#[test]
+fn many_at_once() {
+    if let Some(stage) = Stage::of("many") {
+        Table::fill("Godot: many at once", many::cells(&stage)).finish();
     }
 }

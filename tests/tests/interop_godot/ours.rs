@@ -139,6 +139,7 @@ impl OurServer {
     /// One frame of a game.
     fn turn(&mut self) -> Result<(), String> {
         match self.entry {
+            _ if !self.udp.is_listening() => {}
             Entry::Accept => {
                 while let Some(peer) = self.dtls.accept(&mut self.udp) {
                     self.peers.push(Ours::new(peer));

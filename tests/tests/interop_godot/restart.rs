@@ -10,7 +10,7 @@ use drystone_tests::interop::{Cell, Godot, KeyKind, Script};
 use std::time::Duration;
 
 /// Long enough for a busy machine, short enough for a test.
-const IDLE: Duration = Duration::from_millis(800);
+const IDLE: Duration = Duration::from_millis(1500);
 
 pub(crate) fn cells(stage: &Stage) -> Vec<Cell<'_>> {
     let mut cells = Vec::new();

@@ -5,6 +5,7 @@ use crate::ours::Trust;
 use crate::packets::still_works;
 use crate::scene::{NAME, Stage};
 use drystone::Status;
+use drystone::packet_peer::Error::NoHostname;
 use drystone_tests::interop::{Cell, Identity, KeyKind};
 
 /// A certificate that the client must not believe.
@@ -27,6 +28,7 @@ pub(crate) fn cells(stage: &Stage) -> Vec<Cell<'_>> {
         for refusal in refusals(stage) {
             cells.push(Cell::new(refusal.row, way.name(), move || refused(way, stage, refusal)));
         }
+        cells.push(Cell::new("validated, no name", way.name(), move || nameless(way, stage)));
         for (row, identity, trust) in acceptances(stage) {
             let opening = Opening { trust, ..Opening::new(stage, identity) };
             cells.push(Cell::new(row, way.name(), move || accepted(way, stage, opening)));
@@ -102,6 +104,22 @@ fn refused(way: Way, stage: &Stage, refusal: Refusal<'_>) -> Result<(), String> 
         return Err(format!("{:?} does not say {reason:?}", duo.ours().reason()));
     }
     Ok(())
+}
+
+/// Godot compares the certificate with the empty name, which it never has. Ours says what is missing.
+fn nameless(way: Way, stage: &Stage) -> Result<(), String> {
+    let trust = Trust { validate: true, name: "", anchors: Some(&stage.pki.root) };
+    let opening = Opening { trust, ..Opening::new(stage, stage.pki.server(KeyKind::P256)) };
+    match (way, Duo::open(way, stage, opening)) {
+        (Way::Come(_), Ok(mut duo)) => {
+            duo.until("the refusal", |duo| {
+                duo.ours().statuses.last() == Some(&Status::Error) && duo.far().statuses.last() == Some(&3)
+            })?;
+            duo.expect_statuses(&[Status::Error], &[3])
+        }
+        (Way::Go, Err(error)) if error == NoHostname.to_string() => Ok(()),
+        (_, other) => Err(format!("{:?}", other.map(|duo| duo.ours().statuses.clone()))),
+    }
 }
 
 fn accepted(way: Way, stage: &Stage, opening: Opening<'_>) -> Result<(), String> {
