@@ -4,15 +4,15 @@ extends SceneTree
 #
 # Orders are lines that the test appends to the file res://orders, their words separated by tabs. Each is carried out
 # in the frame that finds it:
-#   send ID HEX      put_packet; "-" stands for an empty packet. Prints "sent ID ERROR".
+#   send ID HEX      put_packet. Prints "sent ID ERROR".
 #   vars ID          from now on that peer's packets are read with get_var.
-#   put_var ID TEXT  put_var of str2var(TEXT). Prints "sent ID ERROR".
+#   put_var ID HEX   put_var of bytes2var(HEX). Prints "sent ID ERROR".
 #   close ID         disconnect_from_peer
 #   quit             ends the program; peers that are connected say goodbye as they are freed.
 # Events beside those (ERROR and STATUS are Godot's numbers):
 #   status ID STATUS     whenever it changes
 #   packet ID HEX        from get_packet
-#   var ID TEXT          var2str of get_var, without line breaks
+#   var ID HEX           var2bytes of what get_var gave
 #   packet_error ID ERROR
 
 const ORDERS = "res://orders"
@@ -64,7 +64,7 @@ func _serve(id):
         if peer.get_status() != PacketPeerDTLS.STATUS_CONNECTED or peer.get_available_packet_count() == 0:
             break
         if _with_vars.has(id):
-            print("var %s %s" % [id, var2str(peer.get_var()).replace("\n", "")])
+            print("var %s %s" % [id, var2bytes(peer.get_var()).hex_encode()])
         else:
             print("packet %s %s" % [id, peer.get_packet().hex_encode()])
         if peer.get_packet_error() != OK:
@@ -102,7 +102,7 @@ func _obey(line):
         "vars":
             _with_vars[words[1]] = true
         "put_var":
-            var value = str2var(words[2])
+            var value = bytes2var(_from_hex(words[2]))
             print("sent %s %d" % [words[1], peers[words[1]].put_var(value)])
         "close":
             peers[words[1]].disconnect_from_peer()
@@ -114,7 +114,6 @@ func _obey(line):
 
 func _from_hex(text):
     var bytes = PoolByteArray()
-    if text != "-":
-        for position in range(0, text.length(), 2):
-            bytes.append(_bytes[text.substr(position, 2)])
+    for position in range(0, text.length(), 2):
+        bytes.append(_bytes[text.substr(position, 2)])
     return bytes

@@ -1,237 +1,89 @@
-//! Drives Debian's `godot3-server`: a real Godot 3.2 without a window, running the scripts in `tests/godot/`.
+//! Runs GDScript in a real Godot 3 (`godot3-server`, which has no window).
 //!
-//! It knows the scripts' orders and events and the program's arguments, and nothing of what a test is about. It does
-//! not wait: whoever waits for Godot has peers of his own to poll meanwhile.
+//! It knows the program's arguments and what a project is. It must not know what a script does: that is between the
+//! script, in `tests/godot/`, and its test.
 
-use super::port;
-use super::process::{Process, Stream};
-use super::stack::{PATIENCE, programs_are_here};
-use std::collections::BTreeMap;
+mod game;
+
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Debian's package of the same name.
+use super::process::Process;
+use super::stack::program_is_here;
+pub use game::{Godot, GodotPeer, Script};
+
 const PROGRAM: &str = "godot3-server";
 
-/// The least that makes a folder a project.
-const PROJECT: &str = "config_version=4\n\n[application]\nconfig/name=\"drystone interop\"\n";
+/// The least that Godot takes for a project.
+const PROJECT: &str = "config_version=4\n[application]\nconfig/name=\"drystone\"\n";
 
-const PEERS: &str = include_str!("../../godot/peers.gd");
-
-/// Which part Godot plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Script {
-    /// `PacketPeerDTLS` objects that connect.
-    Client,
-    /// A `DTLSServer` behind a `UDPServer`.
-    Server,
-}
-
-/// A running Godot. Dropping it kills it, without a goodbye to its peers, and removes its project.
+/// A Godot project in a folder of its own: nothing that Godot writes lands anywhere else.
 #[derive(Debug)]
-pub struct Godot {
-    process: Process,
-    orders: File,
+pub struct GodotProject {
     folder: PathBuf,
-    peers: BTreeMap<String, GodotPeer>,
-    /// Statuses of the server's objects that did not become connections, in order.
-    pub spent: Vec<u8>,
-    /// What `UDPServer.listen` returned.
-    pub listening: Option<i32>,
 }
 
-/// What the script has told of one `PacketPeerDTLS`, each list in order. Numbers are Godot's.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct GodotPeer {
-    /// Its statuses, from the first one on; one that repeats is told once.
-    pub statuses: Vec<u8>,
-    /// What `connect_to_peer` returned.
-    pub connects: Vec<i32>,
-    /// The packets that `get_packet` gave.
-    pub packets: Vec<Vec<u8>>,
-    /// The values that `get_var` gave, in the words of `var2str`.
-    pub vars: Vec<String>,
-    /// What `get_packet_error` was when it was not OK.
-    pub packet_errors: Vec<i32>,
-    /// What `put_packet` and `put_var` returned.
-    pub sent: Vec<i32>,
-}
-
-/// Whether Godot is installed, and `openssl`, which makes its keys. A missing one is said aloud.
+/// Whether Godot is installed. A missing one is said aloud.
 ///
 /// # Panics
-/// If one is missing and the environment has `DRYSTONE_REQUIRE_PEERS=1`.
+/// If it is missing and the environment has `DRYSTONE_REQUIRE_PEERS=1`.
 pub fn godot_is_here() -> bool {
-    programs_are_here(&[PROGRAM, "openssl"])
+    program_is_here(PROGRAM)
 }
 
-impl Godot {
-    /// Starts a script in a project of its own below `folder`, and waits until it takes orders.
+impl GodotProject {
+    /// Makes an empty project, in place of whatever is in `folder`.
     ///
     /// # Errors
-    /// If the project cannot be written or the program does not start, with what it said.
-    pub fn start(script: Script, folder: &Path) -> Result<Self, String> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = folder.join(format!("godot-{}-{number}", std::process::id()));
-        let orders =
-            make_project(&folder, script).map_err(|error| format!("{}: {error}", folder.display()))?;
-        let mut command = Command::new(PROGRAM);
-        command.arg("--path").arg(&folder).args(["-s", script.file()]);
-        // Where it keeps its settings and logs.
-        command.env("HOME", &folder).env_remove("XDG_DATA_HOME").env_remove("XDG_CONFIG_HOME");
-        let mut process = Process::start(&mut command)?;
-        process.expect(Stream::Out, "ready\n", PATIENCE)?;
-        let peers = BTreeMap::new();
-        Ok(Self { process, orders, folder, peers, spent: Vec::new(), listening: None })
+    /// If the folder cannot be written.
+    pub fn make(folder: &Path) -> Result<Self, String> {
+        let _ = fs::remove_dir_all(folder);
+        fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let project = Self { folder: folder.to_owned() };
+        project.write("project.godot", PROJECT)?;
+        Ok(project)
     }
 
-    /// Starts a server with a key and a certificate from PEM files, and gives its port on 127.0.0.1. It listens
-    /// when [`listening`](Self::listening) is there.
-    ///
-    /// # Errors
-    /// As [`start`](Self::start), or if there is no free port.
-    pub fn serve(folder: &Path, key: &Path, certificate: &Path) -> Result<(Self, u16), String> {
-        let port = port::free()?;
-        let mut server = Self::start(Script::Server, folder)?;
-        server.listen(port, key, certificate)?;
-        Ok((server, port))
-    }
-
-    /// Makes a server listen on a port of 127.0.0.1.
-    ///
-    /// # Errors
-    /// If the order cannot be written.
-    pub fn listen(&mut self, port: u16, key: &Path, certificate: &Path) -> Result<(), String> {
-        let (key, certificate) = (key.display().to_string(), certificate.display().to_string());
-        self.order(&["listen", &port.to_string(), &key, &certificate])
-    }
-
-    /// Gives an order; the scripts list them.
+    /// Puts a file into the project, which scripts find as `res://NAME`.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn order(&mut self, words: &[&str]) -> Result<(), String> {
-        let line = words.join("\t") + "\n";
-        self.orders.write_all(line.as_bytes()).map_err(|error| format!("an order: {error}"))
+    pub fn write(&self, name: &str, content: &str) -> Result<(), String> {
+        fs::write(self.folder.join(name), content).map_err(|error| format!("{name}: {error}"))
     }
 
-    /// Makes a peer send a packet.
+    /// Puts an empty file into the project, to be written to while a script reads it.
     ///
     /// # Errors
-    /// If the order cannot be written.
-    pub fn send(&mut self, peer: &str, packet: &[u8]) -> Result<(), String> {
-        let hex: String = packet.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.order(&["send", peer, if hex.is_empty() { "-" } else { &hex }])
+    /// If it cannot be created.
+    pub fn create(&self, name: &str) -> Result<File, String> {
+        File::create(self.folder.join(name)).map_err(|error| format!("{name}: {error}"))
     }
 
-    /// Takes in what the script has printed.
+    /// Puts `tests/godot/SCRIPT` into the project: one that others extend, or that [`start`](Self::start) runs.
     ///
     /// # Errors
-    /// If the script is wrong, or printed something that it should not.
-    pub fn take_in(&mut self) -> Result<(), String> {
-        while let Some(line) = self.process.next_line(Stream::Err) {
-            if line.starts_with("SCRIPT ERROR") || line.starts_with("cannot") || line.starts_with("unknown") {
-                return Err(format!("the script failed: {line}\n{}", self.process.transcript()));
-            }
+    /// If there is none, or it cannot be written.
+    pub fn add_script(&self, script: &str) -> Result<(), String> {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("godot").join(script);
+        let source = fs::read_to_string(&source).map_err(|error| format!("{}: {error}", source.display()))?;
+        self.write(script, &source)
+    }
+
+    /// Starts Godot with `tests/godot/SCRIPT`, a `SceneTree` that ends with `quit()`. It finds the arguments in
+    /// `OS.get_cmdline_args()`; they begin with `--`. Its `print` comes at once, its `printerr` and its errors on
+    /// standard error. Dropping the process kills it.
+    ///
+    /// # Errors
+    /// If the program or the script is missing.
+    pub fn start(&self, script: &str, arguments: &[String]) -> Result<Process, String> {
+        self.add_script(script)?;
+        let mut command = Command::new(PROGRAM);
+        command.current_dir(&self.folder).args(["-s", script]).args(arguments);
+        for home in ["HOME", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"] {
+            command.env(home, &self.folder);
         }
-        while let Some(line) = self.process.next_line(Stream::Out) {
-            self.note(&line).ok_or_else(|| format!("not an event: {line}"))?;
-        }
-        Ok(())
-    }
-
-    /// What is known of a peer.
-    pub fn peer(&self, id: &str) -> &GodotPeer {
-        static UNKNOWN: OnceLock<GodotPeer> = OnceLock::new();
-        self.peers.get(id).unwrap_or_else(|| UNKNOWN.get_or_init(GodotPeer::default))
-    }
-
-    /// The end of what it printed, for a message to a person.
-    pub fn transcript(&self) -> String {
-        self.process.transcript()
-    }
-
-    /// Files a line; none if it is none of the events. Godot's libraries print lines of their own in between.
-    fn note(&mut self, line: &str) -> Option<()> {
-        const OF_A_PEER: [&str; 6] = ["status", "connect", "packet", "var", "packet_error", "sent"];
-        let (event, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match event {
-            "listening" => self.listening = Some(rest.parse().ok()?),
-            "spent" => self.spent.push(rest.parse().ok()?),
-            _ if OF_A_PEER.contains(&event) => {
-                let (id, what) = rest.split_once(' ')?;
-                self.peers.entry(id.to_owned()).or_default().note(event, what)?;
-            }
-            _ => {}
-        }
-        Some(())
-    }
-}
-
-impl GodotPeer {
-    fn note(&mut self, event: &str, what: &str) -> Option<()> {
-        match event {
-            "status" => self.statuses.push(what.parse().ok()?),
-            "connect" => self.connects.push(what.parse().ok()?),
-            "packet" => self.packets.push(from_hex(what)?),
-            "var" => self.vars.push(what.to_owned()),
-            "packet_error" => self.packet_errors.push(what.parse().ok()?),
-            "sent" => self.sent.push(what.parse().ok()?),
-            _ => return None,
-        }
-        Some(())
-    }
-}
-
-impl Drop for Godot {
-    fn drop(&mut self) {
-        // A folder of a program that still runs a moment longer does no harm: it lies in the target folder.
-        let _ = fs::remove_dir_all(&self.folder);
-    }
-}
-
-impl Script {
-    const fn file(self) -> &'static str {
-        match self {
-            Self::Client => "client.gd",
-            Self::Server => "server.gd",
-        }
-    }
-
-    const fn text(self) -> &'static str {
-        match self {
-            Self::Client => include_str!("../../godot/client.gd"),
-            Self::Server => include_str!("../../godot/server.gd"),
-        }
-    }
-}
-
-fn make_project(folder: &Path, script: Script) -> std::io::Result<File> {
-    fs::create_dir_all(folder)?;
-    fs::write(folder.join("project.godot"), PROJECT)?;
-    fs::write(folder.join("peers.gd"), PEERS)?;
-    fs::write(folder.join(script.file()), script.text())?;
-    File::create(folder.join("orders"))
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    text.as_bytes().chunks(2).map(byte).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn packets_are_read_as_they_are_printed() {
-        assert_eq!(from_hex("00ff7f"), Some(vec![0, 255, 127]));
-        assert_eq!(from_hex(""), Some(Vec::new()));
-        assert_eq!(from_hex("0g"), None);
+        Process::start(&mut command)
     }
 }

@@ -22,7 +22,7 @@ mod table_tests;
 
 pub use conversation::{Conversation, Report};
 pub use failure::{Failure, Told};
-pub use godot::{Godot, GodotPeer, Script, godot_is_here};
+pub use godot::{Godot, GodotPeer, GodotProject, Script, godot_is_here};
 pub use matrix::Pair;
 pub use pki::{Identity, Pki};
 pub use process::{Exit, Process, Stream};

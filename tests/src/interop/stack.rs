@@ -158,20 +158,19 @@ impl Stack {
 /// # Panics
 /// If one is missing and the environment has `DRYSTONE_REQUIRE_PEERS=1`.
 pub fn peers_are_here(stacks: &[Stack]) -> bool {
-    let programs: Vec<&str> = stacks.iter().flat_map(|stack| stack.programs()).copied().collect();
-    programs_are_here(&programs)
+    stacks.iter().flat_map(|stack| stack.programs()).all(|program| program_is_here(program))
 }
 
-/// Whether all these programs are installed; panics if one is not and the environment demands it.
-pub(super) fn programs_are_here(programs: &[&str]) -> bool {
-    let Some(missing) = programs.iter().find(|program| !is_installed(program)) else {
+/// As [`peers_are_here`], for one program.
+pub(super) fn program_is_here(program: &str) -> bool {
+    if is_installed(program) {
         return true;
-    };
+    }
     assert!(
         std::env::var("DRYSTONE_REQUIRE_PEERS").as_deref() != Ok("1"),
-        "{missing} not found, and DRYSTONE_REQUIRE_PEERS=1 demands it"
+        "{program} not found, and DRYSTONE_REQUIRE_PEERS=1 demands it"
     );
-    println!("SKIPPED: {missing} not found");
+    println!("SKIPPED: {program} not found");
     false
 }
 

@@ -8,6 +8,7 @@ mod packets;
 mod restart;
 mod scene;
 mod trust;
+mod vars;
 
 use drystone_tests::interop::Table;
 use scene::Stage;
@@ -37,5 +38,12 @@ fn restarts_and_crashes() {
 fn many_at_once() {
     if let Some(stage) = Stage::of("many") {
         Table::fill("Godot: many at once", many::cells(&stage)).finish();
+    }
+}
+
+#[test]
+fn values() {
+    if let Some(stage) = Stage::of("values") {
+        Table::fill("Godot: put_var and get_var", vars::cells(&stage)).finish();
     }
 }

@@ -17,11 +17,13 @@ pub(crate) struct Ours {
     pub(crate) packets: Vec<Vec<u8>>,
     /// Whether the game reads packets.
     pub(crate) reads: bool,
+    /// How many packets waited to be read after the last frame.
+    pub(crate) waiting: usize,
 }
 
 impl Ours {
     fn new(peer: PacketPeerDtls) -> Self {
-        Self { statuses: vec![peer.get_status()], peer, packets: Vec::new(), reads: true }
+        Self { statuses: vec![peer.get_status()], peer, packets: Vec::new(), reads: true, waiting: 0 }
     }
 
     /// One frame of a game.
@@ -33,6 +35,7 @@ impl Ours {
         {
             self.packets.push(packet.to_vec());
         }
+        self.waiting = self.peer.get_available_packet_count();
     }
 
     pub(crate) fn note(&mut self) {

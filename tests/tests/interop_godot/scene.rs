@@ -1,7 +1,7 @@
 //! A scene: peers of ours and Godots, all of them polled until something is so. It knows no case.
 
 use crate::ours::{Cast, Ours, Trust};
-use drystone_tests::interop::{Godot, Identity, Pki, Script, godot_is_here};
+use drystone_tests::interop::{Godot, Identity, Pki, Script, Stack, godot_is_here, peers_are_here};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -23,10 +23,11 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Certificates and a folder of its own for a test; none if there is no Godot.
+    /// Certificates and a folder of its own for a test; none if there is no Godot, or no `openssl` to make keys.
     pub(crate) fn of(test: &str) -> Option<Self> {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("godot-{test}"));
-        godot_is_here().then(|| Self { pki: Pki::make(&folder).expect("certificates can be made"), folder })
+        let is_possible = godot_is_here() && peers_are_here(&[Stack::OpenSsl]);
+        is_possible.then(|| Self { pki: Pki::make(&folder).expect("certificates can be made"), folder })
     }
 }
 
