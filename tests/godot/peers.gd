@@ -8,6 +8,9 @@ extends SceneTree
 #   vars ID          from now on that peer's packets are read with get_var.
 #   put_var ID HEX   put_var of bytes2var(HEX). Prints "sent ID ERROR".
 #   close ID         disconnect_from_peer
+#   generate KEY CERTIFICATE NAME
+#                    makes an RSA key and a certificate that signs itself for the common name NAME, as the example in
+#                    Godot's documentation of Crypto does, and saves them to these files. Prints "generated ERROR".
 #   quit             ends the program; peers that are connected say goodbye as they are freed.
 # Events beside those (ERROR and STATUS are Godot's numbers):
 #   status ID STATUS     whenever it changes
@@ -106,10 +109,20 @@ func _obey(line):
             print("sent %s %d" % [words[1], peers[words[1]].put_var(value)])
         "close":
             peers[words[1]].disconnect_from_peer()
+        "generate":
+            print("generated %d" % _generate(words[1], words[2], words[3]))
         "quit":
             quit()
         _:
             carry_out(words)
+
+
+func _generate(key_file, certificate_file, name):
+    var crypto = Crypto.new()
+    var key = crypto.generate_rsa(2048)
+    var certificate = crypto.generate_self_signed_certificate(key, "CN=%s,O=drystone,C=IT" % name)
+    var error = key.save(key_file)
+    return error if error != OK else certificate.save(certificate_file)
 
 
 func _from_hex(text):

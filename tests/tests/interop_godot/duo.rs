@@ -1,7 +1,7 @@
 //! One connection between drystone and Godot, whichever of them connects.
 
 use crate::ours::{Cast, Entry, OurServer, Ours, Trust, connect};
-use crate::scene::{NAME, Scene, Stage, godot_connects, godot_serves, until};
+use crate::scene::{NAME, PATIENCE, Scene, Stage, godot_connects, godot_serves, until};
 use drystone::Status;
 use drystone_tests::interop::{Godot, GodotPeer, Identity, Relay, Script};
 use std::time::Duration;
@@ -78,7 +78,10 @@ impl Duo {
         duo.until("connected", |duo| {
             duo.ours().statuses.last() == Some(&Status::Connected) && duo.far().statuses.last() == Some(&2)
         })?;
-        Ok(duo)
+        match (way, duo.far().connects.as_slice()) {
+            (Way::Come(_), [0]) | (Way::Go, []) => Ok(duo),
+            (_, connects) => Err(format!("Godot's connect_to_peer gave {connects:?}")),
+        }
     }
 
     fn come(entry: Entry, stage: &Stage, opening: Opening<'_>) -> Result<Self, String> {
@@ -112,7 +115,7 @@ impl Duo {
 
     /// Polls everybody until `done`.
     pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
-        until(self, |duo| &mut duo.scene, what, done)
+        until(self, |duo| &mut duo.scene, PATIENCE, what, done)
     }
 
     /// Our first peer.
@@ -165,6 +168,12 @@ impl Duo {
     pub(crate) fn expect_statuses(&self, ours: &[Status], far: &[u8]) -> Result<(), String> {
         let expected = ([self.our_beginning(), ours].concat(), [self.far_beginning(), far].concat());
         let found = (self.ours().statuses.clone(), self.far().statuses.clone());
-        if found == expected { Ok(()) } else { Err(format!("statuses {found:?} and not {expected:?}")) }
+        if found != expected {
+            return Err(format!("statuses {found:?} and not {expected:?}"));
+        }
+        match self.far().packet_errors.as_slice() {
+            [] => Ok(()),
+            errors => Err(format!("Godot's get_packet gave {errors:?}")),
+        }
     }
 }

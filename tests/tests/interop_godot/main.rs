@@ -2,6 +2,7 @@
 //! with our `DtlsServer`, through both of its doors.
 
 mod duo;
+mod files;
 mod many;
 mod ours;
 mod packets;
@@ -45,5 +46,13 @@ fn many_at_once() {
 fn values() {
     if let Some(stage) = Stage::of("values") {
         Table::fill("Godot: put_var and get_var", vars::cells(&stage)).finish();
+    }
+}
+
+#[test]
+fn files_of_the_other_side() {
+    if let Some(stage) = Stage::of("files") {
+        let files = files::Files::make(&stage).expect("keys and certificates can be made");
+        Table::fill("Godot: files of the other side", files.cells(&stage)).finish();
     }
 }

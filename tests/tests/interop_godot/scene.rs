@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a single step may take. Far more than it needs, so that only a failure runs into it.
-const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
 
 /// One frame of our games.
 const FRAME: Duration = Duration::from_millis(1);
@@ -41,7 +41,12 @@ pub(crate) struct Scene {
 impl Scene {
     /// Polls everybody until `done`.
     pub(crate) fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
-        until(self, |scene| scene, what, done)
+        until(self, |scene| scene, PATIENCE, what, done)
+    }
+
+    /// Polls everybody until `done`, for something that takes longer than a step.
+    pub(crate) fn until_at_last(&mut self, what: &str, done: impl Fn(&Self) -> bool) -> Result<(), String> {
+        until(self, |scene| scene, 5 * PATIENCE, what, done)
     }
 
     /// Polls everybody for this long.
@@ -75,10 +80,11 @@ impl Scene {
 pub(crate) fn until<T>(
     all: &mut T,
     scene: fn(&mut T) -> &mut Scene,
+    patience: Duration,
     what: &str,
     done: impl Fn(&T) -> bool,
 ) -> Result<(), String> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience;
     while !done(all) {
         let scene = scene(all);
         if Instant::now() > deadline {

@@ -10,16 +10,16 @@ use drystone_tests::interop::{Cell, Identity, KeyKind};
 
 /// A certificate that the client must not believe.
 #[derive(Debug, Clone, Copy)]
-struct Refusal<'a> {
-    row: &'static str,
-    identity: &'a Identity,
-    trust: Trust<'a>,
+pub(crate) struct Refusal<'a> {
+    pub(crate) row: &'static str,
+    pub(crate) identity: &'a Identity,
+    pub(crate) trust: Trust<'a>,
     /// The status of our client; a Godot client has ERROR for everything.
-    ours: Status,
+    pub(crate) ours: Status,
     /// What the reason of our client says.
-    reason: &'static str,
+    pub(crate) reason: &'static str,
     /// The alert that Godot's client sends (our server's reason says it).
-    alert: &'static str,
+    pub(crate) alert: &'static str,
 }
 
 pub(crate) fn cells(stage: &Stage) -> Vec<Cell<'_>> {
@@ -89,7 +89,7 @@ fn acceptances(stage: &Stage) -> [(&'static str, &Identity, Trust<'_>); 3] {
     ]
 }
 
-fn refused(way: Way, stage: &Stage, refusal: Refusal<'_>) -> Result<(), String> {
+pub(crate) fn refused(way: Way, stage: &Stage, refusal: Refusal<'_>) -> Result<(), String> {
     let opening = Opening { trust: refusal.trust, ..Opening::new(stage, refusal.identity) };
     let mut duo = Duo::open(way, stage, opening)?;
     duo.until("the refusal", |duo| {
@@ -122,7 +122,7 @@ fn nameless(way: Way, stage: &Stage) -> Result<(), String> {
     }
 }
 
-fn accepted(way: Way, stage: &Stage, opening: Opening<'_>) -> Result<(), String> {
+pub(crate) fn accepted(way: Way, stage: &Stage, opening: Opening<'_>) -> Result<(), String> {
     let mut duo = Duo::connected(way, stage, opening)?;
     still_works(&mut duo)?;
     duo.expect_statuses(&[Status::Connected], &[2])

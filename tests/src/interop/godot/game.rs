@@ -36,6 +36,8 @@ pub struct Godot {
     pub spent: Vec<u8>,
     /// What `UDPServer.listen` returned.
     pub listening: Option<i32>,
+    /// What saving a new key and certificate returned.
+    pub generated: Option<i32>,
 }
 
 /// What the script has told of one `PacketPeerDTLS`, each list in order. Numbers are Godot's.
@@ -68,7 +70,14 @@ impl Godot {
         let orders = project.create("orders")?;
         let mut process = project.start(script.file(), &[])?;
         process.expect(Stream::Out, "ready\n", PATIENCE)?;
-        Ok(Self { process, orders, peers: BTreeMap::new(), spent: Vec::new(), listening: None })
+        Ok(Self {
+            process,
+            orders,
+            peers: BTreeMap::new(),
+            spent: Vec::new(),
+            listening: None,
+            generated: None,
+        })
     }
 
     /// Starts a server with a key and a certificate from PEM files, and gives its port on 127.0.0.1. It listens
@@ -158,6 +167,7 @@ impl Godot {
         let (event, rest) = line.split_once(' ').unwrap_or((line, ""));
         match event {
             "listening" => self.listening = Some(rest.parse().ok()?),
+            "generated" => self.generated = Some(rest.parse().ok()?),
             "spent" => self.spent.push(rest.parse().ok()?),
             _ if OF_A_PEER.contains(&event) => {
                 let (id, what) = rest.split_once(' ')?;
