@@ -44,16 +44,15 @@ impl Trust<'_> {
             .map_err(|_| Error::InvalidHostname(self.for_hostname.to_owned()))
     }
 
-    /// Certificates that Godot's tools make have a common name and no alternative ones. RFC 9525 section 2 forbids to
-    /// go by that; whoever trusts certificates of his own choice knows what is in them, a public authority's customers
-    /// are many.
+    /// Certificates that Godot makes have a common name and no alternative ones. RFC 9525 section 2 forbids to go by
+    /// that; for a certificate that the game brings itself, byte for byte, it says what the game's author read there.
     fn policy(self) -> Result<Policy, Error> {
         let Some(certificate) = self.valid_certificate else { return system_anchors().map(Policy::new) };
         let anchors = certificate.trust_anchors().map_err(Error::Anchor)?;
         if anchors.is_empty() {
             return Err(Error::NoTrustAnchors);
         }
-        Ok(Policy::new(anchors).allow_common_name(true))
+        Ok(Policy::new(anchors).allow_common_name_of_configured(true))
     }
 }
 

@@ -59,7 +59,7 @@ impl UdpServer {
     }
 
     /// Listens on a port, 0 for a free one ([`get_local_port`](Self::get_local_port) says which), of one of our
-    /// addresses: `"*"` means all IPv4 ones, `"::"` all where the operating system joins both families.
+    /// addresses: `"*"` means all of both families on Linux, Android and Apple's systems, else all IPv4 ones.
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`] if it listens already, [`Error::CantResolve`], [`Error::CantListen`] if the port is
