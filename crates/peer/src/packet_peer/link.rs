@@ -47,7 +47,9 @@ pub(super) struct ServerSide {
 }
 
 impl Link {
-    pub(super) fn client(connection: Connection, udp: PacketPeerUdp, clock: Clock) -> Self {
+    /// Begins an association with the server that the UDP peer is connected to, perhaps not for the first time.
+    pub(super) fn client(connection: Connection, mut udp: PacketPeerUdp, clock: Clock) -> Self {
+        udp.discard_received();
         Self::new(connection, udp, clock, false)
     }
 
