@@ -66,7 +66,10 @@ fn a_wrong_name_is_status_4_and_the_reason_names_both() {
     house.settle(&mut client);
     assert_eq!(client.get_status() as u8, 4);
     let reason = client.error().unwrap();
-    assert!(reason.to_string().contains("other.example.org") && reason.to_string().contains(NAME), "{reason}");
+    assert!(
+        reason.to_string().contains("other.example.org") && reason.to_string().contains(NAME),
+        "{reason}"
+    );
     assert_eq!(reason.godot_code(), 27);
     // The server learns by an alert, and has the plain error.
     assert_eq!(house.peer().get_status() as u8, 3);
@@ -335,7 +338,10 @@ fn packets_queue_and_the_newest_are_dropped_when_full() {
     assert_eq!(peer.get_available_packet_count(), 62);
     for number in 0..62 {
         assert_eq!(peer.get_packet().unwrap(), [number; 1029]);
-        assert_eq!((peer.get_packet_error(), peer.get_available_packet_count()), (None, 61 - usize::from(number)));
+        assert_eq!(
+            (peer.get_packet_error(), peer.get_available_packet_count()),
+            (None, 61 - usize::from(number))
+        );
     }
     assert_eq!(peer.get_packet(), Err(PacketError::Empty));
     assert_eq!(peer.get_packet_error(), Some(PacketError::Empty));
@@ -392,7 +398,10 @@ fn the_largest_packet_works_and_one_byte_more_changes_nothing() {
     assert_eq!((client.get_status(), client.error().is_none()), (Status::Connected, true));
     a_moment();
     house.poll();
-    assert_eq!((house.peer().get_status(), house.peer().get_available_packet_count()), (Status::Connected, 0));
+    assert_eq!(
+        (house.peer().get_status(), house.peer().get_available_packet_count()),
+        (Status::Connected, 0)
+    );
     house.echo(&mut client, 0, &packet);
     let unfragmented = client.max_unfragmented_packet_size();
     assert!((1100..1200).contains(&unfragmented), "{unfragmented}");
@@ -581,7 +590,10 @@ fn a_vanished_client_is_noticed_and_a_busy_one_stays() {
         a_moment();
     }
     assert!(matches!(house.peers[1].error(), Some(Error::IdleTimeout(after)) if *after == idle));
-    assert_eq!((house.peers[0].get_status(), house.peers[1].get_status()), (Status::Connected, Status::Error));
+    assert_eq!(
+        (house.peers[0].get_status(), house.peers[1].get_status()),
+        (Status::Connected, Status::Error)
+    );
     drop(vanished);
 }
 

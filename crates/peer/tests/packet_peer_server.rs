@@ -3,11 +3,12 @@
 mod house;
 
 use std::net::UdpSocket;
+use std::sync::Arc;
 
 use drystone::packet_peer::Error;
 use drystone::{
-    CryptoKey, DtlsServer, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer,
-    X509Certificate,
+    ClientAuth, Credential, Credentials, CryptoKey, DangerouslyAcceptAnyCertificate, DtlsServer, PacketError,
+    PacketPeer, PacketPeerDtls, PacketPeerUdp, ServerConfig, Status, UdpServer, X509Certificate,
 };
 
 use house::{House, NAME, Relay, a_moment, dial, identity, identity_pem, wait_for};
@@ -268,7 +269,7 @@ fn one_peers_failure_never_touches_another() {
     let mut steady = house.guest();
     let (_, stranger) = identity();
     let raw = UdpSocket::bind("127.0.0.1:0").unwrap();
-    for round in 0..20_u8 {
+    for round in 0..5_u8 {
         // One that does not trust the server, one that vanishes, one that leaves, one that is no client at all.
         let mut distrustful = PacketPeerDtls::new();
         distrustful.connect_to_peer(dial(house.port()), true, NAME, Some(&stranger)).unwrap();
@@ -401,8 +402,11 @@ fn half_open_peers_are_limited() {
     assert!(matches!(house.peers[1].error(), Some(Error::HandshakeEvicted)), "{:?}", house.peers[1].error());
     assert_eq!(house.udp.peer_count(), 3);
     house.echo(&mut inside, 0, b"inside");
-    house.settle(&mut visitors[3]);
-    assert_eq!(visitors[3].get_status(), Status::Connected);
+    wait_for("the newest connected", || {
+        visitors[3].poll();
+        house.poll();
+        visitors[3].get_status() == Status::Connected && house.peer().get_status() == Status::Connected
+    });
 }
 
 #[test]
@@ -475,16 +479,24 @@ fn a_server_that_stops_says_goodbye_and_can_listen_again() {
     house.echo(&mut client, 0, b"open again");
 }
 
+/// A failed peer stays for a while to repeat its alert; what happens then is no longer its reason.
 #[test]
 fn a_peer_that_failed_stays_failed_when_the_server_stops() {
     let mut house = House::new();
-    let (_, stranger) = identity();
-    let mut client = PacketPeerDtls::new();
-    client.connect_to_peer(dial(house.port()), true, NAME, Some(&stranger)).unwrap();
+    let key = house.key.private_key().unwrap();
+    let credential = Credential::new(house.certificate.certificates().to_vec(), key).unwrap();
+    let config = ServerConfig::new(drystone::settings(), Credentials::single(credential)).unwrap();
+    let config = config.with_client_auth(ClientAuth::Require(Arc::new(DangerouslyAcceptAnyCertificate)));
+    house.dtls = DtlsServer::new();
+    house.dtls.setup_with(Arc::new(config)).unwrap();
+    let mut client = house.visitor();
     house.settle(&mut client);
-    assert_eq!(house.peer().get_status(), Status::Error);
-    house.udp.stop();
-    house.peer().poll();
-    assert_eq!(house.peer().get_status(), Status::Error);
-    assert!(matches!(house.peer().error(), Some(Error::Handshake(_))), "{:?}", house.peer().error());
+    assert_eq!(client.get_status(), Status::Error);
+    assert!(house.peer().connection().is_some());
+    for _ in 0..2 {
+        assert_eq!(house.peer().get_status(), Status::Error);
+        assert!(matches!(house.peer().error(), Some(Error::Handshake(_))), "{:?}", house.peer().error());
+        house.udp.stop();
+        house.peer().poll();
+    }
 }

@@ -235,12 +235,7 @@ impl PacketPeerDtls {
         let outcome = link.run(&mut self.out, &mut self.inbox);
         self.take_events();
         if let Err(error) = outcome {
-            // The server that stopped has said goodbye.
-            let stopped = matches!(error, Error::ServerStopped);
-            self.fail(error);
-            if stopped {
-                self.status = Status::Disconnected;
-            }
+            self.end(error);
         }
         self.watch_silence();
         self.release_link();
@@ -255,12 +250,7 @@ impl PacketPeerDtls {
                     self.status = Status::Connected;
                     self.connected = Some(connected);
                 }
-                Event::Closed => {
-                    if self.status == Status::Handshaking {
-                        self.error = Some(Error::ClosedInHandshake);
-                    }
-                    self.status = Status::Disconnected;
-                }
+                Event::Closed => self.status = Status::Disconnected,
                 Event::Failed(error) => {
                     let error = link.explain(error);
                     self.fail(error);
@@ -269,6 +259,19 @@ impl PacketPeerDtls {
                 // Requests are answered by whoever uses `Connection`; the key's limit shows when it is reached.
                 _ => {}
             }
+        }
+    }
+
+    /// Ends the connection for a reason beside the protocol, if it has not ended already.
+    fn end(&mut self, error: Error) {
+        if !self.status.is_active() {
+            return;
+        }
+        // The server that stopped has said goodbye.
+        let stopped = matches!(error, Error::ServerStopped);
+        self.fail(error);
+        if stopped {
+            self.status = Status::Disconnected;
         }
     }
 

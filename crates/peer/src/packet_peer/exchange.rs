@@ -141,7 +141,10 @@ impl Exchange {
     pub(super) fn take(&self) -> Option<(PeerId, SocketAddr)> {
         let mut state = self.lock();
         let id = state.pending.pop_front()?;
-        let address = state.table.get(id)?.address;
+        let peer = state.table.get(id)?;
+        let (address, has_greeted) = (peer.address, peer.connection.hello.is_some());
+        // A peer without DTLS has no handshake whose end could be awaited.
+        state.table.set_half_open(id, has_greeted);
         Some((id, address))
     }
 
@@ -167,8 +170,10 @@ impl Exchange {
 
     /// A peer's association began with this hello: its copies begin no other.
     pub(super) fn begun(&self, id: PeerId, hello: HelloId) {
-        if let Some(peer) = self.lock().table.get_mut(id) {
+        let mut state = self.lock();
+        if let Some(peer) = state.table.get_mut(id) {
             peer.connection.hello = Some(hello);
+            state.table.set_half_open(id, true);
         }
     }
 

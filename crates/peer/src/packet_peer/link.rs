@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
     Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse, Path, ServerConfig, Verdict,
 };
@@ -115,10 +116,14 @@ impl Link {
         Some(event)
     }
 
-    /// How the game hears of a failure: one that is a matter of time tells how much of it has passed.
+    /// How the game hears of a failure: one that is a matter of time tells how much of it has passed, and a goodbye
+    /// is told apart from a refusal (once connected it is no failure at all).
     pub(super) fn explain(&self, error: HandshakeError) -> Error {
         match error {
             HandshakeError::HandshakeTimeout => Error::HandshakeTimeout(self.clock.now() - self.begun),
+            HandshakeError::AlertReceived { description: AlertDescription::CLOSE_NOTIFY, .. } => {
+                Error::ClosedInHandshake
+            }
             error => error.into(),
         }
     }

@@ -115,7 +115,8 @@ impl UdpServer {
     }
 
     /// Sets how many peers may be pending or in a handshake; the oldest of them makes room for a new one and
-    /// fails with [`Error::HandshakeEvicted`]. Default: 256. Connected peers are never given up.
+    /// fails with [`Error::HandshakeEvicted`]. Default: 256. Connected peers, and those that are used without DTLS,
+    /// are never given up.
     pub fn set_max_half_open(&mut self, most: usize) {
         self.limits.half_open = most;
     }

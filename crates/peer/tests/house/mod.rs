@@ -176,7 +176,8 @@ impl Relay {
     /// Everything that arrived from the server since.
     pub(crate) fn from_server(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = vec![0; 65_536];
-        std::iter::from_fn(|| self.back.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec())).collect()
+        std::iter::from_fn(|| self.back.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec()))
+            .collect()
     }
 
     pub(crate) fn to_server(&self, datagram: &[u8]) {
