@@ -426,7 +426,7 @@ fn an_empty_packet_is_ok_in_every_state_and_sends_nothing() {
     client.put_packet(b"").unwrap();
     client.poll();
     a_moment();
-    assert_eq!(relay.from_client(), Vec::<Vec<u8>>::new());
+    assert_eq!(relay.sent_by_client(), Vec::<Vec<u8>>::new());
     client.disconnect_from_peer();
     client.put_packet(b"").unwrap();
 }
@@ -612,14 +612,14 @@ fn forgeries_do_not_keep_a_connection_alive() {
     });
     client.put_packet(b"the last one").unwrap();
     a_moment();
-    let packet = relay.from_client().pop().unwrap();
-    relay.to_server(&packet);
+    let packet = relay.sent_by_client().pop().unwrap();
+    relay.give_server(&packet);
     house.poll();
     assert_eq!(house.peer().get_packet().unwrap(), b"the last one");
     let begin = Instant::now();
     wait_for("the time-out", || {
-        relay.to_server(&packet);
-        relay.to_server(&with_last_byte_changed(&packet));
+        relay.give_server(&packet);
+        relay.give_server(&with_last_byte_changed(&packet));
         house.poll();
         house.peer().get_status() == Status::Error
     });

@@ -177,9 +177,9 @@ impl Forgetful {
     fn again(&mut self, house: &House) {
         self.client = house.visitor_through(dial(self.relay.port()));
         // The goodbye of the old one, which a crash would not have sent.
-        let lost = self.relay.from_client();
+        let lost = self.relay.sent_by_client();
         assert_eq!(lost.len(), 2);
-        self.relay.to_server(&lost[0]);
+        self.relay.give_server(&lost[0]);
     }
 
     fn poll(&mut self) {

@@ -163,7 +163,7 @@ impl Relay {
     }
 
     /// Everything that arrived from the client since.
-    pub(crate) fn from_client(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn sent_by_client(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = vec![0; 65_536];
         std::iter::from_fn(|| {
             let (length, from) = self.front.recv_from(&mut buffer).ok()?;
@@ -174,29 +174,29 @@ impl Relay {
     }
 
     /// Everything that arrived from the server since.
-    pub(crate) fn from_server(&mut self) -> Vec<Vec<u8>> {
+    pub(crate) fn sent_by_server(&mut self) -> Vec<Vec<u8>> {
         let mut buffer = vec![0; 65_536];
         std::iter::from_fn(|| self.back.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec()))
             .collect()
     }
 
-    pub(crate) fn to_server(&self, datagram: &[u8]) {
+    pub(crate) fn give_server(&self, datagram: &[u8]) {
         self.back.send(datagram).unwrap();
     }
 
-    pub(crate) fn to_client(&self, datagram: &[u8]) {
+    pub(crate) fn give_client(&self, datagram: &[u8]) {
         self.front.send_to(datagram, self.client.expect("the client sent something")).unwrap();
     }
 
     /// Hands everything on; `before` sees each datagram and may return one that goes ahead of it.
     pub(crate) fn pump(&mut self, mut before: impl FnMut(&[u8]) -> Option<Vec<u8>>) {
-        for datagram in self.from_client() {
-            before(&datagram).iter().for_each(|forged| self.to_server(forged));
-            self.to_server(&datagram);
+        for datagram in self.sent_by_client() {
+            before(&datagram).iter().for_each(|forged| self.give_server(forged));
+            self.give_server(&datagram);
         }
-        for datagram in self.from_server() {
-            before(&datagram).iter().for_each(|forged| self.to_client(forged));
-            self.to_client(&datagram);
+        for datagram in self.sent_by_server() {
+            before(&datagram).iter().for_each(|forged| self.give_client(forged));
+            self.give_client(&datagram);
         }
     }
 }
