@@ -2,12 +2,23 @@
 //!
 //! | you want | reach for |
 //! | --- | --- |
-//! | a client or a server over UDP | [`Client`], [`Server`] |
+//! | what a game on Godot has, or five lines per frame | [`PacketPeerDtls`], [`DtlsServer`]: the module [`packet_peer`] |
+//! | a client or a server over UDP that waits by itself | [`Client`], [`Server`] |
 //! | the protocol over a transport of your own (WebRTC, CoAP, a tunnel, a simulation) | [`Connection`] and [`Gate`] |
 //! | to decide which certificates to trust | [`x509::Policy`] |
+//! | certificates and keys in files | [`X509Certificate`], [`CryptoKey`] |
 //!
 //! Everything of the protocol is re-exported here; its core reads no clock and touches no socket. This crate adds
 //! what a program on an operating system needs: sockets, [`Clock`], [`OsRandom`], [`settings()`], [`KeyLogFile`].
+//!
+//! ```text
+//!  Client        Server        PacketPeerDtls    DtlsServer + UdpServer      a program's own transport
+//!     |             |                |                    |                              |
+//!     +-- socket, clock, randomness, inbox, routes -------+                              |
+//!                            |                                                           |
+//!                            v                                                           v
+//!          datagrams and time in --> Connection, Gate (drystone-handshake) --> datagrams, deadlines, events out
+//! ```
 //!
 //! # A client
 //!
@@ -32,7 +43,10 @@
 //!
 //! # Features
 //!
-//! `system-roots`: the operating system's trust anchors (`x509::TrustAnchors::system`).
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
+//! | `generate` | new keys and self-signed certificates (`Crypto`) |
 
 mod client;
 mod clock;
@@ -54,7 +68,9 @@ pub use drystone_x509 as x509;
 pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;
 pub use key_log::KeyLogFile;
-pub use keys::{CryptoKey, X509Certificate};
+#[cfg(feature = "generate")]
+pub use keys::{Crypto, GenerateError, KeyAlgorithm, SelfSigned};
+pub use keys::{CryptoError, CryptoKey, X509Certificate};
 pub use packet_peer::{
     ConnectError, DtlsServer, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer,
 };

@@ -16,6 +16,7 @@ mod relay;
 mod side;
 mod stack;
 mod table;
+mod table_tests;
 
 pub use conversation::{Conversation, Report};
 pub use failure::{Failure, Told};

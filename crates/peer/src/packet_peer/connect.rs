@@ -46,10 +46,7 @@ impl Trust<'_> {
 
     fn anchors(self) -> Result<TrustAnchors, Error> {
         let Some(certificate) = self.valid_certificate else { return system_anchors() };
-        let mut anchors = TrustAnchors::new();
-        for certificate in certificate.certificates() {
-            anchors.add(certificate.clone()).map_err(Error::Anchor)?;
-        }
+        let anchors = certificate.trust_anchors().map_err(Error::Anchor)?;
         if anchors.is_empty() { Err(Error::NoTrustAnchors) } else { Ok(anchors) }
     }
 }
