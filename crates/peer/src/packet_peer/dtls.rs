@@ -183,11 +183,12 @@ impl PacketPeerDtls {
             return Err(ConnectError::new(Error::SocketNotConnected, packet_peer));
         }
         let clock = Clock::new();
-        let connection = match Connection::client(config, server_name, clock.start()) {
+        let start = clock.start();
+        let connection = match Connection::client(config, server_name, start) {
             Ok(connection) => connection,
             Err(error) => return Err(ConnectError::new(error.into(), packet_peer)),
         };
-        self.begin(Link::client(connection, packet_peer, clock), Inbox::default());
+        self.begin(Link::client(connection, packet_peer, clock, start.now), Inbox::default());
         self.poll();
         Ok(())
     }
