@@ -4,6 +4,7 @@ pub mod alloc;
 pub mod clock;
 pub mod counting;
 pub mod deterministic;
+pub mod hostile;
 pub mod identity;
 pub mod interop;
 pub mod link;
