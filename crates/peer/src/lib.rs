@@ -47,6 +47,7 @@
 //! | --- | --- |
 //! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
 //! | `generate` | new keys and self-signed certificates (`Crypto`) |
+//! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
 
 mod client;
 mod clock;
@@ -60,6 +61,8 @@ mod random;
 mod route;
 mod server;
 mod socket;
+#[cfg(feature = "variant")]
+pub mod variant;
 
 pub use client::{Client, ClientEvent};
 pub use clock::Clock;
@@ -77,6 +80,8 @@ pub use packet_peer::{
 pub use random::{OsRandom, settings};
 pub use route::PeerId;
 pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
+#[cfg(feature = "variant")]
+pub use variant::{PacketPeerVariant, VarError, Variant, VariantError, VariantFormat};
 
 /// The README's examples compile.
 #[cfg(doctest)]

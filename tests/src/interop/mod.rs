@@ -7,6 +7,7 @@ mod conversation;
 mod drystone;
 mod failure;
 mod gnutls;
+mod godot;
 mod matrix;
 mod openssl;
 mod pki;
@@ -20,6 +21,7 @@ mod table_tests;
 
 pub use conversation::{Conversation, Report};
 pub use failure::{Failure, Told};
+pub use godot::{GodotProject, godot_is_here};
 pub use matrix::Pair;
 pub use pki::{Identity, Pki};
 pub use process::{Exit, Process, Stream};
