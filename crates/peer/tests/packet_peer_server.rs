@@ -380,6 +380,19 @@ fn refusing_all_new_clients_leaves_the_others_alone() {
     assert_eq!(second.get_status(), Status::Connected);
 }
 
+/// All players come back at once after a restart: none of them has to wait for a retransmission, although Godot's
+/// limit on pending connections is 16.
+#[test]
+fn a_crowd_that_comes_at_once_is_let_in_at_once() {
+    let mut house = House::new();
+    let mut crowd: Vec<_> = (0..100).map(|_| house.visitor()).collect();
+    // The questions for cookies, and the answers.
+    house.poll();
+    crowd.iter_mut().for_each(PacketPeerDtls::poll);
+    house.poll();
+    assert_eq!((house.peers.len(), house.udp.dropped_packet_count()), (100, 0));
+}
+
 /// Handshakes that are not done make room for newer ones; who is connected stays.
 #[test]
 fn half_open_peers_are_limited() {
