@@ -10,6 +10,7 @@ pub mod interop;
 pub mod link;
 pub mod null;
 pub mod pair;
+pub mod peers;
 pub mod random;
 pub mod rogue;
 pub mod scenario;

@@ -5,16 +5,12 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::env;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::sleep;
 use std::time::{Duration, Instant as Watch};
 
-use drystone::{
-    Connection, CryptoKey, Datagram, DtlsServer, Gate, PacketPeer, PacketPeerDtls, PacketPeerUdp, Path,
-    Start, Status, UdpServer, Verdict, X509Certificate,
-};
+use drystone::{Connection, Datagram, Gate, PacketPeer, PacketPeerDtls, Path, Start, Status, Verdict};
 use drystone_handshake::{ClientConfig, Discard, Event, Instant, ServerConfig, Stats};
 use drystone_tests::alloc::{Allocations, measure};
 use drystone_tests::clock::Clock;
@@ -22,6 +18,7 @@ use drystone_tests::hostile::{Class, Hostile, LONGEST};
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings};
 use drystone_tests::link::{Direction, Fate};
 use drystone_tests::pair::{Pair, perfect_link};
+use drystone_tests::peers::{Host, Relay, nonblocking};
 
 /// How many hostile datagrams each test sends.
 const HOSTILE: usize = 1_000_000;
@@ -361,8 +358,7 @@ const BATCH: usize = 40;
 /// A `PacketPeerDtls` at a `UdpServer` with `DtlsServer`, and a relay between them that can write to both in the
 /// other's name.
 struct Site {
-    udp: UdpServer,
-    dtls: DtlsServer,
+    host: Host,
     peer: PacketPeerDtls,
     client: PacketPeerDtls,
     relay: Relay,
@@ -376,87 +372,23 @@ struct Site {
     genuine: usize,
 }
 
-/// What stands between the client and the server.
-struct Relay {
-    front: UdpSocket,
-    back: UdpSocket,
-    client: SocketAddr,
-    buffer: Vec<u8>,
-}
-
-impl Relay {
-    /// Hands on all that waits in one direction, shows each datagram, and says how many there were.
-    fn pass(&mut self, direction: Direction, mut show: impl FnMut(&[u8])) -> u64 {
-        let mut passed = 0;
-        loop {
-            let received = match direction {
-                Direction::ToServer => self.front.recv(&mut self.buffer),
-                Direction::ToClient => self.back.recv(&mut self.buffer),
-            };
-            let Ok(length) = received else { return passed };
-            self.send(direction, &self.buffer[..length]);
-            show(&self.buffer[..length]);
-            passed += 1;
-        }
-    }
-
-    fn send(&self, direction: Direction, datagram: &[u8]) {
-        let sent = match direction {
-            Direction::ToServer => self.back.send(datagram),
-            Direction::ToClient => self.front.send_to(datagram, self.client),
-        };
-        assert_eq!(sent.unwrap(), datagram.len());
-    }
-}
-
-fn socket(host: u8) -> UdpSocket {
-    let socket = UdpSocket::bind(SocketAddr::from(([127, 0, 0, host], 0))).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    socket
-}
-
-fn identity() -> (CryptoKey, X509Certificate) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let (mut key, mut certificate) = (CryptoKey::new(), X509Certificate::new());
-    key.load_from_string(&made.signing_key.serialize_pem(), false).unwrap();
-    certificate.load_from_string(&made.cert.pem()).unwrap();
-    (key, certificate)
-}
-
 impl Site {
     /// A connected client and its peer.
     fn new(seed: u64) -> Self {
-        let (key, certificate) = identity();
-        let (mut udp, mut dtls) = (UdpServer::new(), DtlsServer::new());
-        udp.listen(0, "127.0.0.1").unwrap();
-        dtls.setup(&key, &certificate, None).unwrap();
-        let [front, back] = [(); 2].map(|()| socket(1));
-        back.connect(("127.0.0.1", udp.get_local_port())).unwrap();
-        let mut line = PacketPeerUdp::new();
-        line.connect_to_host("127.0.0.1", front.local_addr().unwrap().port()).unwrap();
-        let address = ([127, 0, 0, 1], line.get_local_port()).into();
-        let mut relay = Relay { front, back, client: address, buffer: vec![0; 65_536] };
-        let mut client = PacketPeerDtls::new();
-        client.connect_to_peer(line, true, "localhost", Some(&certificate)).unwrap();
-        let (mut peer, mut flights) = (PacketPeerDtls::new(), [Vec::new(), Vec::new()]);
-        let begin = Watch::now();
-        while client.get_status() != Status::Connected || peer.get_status() != Status::Connected {
-            relay.pass(Direction::ToServer, |datagram| flights[1].push(datagram.to_vec()));
-            peer = dtls.accept(&mut udp).unwrap_or(peer);
-            peer.poll();
-            relay.pass(Direction::ToClient, |datagram| flights[0].push(datagram.to_vec()));
-            client.poll();
-            assert!(begin.elapsed() < LIMIT);
-            sleep(Duration::from_millis(1));
-        }
+        let mut host = Host::new();
+        let mut relay = Relay::new(&host);
+        let mut flights = [Vec::new(), Vec::new()];
+        let (client, peer) = host.connect(relay.address(), |direction| {
+            let flights = &mut flights[usize::from(direction == Direction::ToServer)];
+            relay.pass(direction, |datagram| flights.push(datagram.to_vec()));
+        });
         let [to_client, to_server] = flights;
         Self {
-            udp,
-            dtls,
+            host,
             peer,
             client,
             relay,
-            strangers: (1..=64).map(socket).collect(),
+            strangers: (1..=64).map(|last| nonblocking(([127, 0, 0, last], 0).into())).collect(),
             to_client: Hostile::new(seed, to_client),
             to_server: Hostile::new(seed + 1, to_server),
             datagram: Vec::with_capacity(2 * LONGEST),
@@ -527,26 +459,29 @@ impl Site {
 
     fn knock(&mut self, class: Class, number: usize) {
         let stranger = number % self.strangers.len();
-        let before = self.udp.dropped_packet_count();
+        let before = self.host.udp.dropped_packet_count();
         for _ in 0..BATCH {
             self.to_server.make(class, &mut self.datagram);
-            let to = ([127, 0, 0, 1], self.udp.get_local_port());
-            self.strangers[stranger].send_to(&self.datagram, SocketAddr::from(to)).unwrap();
+            self.strangers[stranger].send_to(&self.datagram, self.host.address()).unwrap();
         }
         self.poll_server();
         let mut answered = 0;
         while self.strangers[stranger].recv(&mut [0; 64]).is_ok() {
             answered += 1;
         }
-        assert_eq!(self.udp.dropped_packet_count() - before + answered, BATCH as u64, "some never arrived");
+        assert_eq!(
+            self.host.udp.dropped_packet_count() - before + answered,
+            BATCH as u64,
+            "some never arrived"
+        );
         let knocks = &mut self.knocks[class as usize];
         *knocks = [knocks[0] + BATCH as u64, knocks[1] + answered];
     }
 
     fn poll_server(&mut self) {
-        assert!(self.dtls.accept(&mut self.udp).is_none(), "somebody was let in");
+        assert!(self.host.dtls.accept(&mut self.host.udp).is_none(), "somebody was let in");
         self.peer.poll();
-        assert_eq!(self.udp.peer_count(), 1);
+        assert_eq!(self.host.udp.peer_count(), 1);
     }
 
     /// One genuine packet, in turns each way, which must arrive.
