@@ -2,6 +2,7 @@
 
 mod house;
 
+use std::io::ErrorKind;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -446,6 +447,46 @@ fn packets_before_and_after_a_connection_are_refused() {
     client.disconnect_from_peer();
     assert_eq!(client.put_packet(b"late"), Err(PacketError::NotConnected));
     assert_eq!(client.get_packet(), Err(PacketError::Closed));
+}
+
+#[test]
+fn numbers_are_those_of_godots_error_enum() {
+    let packet_errors = [
+        (PacketError::Empty, 0),
+        (PacketError::NotConnected, 3),
+        (PacketError::Closed, 27),
+        (PacketError::TooLarge { length: 2, limit: 1 }, 31),
+        (PacketError::Busy, 44),
+        (PacketError::Socket(ErrorKind::PermissionDenied), 1),
+    ];
+    for (error, number) in packet_errors {
+        assert_eq!(error.godot_code(), number, "{error}");
+    }
+    let second = Duration::from_secs(1);
+    let errors = [
+        (Error::AlreadyInUse("it"), 22),
+        (Error::Locked, 23),
+        (Error::SocketNotConnected, 31),
+        (Error::NoHostname, 31),
+        (Error::InvalidHostname(String::new()), 31),
+        (Error::NoTrustAnchors, 3),
+        (Error::Unconfigured("listen"), 3),
+        (Error::CantResolve { host: String::new(), reason: String::new() }, 26),
+        (Error::CantListen { address: ([127, 0, 0, 1], 1).into(), source: ErrorKind::AddrInUse.into() }, 20),
+        (Error::Socket(ErrorKind::Other.into()), 1),
+        (Error::NothingListens(([127, 0, 0, 1], 1).into()), 27),
+        (Error::HandshakeTimeout(second), 27),
+        (Error::IdleTimeout(second), 27),
+        (Error::ClosedInHandshake, 27),
+        (Error::CookieAsked, 27),
+        (Error::NotAHello, 27),
+        (Error::Replaced, 27),
+        (Error::HandshakeEvicted, 27),
+        (Error::ServerStopped, 27),
+    ];
+    for (error, number) in errors {
+        assert_eq!(error.godot_code(), number, "{error}");
+    }
 }
 
 // ---- forgeries ----
