@@ -119,8 +119,9 @@ impl PacketPeerDtls {
     ///
     /// With `validate_certs` the server must prove by its certificate that it is `for_hostname` (a DNS name, or an IP
     /// address that the certificate names); trusted are the certificates in `valid_certificate`, authorities
-    /// or the server's own, or without it the operating system's (feature `system-roots`). Without `validate_certs`
-    /// **everybody** is trusted, also an attacker in between.
+    /// or the server's own, or without it the operating system's (feature `system-roots`). Where trust is in
+    /// `valid_certificate` and the server's certificate has no subjectAltName at all, as those that Godot makes, its
+    /// common name counts. Without `validate_certs` **everybody** is trusted, also an attacker in between.
     ///
     /// An object whose earlier connection is over can be used again.
     ///
