@@ -102,6 +102,16 @@ impl<C> Table<C> {
         id
     }
 
+    /// Whether `id` is half-open: false for one that has no handshake before it, true when one begins after all.
+    pub(crate) fn set_half_open(&mut self, id: PeerId, half_open: bool) {
+        let place = self.half_open.iter().position(|known| *known == id);
+        match place {
+            Some(place) if !half_open => drop(self.half_open.remove(place)),
+            None if half_open && self.peers.contains_key(&id) => self.half_open.push_back(id),
+            _ => {}
+        }
+    }
+
     /// The handshake of `id` is done. Gives the association that it replaces, if it was a challenger; that one has
     /// no address any more and should be removed.
     pub(crate) fn establish(&mut self, id: PeerId) -> Option<PeerId> {
@@ -236,6 +246,21 @@ mod tests {
         table.remove(ids[1]);
         assert_eq!((table.half_open(), table.oldest_half_open()), (2, Some(ids[2])));
         assert_eq!(table.establish(ids[0]), None);
+    }
+
+    #[test]
+    fn whoever_has_no_handshake_is_not_half_open() {
+        let mut table = Table::new();
+        let [plain, dtls] = [1, 2].map(|port| table.insert(([10, 0, 0, 1], port).into(), ()));
+        table.set_half_open(plain, false);
+        table.set_half_open(plain, false);
+        assert_eq!((table.half_open(), table.oldest_half_open()), (1, Some(dtls)));
+        table.set_half_open(dtls, true);
+        table.set_half_open(plain, true);
+        assert_eq!((table.half_open(), table.oldest_half_open()), (2, Some(dtls)));
+        table.remove(plain);
+        table.set_half_open(plain, true);
+        assert_eq!(table.half_open(), 1);
     }
 
     /// Row 67 of the threat list.

@@ -184,11 +184,12 @@ impl PacketPeerDtls {
             return Err(ConnectError::new(Error::SocketNotConnected, packet_peer));
         }
         let clock = Clock::new();
-        let connection = match Connection::client(config, server_name, clock.start()) {
+        let start = clock.start();
+        let connection = match Connection::client(config, server_name, start) {
             Ok(connection) => connection,
             Err(error) => return Err(ConnectError::new(error.into(), packet_peer)),
         };
-        self.begin(Link::client(connection, packet_peer, clock), Inbox::default());
+        self.begin(Link::client(connection, packet_peer, clock, start.now), Inbox::default());
         self.poll();
         Ok(())
     }
@@ -236,12 +237,7 @@ impl PacketPeerDtls {
         let outcome = link.run(&mut self.out, &mut self.inbox);
         self.take_events();
         if let Err(error) = outcome {
-            // The server that stopped has said goodbye.
-            let stopped = matches!(error, Error::ServerStopped);
-            self.fail(error);
-            if stopped {
-                self.status = Status::Disconnected;
-            }
+            self.end(error);
         }
         self.watch_silence();
         self.release_link();
@@ -256,12 +252,7 @@ impl PacketPeerDtls {
                     self.status = Status::Connected;
                     self.connected = Some(connected);
                 }
-                Event::Closed => {
-                    if self.status == Status::Handshaking {
-                        self.error = Some(Error::ClosedInHandshake);
-                    }
-                    self.status = Status::Disconnected;
-                }
+                Event::Closed => self.status = Status::Disconnected,
                 Event::Failed(error) => {
                     let error = link.explain(error);
                     self.fail(error);
@@ -270,6 +261,19 @@ impl PacketPeerDtls {
                 // Requests are answered by whoever uses `Connection`; the key's limit shows when it is reached.
                 _ => {}
             }
+        }
+    }
+
+    /// Ends the connection for a reason beside the protocol, if it has not ended already.
+    fn end(&mut self, error: Error) {
+        if !self.status.is_active() {
+            return;
+        }
+        // The server that stopped has said goodbye.
+        let stopped = matches!(error, Error::ServerStopped);
+        self.fail(error);
+        if stopped {
+            self.status = Status::Disconnected;
         }
     }
 

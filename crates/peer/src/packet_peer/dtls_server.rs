@@ -8,7 +8,7 @@ use drystone_handshake::{Credential, Credentials, Gate, ServerConfig};
 
 use super::dtls::{Options, PacketPeerDtls};
 use super::error::Error;
-use super::exchange::{Doorman, Guard};
+use super::exchange::{DATAGRAMS_PER_POLL, Doorman, Guard, Until};
 use super::link::ServerSide;
 use super::udp::PacketPeerUdp;
 use super::udp_server::UdpServer;
@@ -115,7 +115,8 @@ impl DtlsServer {
 
     /// Polls the UDP server and returns the next client that has proved its address, with status
     /// [`Handshaking`](super::Status::Handshaking). None if there is none at the moment, or the server is not set up
-    /// or does not listen. Call it until it returns none, once per frame, before polling the peers.
+    /// or does not listen. Call it until it returns none, once per frame, before polling the peers: what arrived
+    /// behind a client's hello is taken in only by the next call.
     ///
     /// From the first call on the UDP server lets nothing in but hellos with a good cookie, and takes a client back
     /// that connects anew from its old address: the old peer then fails with [`Error::Replaced`] as soon as the new
@@ -123,15 +124,15 @@ impl DtlsServer {
     pub fn accept(&mut self, server: &mut UdpServer) -> Option<PacketPeerDtls> {
         let side = self.side.as_ref()?;
         server.exchange()?.guard(&side.doorman(), Guard::Everybody);
-        // A broken socket shows when the caller polls the UDP server itself; what arrived before is still taken.
-        let _ = server.poll();
-        while let Some(udp) = server.take_connection() {
-            let peer = PacketPeerDtls::accepted(udp, side, self.options);
+        let mut budget = DATAGRAMS_PER_POLL;
+        loop {
+            // A broken socket shows when the caller polls the UDP server itself; what arrived before is still taken.
+            let _ = server.poll_some(Until::SomebodyIsPending, &mut budget);
+            let peer = PacketPeerDtls::accepted(server.take_connection()?, side, self.options);
             if peer.get_status().is_active() {
                 return Some(peer);
             }
         }
-        None
     }
 
     /// Godot's own way: makes a DTLS peer of a UDP peer, which [`UdpServer::take_connection`] returned (or which is

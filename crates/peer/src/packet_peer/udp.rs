@@ -229,6 +229,17 @@ impl PacketPeerUdp {
         self.queue.pop().map_or(Received::Nothing, Received::Datagram)
     }
 
+    /// Throws away what has arrived so far, also what an ICMP message said of earlier sendings: none of it answers
+    /// what is sent from now on.
+    pub(super) fn discard_received(&mut self) {
+        for _ in 0..DATAGRAMS_PER_POLL {
+            match self.receive() {
+                Received::Datagram(_) | Received::Refused | Received::Failed(_) => {}
+                Received::Nothing | Received::Ended(_) => return,
+            }
+        }
+    }
+
     /// Sends to the address that it is connected to.
     pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
         match &self.line {
