@@ -76,6 +76,7 @@ struct State {
     /// Those that somebody holds but that have no mailbox any more.
     ended: HashMap<PeerId, Fate>,
     doorman: Option<(Doorman, Guard)>,
+    clock: Clock,
     stopped: bool,
     dropped: u64,
 }
@@ -105,6 +106,7 @@ impl Exchange {
             pending: VecDeque::new(),
             ended: HashMap::new(),
             doorman: None,
+            clock: Clock::new(),
             stopped: false,
             dropped: 0,
         };
@@ -320,17 +322,21 @@ impl State {
 
     /// A new pending peer, if there is room.
     fn admit(&mut self, from: SocketAddr, datagram: &[u8], hello: Option<HelloId>, limits: Limits) {
+        let now = self.clock.now();
         if self.pending.len() >= limits.pending || self.table.len() >= limits.peers {
             self.dropped += 1;
             return;
         }
         while self.table.half_open() >= limits.half_open.max(1) {
-            let Some(oldest) = self.table.oldest_half_open() else { break };
+            let Some(oldest) = self.table.make_room(now) else {
+                self.dropped += 1;
+                return;
+            };
             self.end(oldest, Fate::Evicted);
         }
         let mut mailbox = Mailbox { hello, ..Mailbox::default() };
         mailbox.queue.push(datagram);
-        let id = self.table.insert(from, mailbox);
+        let id = self.table.insert(from, mailbox, now);
         self.pending.push_back(id);
     }
 

@@ -120,9 +120,9 @@ impl UdpServer {
         self.limits.pending = most;
     }
 
-    /// Sets how many peers may be pending or in a handshake; the oldest of them makes room for a new one and
-    /// fails with [`Error::HandshakeEvicted`]. Default: 256. Connected peers, and those that are used without DTLS,
-    /// are never given up.
+    /// Sets how many peers may be pending or in a handshake. The oldest of them makes room for a new one when it is 2 s
+    /// old, and fails with [`Error::HandshakeEvicted`]; before, the new one is not let in, and repeats its hello.
+    /// Default: 256. Connected peers, and those that are used without DTLS, are never given up.
     pub fn set_max_half_open(&mut self, most: usize) {
         self.limits.half_open = most;
     }
