@@ -166,7 +166,8 @@ impl Connection {
     /// What every step brings with it.
     fn settle(&mut self) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        if let Some(epoch) = handshaking.io.pending_write.take() {
+        if let Some(mut epoch) = handshaking.io.pending_write.take() {
+            epoch.keep_room_for_alert();
             // The epochs of one handshake only rise.
             let _ = self.writes.install(epoch);
         }

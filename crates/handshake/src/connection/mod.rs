@@ -297,9 +297,6 @@ impl Connection {
             return Err(Misuse::PayloadTooLarge { limit });
         }
         let epoch = self.writes.current_mut();
-        if buffer.get(payload.clone()).is_some() && !epoch.leaves_room_for_alert(payload.len()) {
-            return Err(self.seal_failed(SealError::KeyLimit));
-        }
         match epoch.seal(ContentType::APPLICATION_DATA, buffer, payload) {
             Ok(sealed) => {
                 if epoch.nears_limit() && established.warn_of_limit() {

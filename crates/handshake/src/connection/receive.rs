@@ -27,16 +27,17 @@ impl Connection {
         }
         // Every pass consumes at least a record's header, so that the loop ends.
         loop {
-            let opened = match datagram.next_record(0)? {
-                Err(reason) => {
+            let opened = match datagram.next_record(0) {
+                None => return None,
+                Some(Err(reason)) => {
                     self.stats.count(reason);
                     continue;
                 }
-                Ok(_) if self.is_over(now) => continue,
-                Ok(record) => self.reads.open(record, now.since_origin()),
+                Some(Ok(_)) if self.is_over(now) => continue,
+                Some(Ok(record)) => self.reads.open(record, now.since_origin()),
             };
-            match opened.map_err(fault::of_record) {
-                Err(verdict) => self.apply(now, verdict),
+            match opened {
+                Err(error) => self.apply(now, fault::of_record(error)),
                 Ok(opened) => {
                     if let Some(data) = self.opened(now, opened) {
                         return Some(data);
