@@ -10,8 +10,9 @@ mod wire;
 mod world;
 
 pub use attack::attack;
+pub use drystone_handshake::crypto::Side;
 pub use end::End;
 pub use input::Input;
 pub use operations::operations;
 pub use setup::Setup;
-pub use world::{Side, World};
+pub use world::World;

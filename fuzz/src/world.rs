@@ -3,30 +3,12 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use drystone_handshake::crypto::Side;
 use drystone_handshake::{Connection, Datagram, Gate, Instant, Path, ServerConfig, Start, Verdict};
 use drystone_tests::alloc::measure;
 use rustls_pki_types::{ServerName, UnixTime};
 
 use crate::{End, Setup};
-
-/// One of the two ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    /// The client.
-    Client,
-    /// The server.
-    Server,
-}
-
-impl Side {
-    /// The other end.
-    pub fn peer(self) -> Self {
-        match self {
-            Self::Client => Self::Server,
-            Self::Server => Self::Client,
-        }
-    }
-}
 
 /// What may be sent to an address that has not proved itself, times what it sent (RFC 9147 section 5.1).
 const AMPLIFICATION: usize = 3;

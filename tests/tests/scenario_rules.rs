@@ -21,31 +21,11 @@ fn client_duel_with(settings: Settings) -> Duel {
     Duel::with_client(Victim::client(client_config(settings, identity)), identity)
 }
 
-fn client_duel() -> Duel {
-    client_duel_with(settings())
-}
-
-fn server_duel() -> Duel {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
-    duel.greet();
-    duel
-}
-
-fn connected_duels() -> [Duel; 2] {
-    let mut client = client_duel();
-    client.play(&SERVER_STEPS);
-    let mut server = server_duel();
-    server.play(&CLIENT_STEPS);
-    assert!(client.victim.is_connected() && server.victim.is_connected());
-    [client, server]
-}
-
 // ---- rule 1: which faults end an association ----
 
 #[test]
 fn row_a_records_that_cannot_be_opened_are_discarded() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let packet = duel.rogue.data(b"once");
         duel.give(&packet);
         let mut reasons = Vec::new();
@@ -86,7 +66,7 @@ fn row_a_records_that_cannot_be_opened_are_discarded() {
 
 #[test]
 fn row_b_fragments_that_contradict_or_exceed_are_discarded() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&[Step::ServerHello]);
     let fragment = |msg_type, length, seq, offset, size: usize| {
         [&fragment_header(msg_type, length, seq, offset, size as u32)[..], &vec![0; size]].concat()
@@ -131,12 +111,12 @@ fn row_c_a_server_without_a_good_cookie_discards_or_asks() {
 #[test]
 fn row_d_a_whole_expected_plaintext_message_that_offends_is_fatal() {
     // Of the wrong type, not decodable, and against a rule.
-    let mut wrong_type = client_duel();
+    let mut wrong_type = Duel::usual_client();
     wrong_type.play(&[Step::Certificate]);
-    let mut undecodable = client_duel();
+    let mut undecodable = Duel::usual_client();
     undecodable.rogue.alter(Step::ServerHello, |body| body.truncate(20));
     undecodable.play(&[Step::ServerHello]);
-    let mut offends = client_duel();
+    let mut offends = Duel::usual_client();
     offends.rogue.alter(Step::ServerHello, |body| body[0] = 1);
     offends.play(&[Step::ServerHello]);
     for (duel, alert) in [(wrong_type, 10), (undecodable, 50), (offends, 70)] {
@@ -148,7 +128,7 @@ fn row_d_a_whole_expected_plaintext_message_that_offends_is_fatal() {
 
 #[test]
 fn row_e_plaintext_after_the_handshake_never_ends_it() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let hello = duel.rogue.message(Step::ClientHello).to_bytes();
         for (content_type, payload) in [
             (ContentType::HANDSHAKE, hello),
@@ -168,7 +148,7 @@ fn row_e_plaintext_after_the_handshake_never_ends_it() {
 
 #[test]
 fn row_f_a_plaintext_alert_waits_for_the_next_retransmission() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let alert = duel.rogue.alert(2, 40);
     duel.give(&alert);
     assert!(duel.victim.error().is_none(), "remembered, not obeyed");
@@ -184,7 +164,7 @@ fn row_f_a_plaintext_alert_waits_for_the_next_retransmission() {
 #[test]
 fn row_f_any_accepted_message_clears_a_plaintext_alert() {
     for place in 0..4 {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         duel.play(&SERVER_STEPS[..place]);
         let alert = duel.rogue.alert(2, 40);
         duel.give(&alert);
@@ -207,7 +187,7 @@ fn row_f_without_grace_a_plaintext_alert_is_obeyed_at_once() {
 
 #[test]
 fn row_f_plaintext_warnings_and_broken_alerts_only_count() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     for payload in [&[1, 90][..], &[1, 100], &[1, 112], &[2], &[2, 40, 0], &[]] {
         let record = duel.rogue.plaintext(ContentType::ALERT, payload);
         duel.give(&record);
@@ -221,7 +201,7 @@ fn row_f_plaintext_warnings_and_broken_alerts_only_count() {
 /// that refuses us.
 #[test]
 fn row_f_a_forged_change_cipher_spec_does_not_silence_an_alert() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&SERVER_STEPS[..5]);
     let alert = duel.rogue.plaintext(ContentType::ALERT, &[2, 42]);
     duel.give(&alert);
@@ -240,7 +220,7 @@ fn row_g_faults_inside_authenticated_records_are_fatal() {
         (|duel| duel.rogue.perform(Step::ServerHelloDone), 10),
     ];
     for (fault, alert) in faults {
-        for mut duel in connected_duels() {
+        for mut duel in Duel::usual_connected() {
             let record = fault(&mut duel);
             duel.give(&record);
             if alert == 0 {
@@ -256,7 +236,7 @@ fn row_g_faults_inside_authenticated_records_are_fatal() {
 
 #[test]
 fn row_g_a_protected_fatal_alert_ends_the_association_without_an_answer() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let alert = duel.rogue.alert(2, 80);
         assert_eq!(duel.give(&alert), 0);
         let expected =
@@ -267,7 +247,7 @@ fn row_g_a_protected_fatal_alert_ends_the_association_without_an_answer() {
 
 #[test]
 fn protected_warnings_end_nothing() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         for description in [90, 100, 112, 255] {
             let alert = duel.rogue.alert(1, description);
             assert_eq!(duel.give(&alert), 0);
@@ -279,7 +259,7 @@ fn protected_warnings_end_nothing() {
 /// A payload of more than 2^14 bytes under the right keys.
 #[test]
 fn row_g_an_oversized_record_is_record_overflow() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let fits = duel.rogue.data(&vec![1; 1 << 14]);
         duel.give(&fits);
         assert_eq!(duel.victim.received.pop().map(|data| data.len()), Some(1 << 14));
@@ -444,7 +424,7 @@ fn flights_are_cut_smaller_after_repeated_loss() {
 /// The MTU may change at any time; the next datagram obeys it, and never goes below 228 bytes.
 #[test]
 fn a_new_mtu_holds_from_the_next_datagram_on() {
-    let mut duel = server_duel();
+    let mut duel = Duel::usual_server();
     for (mtu, largest) in [(600, 600), (300, 300), (1, 228)] {
         duel.datagrams.clear();
         duel.victim.connection().set_mtu(mtu);
@@ -476,7 +456,7 @@ fn a_path_that_swallows_large_datagrams_is_found() {
 
 #[test]
 fn a_failed_handshake_repeats_its_alert_until_its_deadline() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&[Step::ServerHelloDone]);
     assert_eq!(duel.rogue.alerts(), [10]);
     for round in 2..=5 {
@@ -497,7 +477,7 @@ fn a_failed_handshake_repeats_its_alert_until_its_deadline() {
 
 #[test]
 fn an_established_client_has_no_timer_and_a_server_one_for_its_last_flight() {
-    let [mut client, mut server] = connected_duels();
+    let [mut client, mut server] = Duel::usual_connected();
     assert_eq!(client.victim.connection().poll_timeout(), None);
     let until = server.victim.connection().poll_timeout().unwrap();
     assert_eq!(until.since_origin(), Duration::from_secs(240));
@@ -510,7 +490,7 @@ fn an_established_client_has_no_timer_and_a_server_one_for_its_last_flight() {
 
 #[test]
 fn packets_numbered_before_close_notify_are_still_delivered() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let before = [duel.rogue.data(b"1"), duel.rogue.data(b"2")];
         let close = duel.rogue.alert(1, 0);
         let after = duel.rogue.data(b"3");
@@ -526,7 +506,7 @@ fn packets_numbered_before_close_notify_are_still_delivered() {
 
 #[test]
 fn close_notify_is_answered_once() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         for _ in 0..5 {
             let close = duel.rogue.alert(1, 0);
             duel.give(&close);
@@ -548,7 +528,7 @@ fn close_notify_is_answered_once() {
 
 #[test]
 fn after_our_close_nothing_is_delivered_or_sent() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let now = duel.victim.now();
         duel.victim.connection().close(now);
         duel.listen();
@@ -637,7 +617,7 @@ fn exported_keys_are_equal_on_both_sides_and_follow_the_rules() {
 
 #[test]
 fn commands_before_connecting_are_misuse_and_change_nothing() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let mut out = [0; 200];
     let connection = duel.victim.connection();
     assert_eq!(connection.send(b"x", &mut out), Err(Misuse::NotConnected));

@@ -7,22 +7,10 @@ use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::{Credentials, Discard, Error, ServerConfig};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::counting::counting_credential;
-use drystone_tests::identity::{Identity, client_config, server_config, settings};
+use drystone_tests::identity::{Identity, settings};
 use drystone_tests::link::{Direction, Fate, LinkSettings};
 use drystone_tests::rogue::{CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, raw_record};
 use drystone_tests::scenario::Variant;
-
-fn client_duel() -> Duel {
-    let identity = Identity::p256();
-    Duel::with_client(Victim::client(client_config(settings(), identity)), identity)
-}
-
-fn server_duel() -> Duel {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
-    duel.greet();
-    duel
-}
 
 /// The server's last flight is lost for 10 s, and every datagram is doubled late.
 #[test]
@@ -63,7 +51,7 @@ fn threat_24_questions_to_repeated_hellos_do_not_restart_the_handshake() {
 
 #[test]
 fn threat_24_duplicates_within_an_interval_are_answered_once() {
-    let mut duel = server_duel();
+    let mut duel = Duel::usual_server();
     let hello = {
         let message = duel.rogue.last(HandshakeType::SERVER_HELLO).cloned();
         assert!(message.is_some(), "the server's flight is out");
@@ -91,7 +79,9 @@ fn threat_24_duplicates_within_an_interval_are_answered_once() {
 
 #[test]
 fn threat_25_an_undecryptable_finished_yields_no_datagram() {
-    for (mut duel, steps) in [(client_duel(), &SERVER_STEPS[..]), (server_duel(), &CLIENT_STEPS)] {
+    for (mut duel, steps) in
+        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
+    {
         let (last, before) = steps.split_last().unwrap();
         duel.play(before);
         for sequence in 0..200 {
@@ -106,7 +96,9 @@ fn threat_25_an_undecryptable_finished_yields_no_datagram() {
 
 #[test]
 fn threat_25_a_wrong_finished_yields_one_alert() {
-    for (mut duel, steps) in [(client_duel(), &SERVER_STEPS[..]), (server_duel(), &CLIENT_STEPS)] {
+    for (mut duel, steps) in
+        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
+    {
         duel.rogue.alter(Step::Finished, |body| body[3] ^= 1);
         duel.play(steps);
         assert_eq!(duel.victim.error(), Some(&Error::BadFinished));
@@ -127,7 +119,7 @@ fn threat_25_a_wrong_finished_yields_one_alert() {
 
 #[test]
 fn threat_26_replaying_the_clients_last_flight_is_answered_at_a_limited_rate() {
-    let mut duel = server_duel();
+    let mut duel = Duel::usual_server();
     duel.play(&CLIENT_STEPS[..2]);
     let finished = duel.rogue.message(Step::Finished).to_bytes();
     let recorded = duel.rogue.handshake_record(&finished);
@@ -187,7 +179,7 @@ fn threat_27_a_repeated_hello_costs_no_second_signature() {
 /// With an observer in place of the counters: repeats are the same messages.
 #[test]
 fn threat_27_a_repeated_flight_is_the_same_byte_for_byte() {
-    let mut duel = server_duel();
+    let mut duel = Duel::usual_server();
     let first: Vec<_> = duel.datagrams.split_off(1);
     duel.pass(Duration::from_millis(400));
     let again: Vec<_> = duel.datagrams.split_off(1);

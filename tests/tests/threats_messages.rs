@@ -6,23 +6,11 @@ use drystone_handshake::message::registry::ExtensionType;
 use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::message::{ClientHello, RawExtension};
 use drystone_record::{ContentType, RecordNumber};
-use drystone_tests::identity::{Identity, client_config, server_config, settings};
+use drystone_tests::identity::{Identity, server_config, settings};
 use drystone_tests::random::SplitMix64;
 use drystone_tests::rogue::{
     CLIENT_STEPS, Duel, Heard, Message, SERVER_STEPS, Step, Victim, fragment_header, raw_record,
 };
-
-fn client_duel() -> Duel {
-    let identity = Identity::p256();
-    Duel::with_client(Victim::client(client_config(settings(), identity)), identity)
-}
-
-fn server_duel() -> Duel {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
-    duel.greet();
-    duel
-}
 
 fn handshake(epoch: u64, sequence: u64, bytes: &[u8]) -> Vec<u8> {
     raw_record(ContentType::HANDSHAKE, RecordNumber { epoch, sequence }, bytes)
@@ -44,7 +32,7 @@ fn finishes_as_client(duel: &mut Duel, from: usize) {
 
 #[test]
 fn threat_01_fragments_that_contradict_the_first_are_dropped() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&[Step::ServerHello]);
     let certificate = duel.rogue.message(Step::Certificate);
     let (length, seq) = (certificate.body.len() as u32, certificate.message_seq);
@@ -70,7 +58,7 @@ fn threat_01_fragments_that_contradict_the_first_are_dropped() {
 #[test]
 fn threat_02_threat_05_any_claim_costs_at_most_four_times_what_was_received() {
     let mut random = SplitMix64::new(2);
-    for (name, mut duel) in [("client", client_duel()), ("server", server_duel())] {
+    for (name, mut duel) in [("client", Duel::usual_client()), ("server", Duel::usual_server())] {
         let (mut received, mut held) = (0, 0);
         for sequence in 0..5_000 {
             let content = random.below(64) as usize;
@@ -91,7 +79,7 @@ fn threat_02_threat_05_any_claim_costs_at_most_four_times_what_was_received() {
 
 #[test]
 fn threat_03_empty_short_and_header_only_fragments_change_nothing() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let mut sequence = 50;
     for length in 0..12 {
         duel.give(&handshake(0, sequence, &vec![HandshakeType::SERVER_HELLO.0; length]));
@@ -112,7 +100,7 @@ fn threat_03_empty_short_and_header_only_fragments_change_nothing() {
 fn threat_04_threat_10_any_permutation_with_duplicates_gives_the_same_result() {
     for seed in 0..40 {
         let mut random = SplitMix64::new(seed);
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         let mut pieces = Vec::new();
         for step in &SERVER_STEPS[..4] {
             let message = duel.rogue.message(*step);
@@ -138,7 +126,7 @@ fn threat_04_threat_10_any_permutation_with_duplicates_gives_the_same_result() {
 
 #[test]
 fn threat_05_one_byte_fragments_that_claim_the_maximum_cost_what_they_weigh() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let (mut received, mut held) = (0, 0);
     for message_seq in 0..2_000_u16 {
         let bytes = claim(HandshakeType::CERTIFICATE, 64 * 1024, message_seq, 0, 1);
@@ -152,7 +140,7 @@ fn threat_05_one_byte_fragments_that_claim_the_maximum_cost_what_they_weigh() {
 /// Every second byte of a message: each piece is alone, and 32 of them are the most.
 #[test]
 fn threat_05_a_message_in_too_many_pieces_is_not_kept() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&[Step::ServerHello]);
     let certificate = duel.rogue.message(Step::Certificate);
     for piece in 0..40 {
@@ -172,7 +160,7 @@ fn threat_06_sixteen_empty_fragments_of_16_mib_cost_nothing() {
         handshake(0, 9, &empty.repeat(16))
     };
     assert_eq!(datagram.len(), 205);
-    for mut duel in [client_duel(), server_duel()] {
+    for mut duel in [Duel::usual_client(), Duel::usual_server()] {
         let heap = duel.victim.flood(&mut [datagram.clone()]);
         assert!(heap.peak_bytes < 1024, "{heap:?}");
         assert!(duel.victim.error().is_none());
@@ -181,7 +169,7 @@ fn threat_06_sixteen_empty_fragments_of_16_mib_cost_nothing() {
 
 #[test]
 fn threat_07_a_million_junk_fragments_leave_memory_flat() {
-    for mut duel in [client_duel(), server_duel()] {
+    for mut duel in [Duel::usual_client(), Duel::usual_server()] {
         let mut random = SplitMix64::new(7);
         let mut junk = || -> Vec<Vec<u8>> {
             (0..1000)
@@ -213,7 +201,7 @@ fn threat_07_a_million_junk_fragments_leave_memory_flat() {
 /// What remains held at most is what the window holds, and that is freed with the handshake.
 #[test]
 fn threat_07_repeated_duplicates_are_not_kept() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&[Step::ServerHello]);
     let certificate = duel.rogue.message(Step::Certificate);
     let piece = certificate.fragment(10, 50);
@@ -225,7 +213,7 @@ fn threat_07_repeated_duplicates_are_not_kept() {
 
 #[test]
 fn threat_08_a_datagram_of_empty_fragments_takes_one_step_for_each() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let fragments = fragment_header(HandshakeType::CERTIFICATE, 100, 3, 0, 0).repeat(100);
     let before = duel.victim.discards(Discard::MalformedFragment);
     duel.give(&handshake(0, 9, &fragments));
@@ -238,7 +226,7 @@ fn threat_08_a_datagram_of_empty_fragments_takes_one_step_for_each() {
 
 #[test]
 fn threat_09_a_claim_above_the_limit_is_refused_without_allocation() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let kinds = [(HandshakeType::CERTIFICATE, 64 * 1024), (HandshakeType::SERVER_KEY_EXCHANGE, 16 * 1024)];
     for (place, (msg_type, limit)) in kinds.into_iter().enumerate() {
         for length in [limit + 1, 0xff_ffff] {
@@ -255,7 +243,7 @@ fn threat_09_a_claim_above_the_limit_is_refused_without_allocation() {
 /// Three messages wait in the buffers when the handshake fails, or when it is done: nothing of them is left.
 #[test]
 fn threat_10_buffers_are_empty_after_failure_and_after_completion() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let hello = duel.rogue.message(Step::ServerHello);
     let messages = [Step::Certificate, Step::ServerKeyExchange].map(|step| duel.rogue.message(step));
     let mut ahead = messages.clone().map(|message| handshake(0, 50, &message.to_bytes()));
@@ -266,7 +254,7 @@ fn threat_10_buffers_are_empty_after_failure_and_after_completion() {
     assert!(duel.victim.error().is_some());
     assert!(freed < -held, "{freed} bytes after {held} were held");
 
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&SERVER_STEPS[..5]);
     let finished = duel.rogue.perform(Step::Finished);
     let freed = duel.victim.flood(&mut [finished]).live_bytes;
@@ -280,7 +268,7 @@ fn threat_11_every_order_of_the_same_records_ends_the_same() {
     let orders = permutations(6);
     for bad_signature in [false, true] {
         for order in &orders {
-            let mut duel = client_duel();
+            let mut duel = Duel::usual_client();
             if bad_signature {
                 duel.rogue.alter(Step::ServerKeyExchange, |body| *body.last_mut().unwrap() ^= 1);
             }
@@ -330,7 +318,7 @@ fn permutations(count: usize) -> Vec<Vec<usize>> {
 
 #[test]
 fn threat_12_a_message_behind_finished_in_its_record_is_unexpected() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&SERVER_STEPS[..5]);
     let mut bytes = duel.rogue.message(Step::Finished).to_bytes();
     bytes.extend(duel.rogue.message(Step::ServerHelloDone).to_bytes());
@@ -343,7 +331,7 @@ fn threat_12_a_message_behind_finished_in_its_record_is_unexpected() {
 #[test]
 fn threat_12_only_finished_is_read_under_the_new_keys() {
     for step in [Step::ServerHelloDone, Step::Certificate, Step::HelloRequest] {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         duel.play(&SERVER_STEPS[..5]);
         duel.play(&[step]);
         assert!(duel.victim.error().is_some(), "{step:?}");
@@ -354,7 +342,7 @@ fn threat_12_only_finished_is_read_under_the_new_keys() {
 #[test]
 fn threat_12_no_finished_is_put_together_across_the_key_change() {
     for protected_first in [false, true] {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         duel.play(&SERVER_STEPS[..5]);
         let finished = duel.rogue.message(Step::Finished);
         let halves = [finished.fragment(0, 6), finished.fragment(6, 6)];
@@ -378,7 +366,7 @@ fn threat_12_no_finished_is_put_together_across_the_key_change() {
 
 #[test]
 fn threat_12_a_change_cipher_spec_with_more_in_its_record_is_none() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&SERVER_STEPS[..4]);
     for payload in [&[1, 0][..], &[1, 1], &[0], &[2], &[]] {
         let record = duel.rogue.plaintext(ContentType::CHANGE_CIPHER_SPEC, payload);
@@ -398,7 +386,9 @@ fn threat_12_a_change_cipher_spec_with_more_in_its_record_is_none() {
 
 #[test]
 fn threat_13_every_distance_of_message_seq_is_survived() {
-    for (name, mut duel, next) in [("client", client_duel(), 0_u16), ("server", server_duel(), 2)] {
+    for (name, mut duel, next) in
+        [("client", Duel::usual_client(), 0_u16), ("server", Duel::usual_server(), 2)]
+    {
         let held = |distance: u16| (1..=7).contains(&distance);
         for distance in [1, 6, 7, 8, 31, 32, 33, 63, 64, 65, 255, 256, 32_767, 32_768, 65_535] {
             let message_seq = next.wrapping_add(distance);
@@ -458,7 +448,7 @@ fn pad_to_1600(body: &mut Vec<u8>) {
 
 #[test]
 fn threat_15_threat_16_records_of_a_future_epoch_are_not_kept() {
-    for mut duel in [client_duel(), server_duel()] {
+    for mut duel in [Duel::usual_client(), Duel::usual_server()] {
         let mut flood: Vec<_> = (0..10_000_u64)
             .map(|number| {
                 let body = vec![0x55; 1 + (number as usize * 7) % 1100];

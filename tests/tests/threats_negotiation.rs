@@ -33,10 +33,6 @@ const INAPPROPRIATE_FALLBACK: u8 = 86;
 const UNSUPPORTED_EXTENSION: u8 = 110;
 const INTERNAL_ERROR: u8 = 80;
 
-fn client_duel() -> Duel {
-    client_duel_with(settings())
-}
-
 fn client_duel_with(settings: Settings) -> Duel {
     let identity = Identity::p256();
     Duel::with_client(Victim::client(client_config(settings, identity)), identity)
@@ -138,7 +134,7 @@ fn threat_46_certificate_verify_in_a_scheme_that_does_not_fit_is_refused() {
         duel.play(&CERTIFIED_CLIENT_STEPS[..3]);
         refused(&duel, ILLEGAL_PARAMETER, &format!("CertificateVerify with {claimed}"));
 
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         duel.rogue.claimed_scheme = Some(claimed);
         duel.play(&SERVER_STEPS[..4]);
         refused(&duel, ILLEGAL_PARAMETER, &format!("ServerKeyExchange with {claimed}"));
@@ -244,7 +240,7 @@ fn threat_47_an_empty_certificate_verify_fails() {
 
 #[test]
 fn threat_47_a_server_without_certificates_is_refused() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.rogue.chain = Vec::new();
     duel.play(&SERVER_STEPS[..4]);
     refused(&duel, DECODE_ERROR, "an empty list");
@@ -260,8 +256,12 @@ fn threat_49_randoms_differ_and_are_not_zero() {
         duel.greet();
         duel.rogue.randoms.server
     };
-    let randoms =
-        [client_random(&client_duel()), client_random(&client_duel()), server_random(), server_random()];
+    let randoms = [
+        client_random(&Duel::usual_client()),
+        client_random(&Duel::usual_client()),
+        server_random(),
+        server_random(),
+    ];
     for (place, random) in randoms.iter().enumerate() {
         assert_ne!(*random, [0; 32]);
         assert!(!randoms[..place].contains(random));
@@ -290,7 +290,7 @@ fn threat_49_a_failing_source_of_random_numbers_is_an_error() {
 #[test]
 fn threat_50_versions_that_were_not_offered_are_refused() {
     for version in [0xfeff, 0xfefc, 0xfefe, 0x0303, 0x0304, 0] {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         alter_server_hello(&mut duel, move |hello| hello.server_version = ProtocolVersion(version));
         duel.play(&SERVER_STEPS[..1]);
         refused(&duel, PROTOCOL_VERSION, &format!("{version:04x}"));
@@ -335,7 +335,7 @@ fn threat_50_extensions_that_were_not_offered_are_refused() {
         ("connection_id", |extensions| extensions.connection_id = Some(&[1])),
     ];
     for (what, change) in cases {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         alter_server_hello(&mut duel, move |hello| change(&mut hello.extensions));
         duel.play(&SERVER_STEPS[..1]);
         refused(&duel, UNSUPPORTED_EXTENSION, what);
@@ -390,7 +390,7 @@ fn threat_50_values_that_were_not_offered_are_refused() {
 /// A suite that was offered, with a key that cannot sign for it.
 #[test]
 fn threat_50_a_certificate_that_does_not_fit_the_suite_is_refused() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     let suite = CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
     duel.rogue.suite = crypto::ring::provider().cipher_suite(suite).unwrap();
     duel.play(&SERVER_STEPS[..4]);
@@ -440,7 +440,7 @@ fn threat_50_key_shares_that_are_no_points_are_refused() {
 
 #[test]
 fn threat_71_threat_72_threat_81_only_modern_algorithms_are_offered() {
-    let duel = client_duel();
+    let duel = Duel::usual_client();
     let hello = duel.rogue.last(HandshakeType::CLIENT_HELLO).unwrap();
     let hello = ClientHello::decode(&hello.body).unwrap();
     let mut suites: Vec<_> = hello.cipher_suites.iter().collect();
@@ -496,7 +496,7 @@ fn threat_81_a_client_that_verifies_sha_1_alone_is_refused() {
 
 #[test]
 fn threat_73_peers_without_extended_master_secret_are_refused() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.rogue.extended_master_secret = false;
     duel.play(&SERVER_STEPS[..1]);
     refused(&duel, HANDSHAKE_FAILURE, "a server without");
@@ -542,7 +542,7 @@ fn threat_73_an_extension_taken_away_on_the_way_is_noticed() {
 
 #[test]
 fn threat_74_a_request_to_renegotiate_is_refused_with_a_warning() {
-    let mut client = client_duel();
+    let mut client = Duel::usual_client();
     client.play(&SERVER_STEPS);
     let mut server = server_duel_with(settings());
     server.greet();
@@ -567,7 +567,7 @@ fn threat_74_a_request_to_renegotiate_is_refused_with_a_warning() {
 #[test]
 fn threat_74_a_hello_request_during_the_handshake_is_ignored() {
     for place in 0..4 {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         duel.play(&SERVER_STEPS[..place]);
         let request = duel.rogue.message(Step::HelloRequest).to_bytes();
         let request = duel.rogue.handshake_record(&request);
@@ -589,7 +589,7 @@ fn threat_74_the_signal_of_secure_renegotiation_is_answered_and_checked() {
     alter_client_hello(&mut duel, |hello| hello.extensions.renegotiation_info = Some(&[1; 12]));
     duel.greet();
     refused(&duel, HANDSHAKE_FAILURE, "a client that goes on with an earlier handshake");
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     alter_server_hello(&mut duel, |hello| hello.extensions.renegotiation_info = Some(&[1; 24]));
     duel.play(&SERVER_STEPS[..1]);
     refused(&duel, HANDSHAKE_FAILURE, "a server that goes on with an earlier handshake");
@@ -642,7 +642,7 @@ fn unknown_offers_of_a_client_are_ignored() {
 
 #[test]
 fn a_message_of_the_wrong_type_is_unexpected() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&[Step::ServerHelloDone]);
     refused(&duel, UNEXPECTED_MESSAGE, "ServerHelloDone first");
 }

@@ -11,48 +11,26 @@ use drystone_handshake::crypto::prf12::MasterSecret;
 use drystone_handshake::crypto::{Secret, SharedSecret};
 use drystone_handshake::message::registry::HandshakeType;
 use drystone_record::{ContentType, RecordNumber};
-use drystone_tests::identity::{Identity, client_config, server_config, settings};
+use drystone_tests::identity::Identity;
 use drystone_tests::link::{Direction, Fate, LinkSettings};
 use drystone_tests::random::SplitMix64;
 use drystone_tests::rogue::{
-    CLIENT_STEPS, Cut, Duel, Heard, SERVER_STEPS, Step, Victim, cut, fragment_header, raw_record, seal,
+    CLIENT_STEPS, Cut, Duel, Heard, SERVER_STEPS, Step, cut, fragment_header, raw_record, seal,
 };
 use drystone_tests::scenario::Variant;
 
 const MAX_SEQUENCE: u64 = (1 << 48) - 1;
 
-fn client_duel() -> Duel {
-    let identity = Identity::p256();
-    Duel::with_client(Victim::client(client_config(settings(), identity)), identity)
-}
-
-fn server_duel() -> Duel {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
-    duel.greet();
-    duel
-}
-
-/// A rogue connected to our client, and one connected to our server.
-fn connected_duels() -> [Duel; 2] {
-    let mut client = client_duel();
-    client.play(&SERVER_STEPS);
-    let mut server = server_duel();
-    server.play(&CLIENT_STEPS);
-    assert!(client.victim.is_connected() && server.victim.is_connected());
-    [client, server]
-}
-
 /// Victims in every state of the handshake, by role, with what has still to be played.
 fn duels_in_every_state() -> Vec<(Duel, &'static [Step])> {
     let mut duels = Vec::new();
     for place in 0..=SERVER_STEPS.len() {
-        let mut duel = client_duel();
+        let mut duel = Duel::usual_client();
         duel.play(&SERVER_STEPS[..place]);
         duels.push((duel, &SERVER_STEPS[place..]));
     }
     for place in 0..=CLIENT_STEPS.len() {
-        let mut duel = server_duel();
+        let mut duel = Duel::usual_server();
         duel.play(&CLIENT_STEPS[..place]);
         duels.push((duel, &CLIENT_STEPS[place..]));
     }
@@ -67,7 +45,7 @@ fn connects_and_talks(duel: &mut Duel, steps: &[Step], what: &str) {
 
 #[test]
 fn threat_17_forged_number_does_not_move_window() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         for sequence in [MAX_SEQUENCE, MAX_SEQUENCE - 1, 1_000_000, 200] {
             for content_type in [ContentType::APPLICATION_DATA, ContentType::ALERT, ContentType::HANDSHAKE] {
                 duel.give(&raw_record(content_type, RecordNumber { epoch: 1, sequence }, &[7; 40]));
@@ -80,7 +58,7 @@ fn threat_17_forged_number_does_not_move_window() {
 
 #[test]
 fn threat_17_a_replayed_packet_is_delivered_once() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let packet = duel.rogue.data(b"once");
         for _ in 0..100 {
             duel.give(&packet);
@@ -146,9 +124,9 @@ fn threat_19_threat_20_no_record_number_is_used_twice_under_one_key() {
 
 #[test]
 fn threat_19_two_handshakes_have_different_keys() {
-    let masters: HashSet<Vec<u8>> = connected_duels()
+    let masters: HashSet<Vec<u8>> = Duel::usual_connected()
         .iter()
-        .chain(&connected_duels())
+        .chain(&Duel::usual_connected())
         .map(|duel| duel.rogue.master.as_ref().unwrap().secret().expose().to_vec())
         .collect();
     assert_eq!(masters.len(), 4);
@@ -170,7 +148,7 @@ fn threat_21_the_explicit_nonce_on_the_wire_is_the_record_number() {
 /// Each flight is sent again after the keys have changed, and the peer opens all of it.
 #[test]
 fn threat_22_a_repeated_flight_keeps_the_keys_of_each_message() {
-    let mut duel = client_duel();
+    let mut duel = Duel::usual_client();
     duel.play(&SERVER_STEPS[..4]);
     for _ in 0..4 {
         duel.pass(Duration::from_secs(4));
@@ -187,7 +165,7 @@ fn threat_22_a_repeated_flight_keeps_the_keys_of_each_message() {
     assert_eq!(duel.rogue.unopened(), 0);
     connects_and_talks(&mut duel, &SERVER_STEPS[4..], "client");
 
-    let mut duel = server_duel();
+    let mut duel = Duel::usual_server();
     duel.play(&CLIENT_STEPS[..2]);
     let finished = duel.rogue.message(Step::Finished).to_bytes();
     for _ in 0..5 {
@@ -252,7 +230,9 @@ fn threat_32_a_good_record_beside_bad_ones_is_processed() {
         ]
         .concat()
     };
-    for (mut duel, steps) in [(client_duel(), &SERVER_STEPS[..]), (server_duel(), &CLIENT_STEPS)] {
+    for (mut duel, steps) in
+        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
+    {
         for (place, step) in steps.iter().enumerate() {
             let good = duel.rogue.perform(*step);
             let sequence = 100 + place as u64;
@@ -283,7 +263,9 @@ fn threat_33_plaintext_application_data_is_delivered_in_no_state() {
 
 #[test]
 fn threat_34_application_data_between_change_cipher_spec_and_finished_is_dropped() {
-    for (mut duel, steps) in [(client_duel(), &SERVER_STEPS[..]), (server_duel(), &CLIENT_STEPS)] {
+    for (mut duel, steps) in
+        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
+    {
         let (last, before) = steps.split_last().unwrap();
         duel.play(before);
         let mut early: Vec<_> = (0..100).map(|_| duel.rogue.data(&[5; 900])).collect();
@@ -297,7 +279,7 @@ fn threat_34_application_data_between_change_cipher_spec_and_finished_is_dropped
 
 #[test]
 fn threat_35_plaintext_alerts_are_ignored_once_connected() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         for level in [1, 2] {
             for description in 0..=255 {
                 let alert = duel.rogue.plaintext(ContentType::ALERT, &[level, description]);
@@ -334,7 +316,7 @@ fn threat_36_threat_37_every_short_record_is_dropped_in_every_state() {
 
 #[test]
 fn threat_38_every_flipped_bit_of_a_packet_is_dropped() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let packet = duel.rogue.data(b"sixteen bytes ok");
         for bit in 0..packet.len() * 8 {
             let mut damaged = packet.clone();
@@ -350,7 +332,9 @@ fn threat_38_every_flipped_bit_of_a_packet_is_dropped() {
 
 #[test]
 fn threat_38_every_flipped_bit_of_a_protected_finished_is_dropped() {
-    for (mut duel, steps) in [(client_duel(), &SERVER_STEPS[..]), (server_duel(), &CLIENT_STEPS)] {
+    for (mut duel, steps) in
+        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
+    {
         let (last, before) = steps.split_last().unwrap();
         duel.play(before);
         let finished = duel.rogue.perform(*last);
@@ -368,7 +352,7 @@ fn threat_38_every_flipped_bit_of_a_protected_finished_is_dropped() {
 
 #[test]
 fn threat_39_threat_41_plaintext_handshakes_leave_an_established_association_alone() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         for (message_seq, step) in (0..8).cycle().zip([
             Step::ClientHello,
             Step::HelloVerifyRequest,
@@ -397,7 +381,7 @@ fn threat_39_threat_41_plaintext_handshakes_leave_an_established_association_alo
 /// A spoofed hello with suites that nobody has, to a server in the middle of a handshake.
 #[test]
 fn threat_39_a_spoofed_hello_leaves_a_half_open_association_alone() {
-    let mut duel = server_duel();
+    let mut duel = Duel::usual_server();
     let hello = {
         let mut spoofed =
             drystone_tests::rogue::Rogue::new(drystone_handshake::crypto::Side::Client, Identity::p256());
@@ -439,14 +423,14 @@ fn threat_42_an_early_or_repeated_change_cipher_spec_only_counts() {
 fn threat_42_no_finished_under_a_guessed_master_secret_is_accepted() {
     for place in 0..SERVER_STEPS.len() - 1 {
         guess_the_secret(|| {
-            let mut duel = client_duel();
+            let mut duel = Duel::usual_client();
             duel.play(&SERVER_STEPS[..place]);
             duel
         });
     }
     for place in 0..CLIENT_STEPS.len() - 1 {
         guess_the_secret(|| {
-            let mut duel = server_duel();
+            let mut duel = Duel::usual_server();
             duel.play(&CLIENT_STEPS[..place]);
             duel
         });
@@ -474,7 +458,7 @@ fn guess_the_secret(duel: impl Fn() -> Duel) {
 
 #[test]
 fn threat_43_a_flood_of_change_cipher_specs_changes_and_keeps_nothing() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let mut flood: Vec<_> = (0..1_000)
             .map(|sequence| {
                 raw_record(ContentType::CHANGE_CIPHER_SPEC, RecordNumber { epoch: 0, sequence }, &[1])
@@ -490,7 +474,7 @@ fn threat_43_a_flood_of_change_cipher_specs_changes_and_keeps_nothing() {
 /// Numbers far apart in any order: what the window admits arrives, and nothing twice.
 #[test]
 fn threat_20_packets_with_gaps_up_to_the_last_number_arrive_once() {
-    for mut duel in connected_duels() {
+    for mut duel in Duel::usual_connected() {
         let mut packets = Vec::new();
         for sequence in [10, 100, 1 << 32, MAX_SEQUENCE - 1, MAX_SEQUENCE] {
             let epoch = duel.rogue.protected_epoch();

@@ -4,14 +4,9 @@
 use std::sync::Arc;
 
 use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig};
-use drystone_tests::identity::{Identity, client_config, server_config, settings};
+use drystone_tests::identity::{Identity, settings};
 use drystone_tests::rogue::{CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, SERVER_STEPS, Step, Victim};
 use drystone_tests::scenario::other_identity;
-
-fn client_duel() -> Duel {
-    let identity = Identity::p256();
-    Duel::with_client(Victim::client(client_config(settings(), identity)), identity)
-}
 
 /// A client that has a certificate, should it be asked.
 fn certified_client_duel() -> Duel {
@@ -20,13 +15,6 @@ fn certified_client_duel() -> Duel {
         .unwrap()
         .with_credentials(Credentials::single(other_identity().credential()));
     Duel::with_client(Victim::client(Arc::new(config)), identity)
-}
-
-fn server_duel() -> Duel {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
-    duel.greet();
-    duel
 }
 
 fn asking_server_duel() -> Duel {
@@ -173,7 +161,7 @@ fn threat_44_a_client_connects_on_the_honest_order_only() {
         keys_after: Step::ServerHelloDone,
         dropped: &[],
     };
-    for duel in [&client_duel as &dyn Fn() -> Duel, &certified_client_duel] {
+    for duel in [&Duel::usual_client as &dyn Fn() -> Duel, &certified_client_duel] {
         let (tried, connected) = explore(duel, &SERVER_ALPHABET, &model, 8);
         // With and without the request, and each with one or two ChangeCipherSpecs too many.
         assert!(tried > 200 && connected >= 2, "{tried} tried, {connected} connected");
@@ -188,7 +176,7 @@ fn threat_44_a_server_connects_on_the_honest_order_only() {
         keys_after: Step::ClientKeyExchange,
         dropped: &[Step::ClientHello],
     };
-    let (tried, connected) = explore(&server_duel, &CLIENT_ALPHABET, &model, 6);
+    let (tried, connected) = explore(&Duel::usual_server, &CLIENT_ALPHABET, &model, 6);
     assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
 }
 
@@ -210,7 +198,7 @@ fn threat_44_a_server_that_requires_a_certificate_connects_on_the_honest_order_o
 fn threat_44_reordered_doubled_and_lost_messages_are_repaired_by_a_repeat() {
     for place in 0..SERVER_STEPS.len() {
         for accident in [swap as Accident, double, lose] {
-            let mut duel = client_duel();
+            let mut duel = Duel::usual_client();
             let flights = [&SERVER_STEPS[..4], &SERVER_STEPS[4..]];
             let mut done = 0;
             for flight in flights {

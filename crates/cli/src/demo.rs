@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use drystone::x509::{Policy, TrustAnchors};
+use drystone::x509::Policy;
 use drystone::{
     Client, ClientConfig, ClientEvent, Clock, Credentials, Event, Server, ServerConfig, ServerEvent,
 };
@@ -30,8 +30,7 @@ const ROUND_TRIPS: usize = 50;
 
 pub(crate) fn run(reporter: Reporter) -> Result<(), Fault> {
     let made = files::self_signed(NAME)?;
-    let mut anchors = TrustAnchors::new();
-    anchors.add(made.certificate).map_err(Fault::local)?;
+    let anchors = made.certificate.trust_anchors().map_err(Fault::local)?;
     let server_config = ServerConfig::new(drystone::settings(), Credentials::single(made.credential));
     let client_config =
         ClientConfig::new(drystone::settings(), Policy::new(anchors)).map_err(Fault::local)?;

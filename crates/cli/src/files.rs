@@ -3,11 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use drystone::Credential;
-use drystone::x509::{self, CertificateDer, PrivateKeyDer, TrustAnchors};
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
-};
+use drystone::x509::{self, CertificateDer, TrustAnchors};
+use drystone::{Credential, Crypto, GenerateError, KeyAlgorithm, SelfSigned, X509Certificate};
 
 use crate::fault::Fault;
 
@@ -30,33 +27,29 @@ pub(crate) fn anchors(file: &Path) -> Result<TrustAnchors, Fault> {
 
 /// A certificate that was made for one run, and its key.
 #[derive(Debug)]
-pub(crate) struct SelfSigned {
+pub(crate) struct Made {
     pub(crate) credential: Credential,
-    pub(crate) certificate: CertificateDer<'static>,
-    pub(crate) pem: String,
+    pub(crate) certificate: X509Certificate,
 }
 
 /// A P-256 certificate for this DNS name or IP address, signed by itself.
-pub(crate) fn self_signed(name: &str) -> Result<SelfSigned, Fault> {
+pub(crate) fn self_signed(name: &str) -> Result<Made, Fault> {
     let failed =
-        |error: rcgen::Error| Fault::Local(format!("cannot make a certificate for '{name}': {error}"));
-    let mut params = CertificateParams::new([name.to_owned()]).map_err(failed)?;
-    params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let key = KeyPair::generate().map_err(failed)?;
-    let made = params.self_signed(&key).map_err(failed)?;
-    let certificate = made.der().clone();
-    let private = PrivateKeyDer::try_from(key.serialize_der()).map_err(Fault::local)?;
-    let credential = Credential::new(vec![certificate.clone()], &private).map_err(Fault::local)?;
-    Ok(SelfSigned { credential, certificate, pem: made.pem() })
-}
-
-/// Writes a file, replacing what is there.
-pub(crate) fn write(file: &Path, content: &str) -> Result<(), Fault> {
-    fs::write(file, content)
-        .map_err(|error| Fault::Local(format!("cannot write {}: {error}", file.display())))
+        |error: GenerateError| Fault::Local(format!("cannot make a certificate for '{name}': {error}"));
+    let crypto = Crypto::new();
+    let key = crypto.generate_key(KeyAlgorithm::EcP256).map_err(failed)?;
+    // Longer common names are not allowed, and it is for people only: clients compare the alternative name.
+    let common_name = if name.len() <= 64 { name } else { "drystone" };
+    let wanted = SelfSigned {
+        issuer_name: format!("CN={common_name}"),
+        subject_alt_names: vec![name.to_owned()],
+        is_authority: false,
+        ..SelfSigned::default()
+    };
+    let certificate = crypto.generate_self_signed_certificate(&key, &wanted).map_err(failed)?;
+    let private = key.private_key().ok_or_else(|| Fault::local("the new key is not private"))?;
+    let credential = Credential::new(certificate.certificates().to_vec(), private).map_err(Fault::local)?;
+    Ok(Made { credential, certificate })
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
@@ -82,11 +75,10 @@ mod tests {
     #[test]
     fn a_fresh_certificate_is_good_for_its_name_only() {
         let now = UnixTime::since_unix_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
-        for (own, other) in [("localhost", "example.org"), ("127.0.0.1", "127.0.0.2")] {
+        let long = format!("{}.example.org", "x".repeat(63));
+        for (own, other) in [("localhost", "example.org"), ("127.0.0.1", "127.0.0.2"), (&long, "drystone")] {
             let made = self_signed(own).unwrap();
-            let mut anchors = TrustAnchors::new();
-            anchors.add(made.certificate.clone()).unwrap();
-            let policy = Policy::new(anchors);
+            let policy = Policy::new(made.certificate.trust_anchors().unwrap());
             let verdict = |name: &str| {
                 let name = ServerName::try_from(name.to_owned()).unwrap();
                 policy.verify(made.credential.chain(), Expected::Server(&name), now).map(drop)

@@ -1,5 +1,11 @@
 //! The `drystone` command: a DTLS client, a server and a demo for people at a terminal and for scripts. Everything
 //! that a program could need lives in the library; here are only arguments, files and words.
+//!
+//! ```text
+//!  args -> files, settings -> drystone::Client or Server -> events -> report (words or JSON) -> standard output
+//!                                    ^     |                                                     exit code
+//!                     lines of standard input, echo
+//! ```
 
 mod args;
 mod client;

@@ -41,7 +41,7 @@ pub(crate) fn server(arguments: &ServerArgs, reporter: Reporter) -> Result<Serve
         (_, _, Some(name)) => {
             let made = files::self_signed(name)?;
             if let Some(file) = &arguments.write_cert {
-                files::write(file, &made.pem)?;
+                made.certificate.save(file).map_err(Fault::local)?;
             }
             made.credential
         }

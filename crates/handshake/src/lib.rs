@@ -51,7 +51,7 @@ pub use event::{Answer, Connected, Event, Request, RequestId};
 pub use flight::Limits;
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};
-pub use server::gate::{Gate, Greeting, Verdict};
+pub use server::gate::{Gate, Greeting, HelloId, Verdict};
 pub use time::{Instant, Start};
 pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
 

@@ -2,12 +2,23 @@
 //!
 //! | you want | reach for |
 //! | --- | --- |
-//! | a client or a server over UDP | [`Client`], [`Server`] |
+//! | what a game on Godot has, or five lines per frame | [`PacketPeerDtls`], [`DtlsServer`]: the module [`packet_peer`] |
+//! | a client or a server over UDP that waits by itself | [`Client`], [`Server`] |
 //! | the protocol over a transport of your own (WebRTC, CoAP, a tunnel, a simulation) | [`Connection`] and [`Gate`] |
 //! | to decide which certificates to trust | [`x509::Policy`] |
+//! | certificates and keys in files | [`X509Certificate`], [`CryptoKey`] |
 //!
 //! Everything of the protocol is re-exported here; its core reads no clock and touches no socket. This crate adds
 //! what a program on an operating system needs: sockets, [`Clock`], [`OsRandom`], [`settings()`], [`KeyLogFile`].
+//!
+//! ```text
+//!  Client        Server        PacketPeerDtls    DtlsServer + UdpServer      a program's own transport
+//!     |             |                |                    |                              |
+//!     +-- socket, clock, randomness, inbox, routes -------+                              |
+//!                            |                                                           |
+//!                            v                                                           v
+//!          datagrams and time in --> Connection, Gate (drystone-handshake) --> datagrams, deadlines, events out
+//! ```
 //!
 //! # A client
 //!
@@ -32,7 +43,11 @@
 //!
 //! # Features
 //!
-//! `system-roots`: the operating system's trust anchors (`x509::TrustAnchors::system`).
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
+//! | `generate` | new keys and self-signed certificates (`Crypto`) |
+//! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
 
 mod client;
 mod clock;
@@ -40,10 +55,14 @@ mod deadline;
 mod error;
 mod inbox;
 mod key_log;
+mod keys;
+pub mod packet_peer;
 mod random;
 mod route;
 mod server;
 mod socket;
+#[cfg(feature = "variant")]
+pub mod variant;
 
 pub use client::{Client, ClientEvent};
 pub use clock::Clock;
@@ -52,9 +71,17 @@ pub use drystone_x509 as x509;
 pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;
 pub use key_log::KeyLogFile;
+#[cfg(feature = "generate")]
+pub use keys::{Crypto, GenerateError, KeyAlgorithm, SelfSigned};
+pub use keys::{CryptoError, CryptoKey, X509Certificate};
+pub use packet_peer::{
+    ConnectError, DtlsServer, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer,
+};
 pub use random::{OsRandom, settings};
 pub use route::PeerId;
 pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
+#[cfg(feature = "variant")]
+pub use variant::{PacketPeerVariant, VarError, Variant, VariantError, VariantFormat};
 
 /// The README's examples compile.
 #[cfg(doctest)]

@@ -1,5 +1,5 @@
-//! Which association a datagram belongs to: by its sender's address. It knows no sockets, and of associations only
-//! whether they are half-open.
+//! Which association a datagram belongs to: by its sender's address, and by whether it may begin a new one. It knows
+//! no sockets, and of associations only whether they are half-open.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -168,6 +168,16 @@ pub(crate) fn peer_id_bytes(address: SocketAddr) -> [u8; 18] {
     bytes
 }
 
+/// Whether a datagram begins with a plaintext record (epoch 0, RFC 6347 section 4.1) that holds a ClientHello: keeps
+/// everything else away from the gate and from new associations, at the cost of a look at four places.
+pub(crate) fn may_be_client_hello(datagram: &[u8]) -> bool {
+    const HANDSHAKE: u8 = 22;
+    const CLIENT_HELLO: u8 = 1;
+    datagram.first() == Some(&HANDSHAKE)
+        && datagram.get(3..5) == Some(&[0, 0])
+        && datagram.get(13) == Some(&CLIENT_HELLO)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -252,5 +262,19 @@ mod tests {
         let bytes = peer_id_bytes(address("10.0.0.1:258"));
         assert_eq!(bytes, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2]);
         assert_eq!(bytes, peer_id_bytes(address("[::ffff:10.0.0.1]:258")));
+    }
+
+    #[test]
+    fn only_plaintext_client_hellos_reach_the_gate() {
+        let hello = [22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 12, 1, 0, 0];
+        assert!(may_be_client_hello(&hello));
+        for (place, other) in [(0, 23), (3, 1), (4, 1), (13, 2)] {
+            let mut changed = hello;
+            changed[place] = other;
+            assert!(!may_be_client_hello(&changed));
+        }
+        for length in 0..14 {
+            assert!(!may_be_client_hello(&hello[..length]));
+        }
     }
 }

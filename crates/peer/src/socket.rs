@@ -45,10 +45,21 @@ impl Socket {
 
     /// A socket on a free port that takes datagrams of `remote` only, and learns of refusals.
     pub(crate) fn connect(remote: SocketAddr) -> io::Result<Self> {
-        let any: SocketAddr = if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
-        let socket = Self::bind(any)?;
-        socket.udp.connect(remote)?;
+        let socket = Self::bind(any_port(remote))?;
+        socket.connect_to(remote)?;
         Ok(socket)
+    }
+
+    /// A socket that never waits, for [`try_receive`](Self::try_receive).
+    pub(crate) fn bind_nonblocking(address: SocketAddr) -> io::Result<Self> {
+        let mut socket = Self::bind(address)?;
+        socket.tell(Duration::ZERO)?;
+        Ok(socket)
+    }
+
+    /// From now on takes datagrams of `remote` only, sends to it, and learns of refusals.
+    pub(crate) fn connect_to(&self, remote: SocketAddr) -> io::Result<()> {
+        self.udp.connect(remote)
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -58,6 +69,11 @@ impl Socket {
     /// Waits at most `wait` for a datagram, or not at all if that is zero. May return earlier with nothing.
     pub(crate) fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> io::Result<Arrival> {
         self.tell(wait)?;
+        self.try_receive(buffer)
+    }
+
+    /// Receives, waiting as the socket was last told to.
+    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
         match self.udp.recv_from(buffer) {
             Ok((length, from)) => Ok(Arrival::Datagram { length, from }),
             Err(error) => match error.kind() {
@@ -96,6 +112,11 @@ impl Socket {
         self.waiting = wanted;
         Ok(())
     }
+}
+
+/// Where to bind for a socket that will talk to `remote`: any address, a free port.
+pub(crate) fn any_port(remote: SocketAddr) -> SocketAddr {
+    if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() }
 }
 
 /// Whether this is how an ICMP "port unreachable" shows (on Windows as a reset).

@@ -125,6 +125,11 @@ impl PublicKey {
         &self.spki
     }
 
+    /// The bits of subjectPublicKey: what is left of the SubjectPublicKeyInfo without the algorithm.
+    pub fn key_bits(&self) -> &[u8] {
+        spki::split(&self.spki).map_or(&[], |(_, key)| key) // never the default: `parse` split it
+    }
+
     /// Whether `signature` over `message` was made by this key with one of `algorithms`.
     ///
     /// Algorithms for other kinds of key are passed over: TLS 1.2 does not fix the curve of an ECDSA code point, so

@@ -1,5 +1,14 @@
 //! Which certificate chains to believe: chain, name, usage, validity and key policy; trust anchors; keys from files.
 //!
+//! ```text
+//!  chain (DER, leaf first) --> limits --> form, keys --> byte identity? --yes--> dates, usage --> name --> Verified
+//!  expected name, date            |                           |no                                  ^          |
+//!                                 v                           v                                    |     public key,
+//!                         CertificateError        webpki: path to an anchor -----------------------+     how, who
+//!
+//!  files (PEM, DER) --> TrustAnchors --> Policy        private key files --> PrivateKeyDer
+//! ```
+//!
 //! This crate takes DER and gives a verdict. It knows nothing of TLS, sockets or clocks: the time is an argument.
 //! Trust is decided in one of two ways, in this order:
 //!
@@ -48,6 +57,7 @@ mod path;
 mod pem;
 mod policy;
 mod private_key;
+mod public_key;
 #[cfg(feature = "std")]
 mod read;
 mod spki;
@@ -62,6 +72,7 @@ pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};
 pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
 pub use policy::{Expected, How, Policy, Verified};
 pub use private_key::{private_key_from_pem, private_key_from_pem_or_der};
+pub use public_key::{public_key_from_pem, public_key_from_pem_or_der};
 #[cfg(feature = "std")]
 pub use read::subject_text;
 pub use rustls_pki_types::{

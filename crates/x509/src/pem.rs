@@ -29,6 +29,12 @@ pub enum PemError {
         /// What there is instead.
         found: Vec<String>,
     },
+    /// There is no public key.
+    #[error("no public key found{}", Found(found))]
+    NoPublicKey {
+        /// What there is instead.
+        found: Vec<String>,
+    },
     /// The private key is encrypted; passwords are not supported.
     #[error("the private key is encrypted; decrypt it first")]
     EncryptedKey,
@@ -41,6 +47,9 @@ pub enum PemError {
     /// The private key is neither PKCS#8 nor SEC1 nor PKCS#1.
     #[error("the private key is malformed")]
     MalformedKey,
+    /// The public key is not a SubjectPublicKeyInfo.
+    #[error("the public key is malformed")]
+    MalformedPublicKey,
     /// A section of the PEM does not end, does not start properly or is not base64.
     #[error("malformed PEM: {reason}")]
     MalformedPem {

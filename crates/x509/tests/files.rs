@@ -5,8 +5,9 @@ mod chain;
 
 use chain::fixture;
 use drystone_x509::{
-    PemError, PrivateKeyDer, TrustAnchors, certificates_from_pem, certificates_from_pem_or_der,
-    fingerprint_sha256, private_key_from_pem, private_key_from_pem_or_der, subject_text,
+    KeyKind, PemError, PrivateKeyDer, TrustAnchors, certificates_from_pem, certificates_from_pem_or_der,
+    fingerprint_sha256, private_key_from_pem, private_key_from_pem_or_der, public_key_from_pem,
+    public_key_from_pem_or_der, subject_text,
 };
 
 #[test]
@@ -114,4 +115,36 @@ fn system_roots_load_or_say_why_not() {
         Ok(anchors) => assert!(!anchors.is_empty()),
         Err(error) => assert!(error.to_string().contains("trust anchor")),
     }
+}
+
+#[test]
+fn public_keys_come_from_pem_and_der() {
+    let spki = |name: &str| {
+        std::fs::read(format!("{}/../../vectors/keys/{name}.spki.der", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    for (name, kind, key_bytes) in [
+        ("p256", KeyKind::EcP256, 65),
+        ("p384", KeyKind::EcP384, 97),
+        ("ed25519", KeyKind::Ed25519, 32),
+        ("rsa2048", KeyKind::Rsa { bits: 2048 }, 270),
+    ] {
+        let key = public_key_from_pem_or_der(&spki(name)).unwrap();
+        assert_eq!((key.kind(), key.spki()), (kind, &spki(name)[..]), "{name}");
+        assert_eq!(key.key_bits().len(), key_bytes, "{name}");
+        assert!(key.spki().ends_with(key.key_bits()), "{name}");
+    }
+    let found = vec!["PRIVATE KEY".to_owned()];
+    assert_eq!(
+        public_key_from_pem_or_der(&fixture("key-pkcs8.pem")),
+        Err(PemError::NoPublicKey { found: found.clone() })
+    );
+    assert_eq!(
+        PemError::NoPublicKey { found }.to_string(),
+        "no public key found; the file holds: PRIVATE KEY"
+    );
+    assert_eq!(public_key_from_pem_or_der(b"hello"), Err(PemError::NoPublicKey { found: Vec::new() }));
+    let longer = [&spki("p256")[..], &[0]].concat();
+    assert_eq!(public_key_from_pem_or_der(&longer), Err(PemError::NoPublicKey { found: Vec::new() }));
+    let malformed = b"-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n";
+    assert_eq!(public_key_from_pem(malformed), Err(PemError::MalformedPublicKey));
 }

@@ -271,6 +271,13 @@ fn an_authority_is_no_leaf_unless_configured() {
 }
 
 #[test]
+fn a_self_signed_authority_as_leaf_is_unknown_rather_than_misused() {
+    let stranger = Authority::root("stranger");
+    let error = refusal(Authority::root("root").anchors(), &[stranger.der], "a.example");
+    assert!(matches!(&error, E::UnknownIssuer { which: of, .. } if *of == which(0, "stranger")), "{error:?}");
+}
+
+#[test]
 fn threat_90_name_constraints_of_dns_names() {
     let permitted = constrained(vec![dns("good.example")], vec![]);
     let excluded = constrained(vec![], vec![dns("bad.example")]);

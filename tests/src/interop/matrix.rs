@@ -33,6 +33,16 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Our client with this server.
+    pub fn with_our_client(server: Stack) -> Self {
+        Self { server, client: Stack::Drystone }
+    }
+
+    /// Our server with this client.
+    pub fn with_our_server(client: Stack) -> Self {
+        Self { server: Stack::Drystone, client }
+    }
+
     /// Each cipher suite with each group.
     pub fn suites_and_groups(self, pki: &Pki) -> Table {
         let mut cells = Vec::new();

@@ -158,15 +158,19 @@ impl Stack {
 /// # Panics
 /// If one is missing and the environment has `DRYSTONE_REQUIRE_PEERS=1`.
 pub fn peers_are_here(stacks: &[Stack]) -> bool {
-    let mut programs = stacks.iter().flat_map(|stack| stack.programs());
-    let Some(missing) = programs.find(|program| !is_installed(program)) else {
+    stacks.iter().flat_map(|stack| stack.programs()).all(|program| program_is_here(program))
+}
+
+/// As [`peers_are_here`], for one program.
+pub(super) fn program_is_here(program: &str) -> bool {
+    if is_installed(program) {
         return true;
-    };
+    }
     assert!(
         std::env::var("DRYSTONE_REQUIRE_PEERS").as_deref() != Ok("1"),
-        "{missing} not found, and DRYSTONE_REQUIRE_PEERS=1 demands it"
+        "{program} not found, and DRYSTONE_REQUIRE_PEERS=1 demands it"
     );
-    println!("SKIPPED: {missing} not found");
+    println!("SKIPPED: {program} not found");
     false
 }
 

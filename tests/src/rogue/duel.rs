@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use drystone_handshake::crypto::Side;
 
-use super::{Heard, Rogue, Step, Victim};
-use crate::identity::Identity;
+use super::{CLIENT_STEPS, Heard, Rogue, SERVER_STEPS, Step, Victim};
+use crate::identity::{Identity, client_config, server_config, settings};
 
 /// A rogue and its victim, face to face: nothing is lost and no time passes unless the test says so.
 #[derive(Debug)]
@@ -19,6 +19,33 @@ pub struct Duel {
 }
 
 impl Duel {
+    /// Against our client in the usual settings.
+    pub fn usual_client() -> Self {
+        let identity = Identity::p256();
+        Self::with_client(Victim::client(client_config(settings(), identity)), identity)
+    }
+
+    /// Against our server in the usual settings, which has let the rogue in.
+    pub fn usual_server() -> Self {
+        let identity = Identity::p256();
+        let mut duel = Self::with_server(Victim::server(server_config(settings(), identity)), identity);
+        duel.greet();
+        duel
+    }
+
+    /// Against a client and against a server in the usual settings, both connected.
+    ///
+    /// # Panics
+    /// If they do not connect.
+    pub fn usual_connected() -> [Self; 2] {
+        let mut client = Self::usual_client();
+        client.play(&SERVER_STEPS);
+        let mut server = Self::usual_server();
+        server.play(&CLIENT_STEPS);
+        assert!(client.victim.is_connected() && server.victim.is_connected());
+        [client, server]
+    }
+
     /// The rogue is the server; the client's hello has arrived.
     pub fn with_client(victim: Victim, identity: &Identity) -> Self {
         let mut duel = Self { rogue: Rogue::new(Side::Server, identity), victim, datagrams: Vec::new() };

@@ -71,6 +71,30 @@ pub(crate) struct Proven {
     cookie: Vec<u8>,
 }
 
+/// Tells one hello of a client from another: its random and its message_seq.
+///
+/// For callers that keep associations where [`Connection::is_of`](crate::Connection::is_of) is out of reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HelloId {
+    random: [u8; 32],
+    message_seq: u16,
+}
+
+impl HelloId {
+    /// Whether both hellos are of one attempt to connect, although perhaps not copies of each other: a client that
+    /// answers two cookies sends two hellos with one random (RFC 6347 section 4.2.1).
+    pub fn is_same_attempt(&self, other: &Self) -> bool {
+        self.random == other.random
+    }
+}
+
+impl Greeting {
+    /// What tells this hello from others.
+    pub fn hello_id(&self) -> HelloId {
+        HelloId { random: *self.proven.client_random(), message_seq: self.message_seq }
+    }
+}
+
 impl Proven {
     fn of(hello: &ClientHelloPrefix<'_>) -> Self {
         Self {

@@ -20,6 +20,11 @@ pub(super) fn is_authority(certificate: &CertificateDer<'_>) -> bool {
     Reading::of(certificate).is_some_and(|reading| reading.is_authority() == Ok(true))
 }
 
+/// Whether it names itself as its issuer.
+pub(super) fn is_self_issued(certificate: &CertificateDer<'_>) -> bool {
+    Reading::of(certificate).is_some_and(|reading| reading.subject() == reading.issuer())
+}
+
 /// Whether the extended key usage allows `usage`.
 pub(super) fn permits(certificate: &CertificateDer<'_>, usage: Usage) -> bool {
     Reading::of(certificate).is_some_and(|reading| reading.allows(usage) == Ok(true))

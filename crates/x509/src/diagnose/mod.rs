@@ -11,7 +11,7 @@ use webpki::{EndEntityCert, Error};
 use crate::error::{CertificateError, Usage, Which};
 use crate::policy::Policy;
 #[cfg(feature = "std")]
-use fields::{begins, ends, is_authority, permits};
+use fields::{begins, ends, is_authority, is_self_issued, permits};
 
 /// A chain that webpki refused.
 pub(crate) struct Failure<'a> {
@@ -54,6 +54,8 @@ impl Failure<'_> {
                 let which = self.first(|each| !permits(each, self.usage));
                 CertificateError::WrongUsage { which, usage: self.usage }
             }
+            // A self-signed server that is not configured: nobody vouches for it, whatever it says of itself.
+            Error::CaUsedAsEndEntity if is_self_issued(self.leaf) => self.unknown_issuer(),
             Error::CaUsedAsEndEntity => {
                 CertificateError::AuthorityAsLeaf { which: Which::presented(0, self.leaf) }
             }
@@ -121,9 +123,12 @@ mod no_fields {
     pub(super) fn is_authority(_: &CertificateDer<'_>) -> bool {
         true
     }
+    pub(super) fn is_self_issued(_: &CertificateDer<'_>) -> bool {
+        false
+    }
     pub(super) fn permits(_: &CertificateDer<'_>, _: Usage) -> bool {
         true
     }
 }
 #[cfg(not(feature = "std"))]
-use no_fields::{begins, ends, is_authority, permits};
+use no_fields::{begins, ends, is_authority, is_self_issued, permits};

@@ -1,0 +1,325 @@
+//! What a UDP server and its peers share: the socket, and a mailbox for each address. It knows of DTLS only the gate
+//! that may stand before it.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use drystone_handshake::{Datagram, Gate, HelloId, Path, Verdict};
+
+use super::queue::PacketQueue;
+use crate::clock::Clock;
+use crate::route::{PeerId, Route, Table, may_be_client_hello, peer_id_bytes};
+use crate::socket::{Arrival, Socket};
+
+/// The most datagrams that one poll takes in, so that it ends also when they come faster than they are sorted.
+pub(super) const DATAGRAMS_PER_POLL: usize = 1024;
+
+/// Bytes of the gate's longest answer.
+const REPLY: usize = 64;
+
+/// One socket for many peers. The lock is taken once per poll of the server and of each peer, never per datagram.
+pub(super) struct Exchange {
+    socket: Socket,
+    state: Mutex<State>,
+}
+
+/// How many may wait or be half-open.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) pending: usize,
+    pub(super) half_open: usize,
+    pub(super) peers: usize,
+}
+
+/// Why a peer that somebody holds has no mailbox any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// A newer association of the same address is connected.
+    Replaced,
+    /// Newer handshakes needed the place.
+    Evicted,
+    /// The server was stopped or dropped.
+    Stopped,
+}
+
+/// Decides about hellos before they cost anything.
+#[derive(Clone)]
+pub(super) struct Doorman {
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: Clock,
+}
+
+/// Before which hellos the doorman stands.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Guard {
+    /// Before those of addresses that have a peer already: a client that lost its state connects anew. All other
+    /// senders become pending peers at once, as in Godot.
+    KnownAddresses,
+    /// Before all, and nothing but hellos is let in.
+    Everybody,
+}
+
+struct State {
+    table: Table<Mailbox>,
+    /// Those that nobody has taken yet, oldest first.
+    pending: VecDeque<PeerId>,
+    /// Those that somebody holds but that have no mailbox any more.
+    ended: HashMap<PeerId, Fate>,
+    doorman: Option<(Doorman, Guard)>,
+    stopped: bool,
+    dropped: u64,
+}
+
+/// What arrived for one peer.
+#[derive(Default)]
+struct Mailbox {
+    queue: PacketQueue,
+    /// The hello with which the association began, as far as that is known.
+    hello: Option<HelloId>,
+    established: bool,
+}
+
+impl Mailbox {
+    /// Whether a hello is (a copy of) the one that this association began with. Once connected, one of the same
+    /// attempt to connect counts too, as in [`Connection::is_of`](drystone_handshake::Connection::is_of).
+    fn is_of(&self, hello: &HelloId) -> bool {
+        let attempt = |own: &HelloId| self.established && own.is_same_attempt(hello);
+        self.hello.as_ref().is_some_and(|own| own == hello || attempt(own))
+    }
+}
+
+impl Exchange {
+    pub(super) fn new(socket: Socket) -> Self {
+        let state = State {
+            table: Table::new(),
+            pending: VecDeque::new(),
+            ended: HashMap::new(),
+            doorman: None,
+            stopped: false,
+            dropped: 0,
+        };
+        Self { socket, state: Mutex::new(state) }
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    /// Takes in what arrived, at most [`DATAGRAMS_PER_POLL`].
+    pub(super) fn poll(&self, received: &mut [u8], limits: Limits) -> io::Result<()> {
+        let mut state = self.lock();
+        for _ in 0..DATAGRAMS_PER_POLL {
+            match self.socket.try_receive(received)? {
+                Arrival::Datagram { length, from } => {
+                    let datagram = received.get_mut(..length).unwrap_or_default();
+                    state.sort(&self.socket, from, datagram, limits);
+                }
+                // Concerns a datagram to some peer, one does not learn which.
+                Arrival::Refused => {}
+                Arrival::Nothing => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the doorman there, or before more senders. The first one stays.
+    pub(super) fn guard(&self, doorman: &Doorman, guard: Guard) {
+        let mut state = self.lock();
+        match &mut state.doorman {
+            Some((_, present)) => *present = guard.max(*present),
+            None => state.doorman = Some((doorman.clone(), guard)),
+        }
+    }
+
+    pub(super) fn pending(&self) -> usize {
+        self.lock().pending.len()
+    }
+
+    /// The oldest pending peer, which somebody holds from now on.
+    pub(super) fn take(&self) -> Option<(PeerId, SocketAddr)> {
+        let mut state = self.lock();
+        let id = state.pending.pop_front()?;
+        let address = state.table.get(id)?.address;
+        Some((id, address))
+    }
+
+    /// Fetches all that arrived for a peer: `queue`, which must be empty, and the mailbox's change places.
+    pub(super) fn fetch(&self, id: PeerId, queue: &mut PacketQueue) -> Result<(), Fate> {
+        let mut state = self.lock();
+        if state.stopped {
+            return Err(Fate::Stopped);
+        }
+        if let Some(fate) = state.ended.get(&id) {
+            return Err(*fate);
+        }
+        if let Some(peer) = state.table.get_mut(id) {
+            std::mem::swap(&mut peer.connection.queue, queue);
+        }
+        Ok(())
+    }
+
+    /// How many packets wait in a peer's mailbox.
+    pub(super) fn waiting(&self, id: PeerId) -> usize {
+        self.lock().table.get(id).map_or(0, |peer| peer.connection.queue.len())
+    }
+
+    /// A peer's association began with this hello: its copies begin no other.
+    pub(super) fn begun(&self, id: PeerId, hello: HelloId) {
+        if let Some(peer) = self.lock().table.get_mut(id) {
+            peer.connection.hello = Some(hello);
+        }
+    }
+
+    /// A peer's handshake is done. It takes the place of an older association of the same address.
+    pub(super) fn established(&self, id: PeerId) {
+        let mut state = self.lock();
+        if let Some(peer) = state.table.get_mut(id) {
+            peer.connection.established = true;
+        }
+        if let Some(replaced) = state.table.establish(id) {
+            state.end(replaced, Fate::Replaced);
+        }
+    }
+
+    /// Nobody holds the peer any more: its address is unknown again.
+    pub(super) fn forget(&self, id: PeerId) {
+        let mut state = self.lock();
+        state.table.remove(id);
+        state.ended.remove(&id);
+    }
+
+    pub(super) fn stop(&self) {
+        let mut state = self.lock();
+        state.stopped = true;
+        state.table = Table::new();
+        state.pending.clear();
+    }
+
+    /// Peers that somebody holds or that are pending.
+    pub(super) fn peers(&self) -> usize {
+        self.lock().table.len()
+    }
+
+    /// Datagrams that nobody had room for.
+    pub(super) fn dropped(&self) -> u64 {
+        self.lock().dropped
+    }
+
+    /// A panic elsewhere while the lock was held leaves nothing half done that matters more than the peers do.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What becomes of a hello.
+enum Decision {
+    /// The gate has answered, or there is nobody to hear it.
+    Done,
+    /// It is for the peers that the address has.
+    Deliver,
+    Admit(HelloId),
+}
+
+impl State {
+    /// Gives a datagram to whom it is for.
+    fn sort(&mut self, socket: &Socket, from: SocketAddr, datagram: &mut [u8], limits: Limits) {
+        let route = self.table.route(from);
+        let guarded = match &self.doorman {
+            Some((_, Guard::Everybody)) => true,
+            Some((_, Guard::KnownAddresses)) => route.is_some(),
+            None => false,
+        };
+        let hello = may_be_client_hello(datagram);
+        match route {
+            None if !guarded => self.admit(from, datagram, None, limits),
+            None if !hello => self.dropped += 1,
+            Some(route) if !guarded || !hello => self.deliver(route, datagram),
+            route => match self.ask_gate(socket, from, datagram, route) {
+                Decision::Done => {}
+                Decision::Deliver => {
+                    if let Some(route) = route {
+                        self.deliver(route, datagram);
+                    }
+                }
+                Decision::Admit(hello) => {
+                    if let Some(challenger) = route.and_then(|route| route.challenger) {
+                        self.end(challenger, Fate::Evicted);
+                    }
+                    self.admit(from, datagram, Some(hello), limits);
+                }
+            },
+        }
+    }
+
+    fn ask_gate(
+        &mut self,
+        socket: &Socket,
+        from: SocketAddr,
+        bytes: &mut [u8],
+        route: Option<Route>,
+    ) -> Decision {
+        let Some((Doorman { gate, clock }, _)) = &self.doorman else { return Decision::Deliver };
+        let mut reply = [0; REPLY];
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        match gate.answer(clock.start(), &peer_id_bytes(from), &mut datagram, &mut reply) {
+            Verdict::Reply(length) => {
+                // A lost answer is asked for again.
+                let _ = socket.send_to(reply.get(..length).unwrap_or_default(), from);
+                Decision::Done
+            }
+            Verdict::Drop(_) if route.is_none() => {
+                self.dropped += 1;
+                Decision::Done
+            }
+            // Perhaps a later fragment of the hello that began the association.
+            Verdict::Drop(_) => Decision::Deliver,
+            Verdict::Accept(greeting) => {
+                let hello = greeting.hello_id();
+                let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&hello));
+                match route {
+                    Some(Route { current, challenger })
+                        if is_of(current) || challenger.is_some_and(is_of) =>
+                    {
+                        Decision::Deliver
+                    }
+                    _ => Decision::Admit(hello),
+                }
+            }
+        }
+    }
+
+    /// A copy for each association of the address: opening destroys what does not fit the key.
+    fn deliver(&mut self, route: Route, datagram: &[u8]) {
+        for id in [Some(route.current), route.challenger].into_iter().flatten() {
+            let fits = self.table.get_mut(id).is_some_and(|peer| peer.connection.queue.push(datagram));
+            self.dropped += u64::from(!fits);
+        }
+    }
+
+    /// A new pending peer, if there is room.
+    fn admit(&mut self, from: SocketAddr, datagram: &[u8], hello: Option<HelloId>, limits: Limits) {
+        if self.pending.len() >= limits.pending || self.table.len() >= limits.peers {
+            self.dropped += 1;
+            return;
+        }
+        while self.table.half_open() >= limits.half_open.max(1) {
+            let Some(oldest) = self.table.oldest_half_open() else { break };
+            self.end(oldest, Fate::Evicted);
+        }
+        let mut mailbox = Mailbox { hello, ..Mailbox::default() };
+        mailbox.queue.push(datagram);
+        let id = self.table.insert(from, mailbox);
+        self.pending.push_back(id);
+    }
+
+    /// Takes a peer's mailbox away; whoever holds it learns why.
+    fn end(&mut self, id: PeerId, fate: Fate) {
+        self.table.remove(id);
+        match self.pending.iter().position(|pending| *pending == id) {
+            Some(place) => drop(self.pending.remove(place)),
+            None => drop(self.ended.insert(id, fate)),
+        }
+    }
+}

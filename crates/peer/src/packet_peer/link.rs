@@ -1,0 +1,231 @@
+//! An association over a UDP peer: carries datagrams between the two and watches the time. It knows the statuses of
+//! no game.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use drystone_handshake::{
+    Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse, Path, ServerConfig, Verdict,
+};
+
+use super::error::{Error, PacketError};
+use super::exchange::{DATAGRAMS_PER_POLL, Fate};
+use super::queue::PacketQueue;
+use super::udp::{PacketPeerUdp, Received};
+use crate::clock::Clock;
+use crate::route::peer_id_bytes;
+use crate::socket;
+
+/// Errors of the socket in a row that are taken for consequences of ICMP messages.
+const MAX_ODD_ERRORS: u32 = 16;
+
+pub(super) struct Link {
+    pub(super) connection: Connection,
+    pub(super) udp: PacketPeerUdp,
+    clock: Clock,
+    begun: Instant,
+    /// When something last came that the peer alone can have sent; before the connection is made, when it was made.
+    last_sign_of_life: Instant,
+    /// Whether anything at all came from there: then it no longer counts that a (forgeable) ICMP message says that
+    /// nothing listens there.
+    heard: bool,
+    odd_errors: u32,
+}
+
+/// Packets for the application, and what became of those that had no room.
+#[derive(Default)]
+pub(super) struct Inbox {
+    pub(super) queue: PacketQueue,
+    pub(super) dropped: u64,
+}
+
+/// The parts of a server that all its peers share.
+pub(super) struct ServerSide {
+    pub(super) config: Arc<ServerConfig>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: Clock,
+}
+
+impl Link {
+    pub(super) fn client(connection: Connection, udp: PacketPeerUdp, clock: Clock) -> Self {
+        Self::new(connection, udp, clock, false)
+    }
+
+    /// Begins an association with the first datagram of a UDP peer, if that is a hello with a good cookie. Otherwise
+    /// the client was asked for one, or it is no client; the UDP peer is then dropped, so that the client's next
+    /// datagram finds its address unknown.
+    pub(super) fn server(
+        mut udp: PacketPeerUdp,
+        side: &ServerSide,
+        inbox: &mut Inbox,
+    ) -> Result<Self, Error> {
+        let remote = udp.remote().ok_or(Error::SocketNotConnected)?;
+        let start = side.clock.start();
+        let Received::Datagram(bytes) = udp.receive() else { return Err(Error::NotAHello) };
+        let mut reply = [0; 64];
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        let verdict = side.gate.answer(start, &peer_id_bytes(remote), &mut datagram, &mut reply);
+        let greeting = match verdict {
+            Verdict::Accept(greeting) => greeting,
+            Verdict::Drop(_) => return Err(Error::NotAHello),
+            Verdict::Reply(length) => {
+                // A lost answer is asked for again.
+                let _ = udp.send(reply.get(..length).unwrap_or_default());
+                return Err(Error::CookieAsked);
+            }
+        };
+        let hello = greeting.hello_id();
+        let mut connection = Connection::server(Arc::clone(&side.config), greeting, start)?;
+        offer(&mut connection, start.now, &mut datagram, inbox);
+        if let Some((exchange, id)) = udp.seat() {
+            exchange.begun(id, hello);
+        }
+        Ok(Self::new(connection, udp, side.clock, true))
+    }
+
+    fn new(connection: Connection, udp: PacketPeerUdp, clock: Clock, heard: bool) -> Self {
+        let now = clock.now();
+        Self { connection, udp, clock, begun: now, last_sign_of_life: now, heard, odd_errors: 0 }
+    }
+
+    /// Does all that is due: takes in what arrived, acts on the time, sends.
+    ///
+    /// # Errors
+    /// What ends the association beside the protocol itself, whose end is an event of the connection.
+    pub(super) fn run(&mut self, out: &mut Vec<u8>, inbox: &mut Inbox) -> Result<(), Error> {
+        let outcome = self.take_in(out, inbox);
+        let now = self.clock.now();
+        if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+            self.connection.handle_timeout(now);
+        }
+        outcome.and(self.transmit(out))
+    }
+
+    /// The next thing that happened to the association.
+    pub(super) fn poll_event(&mut self) -> Option<Event> {
+        let event = self.connection.poll_event()?;
+        if let Event::Connected(_) = event {
+            self.last_sign_of_life = self.clock.now();
+            if let Some((exchange, id)) = self.udp.seat() {
+                exchange.established(id);
+            }
+        }
+        Some(event)
+    }
+
+    /// How the game hears of a failure: one that is a matter of time tells how much of it has passed.
+    pub(super) fn explain(&self, error: HandshakeError) -> Error {
+        match error {
+            HandshakeError::HandshakeTimeout => Error::HandshakeTimeout(self.clock.now() - self.begun),
+            error => error.into(),
+        }
+    }
+
+    /// How long nothing came from the peer.
+    pub(super) fn silence(&self) -> Duration {
+        self.clock.now() - self.last_sign_of_life
+    }
+
+    /// Sends one packet.
+    pub(super) fn send(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), PacketError> {
+        let needed = packet.len().saturating_add(self.connection.overhead().total());
+        // Longer ones are refused below, before they are copied anywhere.
+        if needed > out.len() && packet.len() <= self.connection.max_payload() {
+            out.resize(needed, 0);
+        }
+        let length = self.connection.send(packet, out).map_err(|misuse| of_misuse(misuse, packet.len()))?;
+        match self.udp.send(out.get(..length).unwrap_or_default()) {
+            // The peer may be gone, and it may be a forgery: the packet is lost, no more.
+            Err(error) if socket::is_refusal(&error) => Ok(()),
+            sent => sent.map_err(|error| PacketError::of_send(&error)),
+        }
+    }
+
+    /// Tells the peer that it is over.
+    pub(super) fn close(&mut self, out: &mut Vec<u8>) {
+        self.connection.close(self.clock.now());
+        // The peer learns of the end by the goodbye or not at all: there is nothing to do about a failure.
+        let _ = self.transmit(out);
+    }
+
+    fn take_in(&mut self, out: &mut Vec<u8>, inbox: &mut Inbox) -> Result<(), Error> {
+        for _ in 0..DATAGRAMS_PER_POLL {
+            let now = self.clock.now();
+            match self.udp.receive() {
+                Received::Nothing => break,
+                Received::Datagram(bytes) => {
+                    let mut datagram = Datagram::new(Path::default(), bytes);
+                    if offer(&mut self.connection, now, &mut datagram, inbox) {
+                        self.last_sign_of_life = now;
+                    }
+                    self.heard = true;
+                    self.odd_errors = 0;
+                }
+                Received::Refused if !self.heard => return Err(self.nothing_listens()),
+                Received::Refused => {}
+                // "Unreachable" and the like come from ICMP messages too. A socket that is really broken fails again
+                // and again.
+                Received::Failed(_) if self.heard && self.odd_errors < MAX_ODD_ERRORS => self.odd_errors += 1,
+                Received::Failed(error) => return Err(error.into()),
+                Received::Ended(fate) => return Err(self.ended(fate, out)),
+            }
+        }
+        Ok(())
+    }
+
+    fn transmit(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        if out.len() < self.connection.mtu() {
+            out.resize(self.connection.mtu(), 0);
+        }
+        let now = self.clock.now();
+        while let Some(transmit) = self.connection.poll_transmit(now, out) {
+            match self.udp.send(out.get(..transmit.len).unwrap_or_default()) {
+                Err(error) if socket::is_refusal(&error) && !self.heard => return Err(self.nothing_listens()),
+                // A network that is away for a moment must not end what is established; retransmission sees to the
+                // rest.
+                Err(error) if !socket::is_loss(&error) && !self.heard => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, fate: Fate, out: &mut Vec<u8>) -> Error {
+        match fate {
+            Fate::Replaced => {
+                self.connection.replaced(self.clock.now());
+                Error::Replaced
+            }
+            Fate::Evicted => Error::HandshakeEvicted,
+            Fate::Stopped => {
+                self.close(out);
+                Error::ServerStopped
+            }
+        }
+    }
+
+    fn nothing_listens(&self) -> Error {
+        self.udp.remote().map_or(Error::SocketNotConnected, Error::NothingListens)
+    }
+}
+
+/// Hands a datagram to the connection and its packets to the inbox; whether there was application data in it, which
+/// only the peer can have sent. Empty packets are that sign of life and no more, since Godot knows none.
+fn offer(connection: &mut Connection, now: Instant, datagram: &mut Datagram<'_>, inbox: &mut Inbox) -> bool {
+    let mut alive = false;
+    while let Some(data) = connection.receive(now, datagram) {
+        alive = true;
+        if !data.payload.is_empty() && !inbox.queue.push(data.payload) {
+            inbox.dropped += 1;
+        }
+    }
+    alive
+}
+
+fn of_misuse(misuse: Misuse, length: usize) -> PacketError {
+    match misuse {
+        Misuse::PayloadTooLarge { limit } => PacketError::TooLarge { length, limit },
+        Misuse::KeyLimit => PacketError::Closed,
+        _ => PacketError::NotConnected,
+    }
+}

@@ -1,0 +1,365 @@
+//! `PacketPeerUdp`: a UDP socket of one's own, or a seat at a server's. It knows nothing of DTLS.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use super::address;
+use super::error::{Error, PacketError};
+use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Fate};
+use super::peer::PacketPeer;
+use super::queue::PacketQueue;
+use crate::route::PeerId;
+use crate::socket::{self, Arrival, MAX_DATAGRAM, Socket};
+
+/// The most bytes that a UDP datagram carries over IPv4.
+const MAX_PACKET: usize = 65_507;
+
+/// What every path is expected to carry without cutting: the IPv6 minimum of 1,280 bytes less its headers.
+const MAX_UNFRAGMENTED: usize = 1232;
+
+/// A UDP peer in the manner of Godot, with the names of Godot 4 (and `listen` of Godot 3). Never blocks.
+///
+/// Packets that were received and not read wait in a queue of 65,536 bytes, where each costs 24 bytes more than it
+/// has; when it is full the newest are dropped.
+///
+/// ```
+/// use std::{thread::sleep, time::Duration};
+/// use drystone::{PacketPeer, PacketPeerUdp};
+///
+/// let mut there = PacketPeerUdp::new();
+/// there.bind(0, "127.0.0.1")?;
+/// let mut here = PacketPeerUdp::new();
+/// here.set_dest_address("127.0.0.1", there.get_local_port())?;
+/// here.put_packet(b"hello")?;
+/// while there.get_available_packet_count() == 0 {
+///     sleep(Duration::from_millis(1));
+/// }
+/// assert_eq!(there.get_packet()?, b"hello");
+/// assert_eq!(there.get_packet_port(), here.get_local_port());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Default)]
+pub struct PacketPeerUdp {
+    line: Line,
+    queue: PacketQueue,
+    destination: Option<SocketAddr>,
+    /// The sender of the packet that was read last.
+    sender: Option<SocketAddr>,
+    packet_error: Option<PacketError>,
+}
+
+/// What the peer is attached to.
+#[derive(Default)]
+enum Line {
+    #[default]
+    Closed,
+    Own(Own),
+    Seat(Seat),
+}
+
+/// A socket of its own.
+struct Own {
+    socket: Socket,
+    connected: Option<SocketAddr>,
+    received: Box<[u8]>,
+    /// The senders of the packets in the queue.
+    senders: VecDeque<SocketAddr>,
+}
+
+/// A place at a server's socket; given up when dropped.
+struct Seat {
+    exchange: Arc<Exchange>,
+    id: PeerId,
+    address: SocketAddr,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.exchange.forget(self.id);
+    }
+}
+
+/// What the line has for the layer above.
+pub(super) enum Received<'a> {
+    Datagram(&'a mut [u8]),
+    Nothing,
+    /// An ICMP message, which anybody can forge, says that nothing listens at the other end.
+    Refused,
+    Failed(io::Error),
+    Ended(Fate),
+}
+
+impl PacketPeerUdp {
+    /// A peer without a socket.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(super) fn of_server(exchange: Arc<Exchange>, id: PeerId, address: SocketAddr) -> Self {
+        Self { line: Line::Seat(Seat { exchange, id, address }), ..Self::default() }
+    }
+
+    /// Sends to this host from now on and receives from nobody else. The host is an IP address or a name; of a name
+    /// the first address is taken, and resolving it may take seconds. A bound peer keeps its port.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if the peer is a server's, [`Error::CantResolve`], [`Error::Socket`].
+    pub fn connect_to_host(&mut self, host: &str, port: u16) -> Result<(), Error> {
+        let remote = self.resolve_destination(host, port)?;
+        if matches!(self.line, Line::Closed) {
+            self.line = Line::Own(Own::new(Socket::bind_nonblocking(socket::any_port(remote))?));
+        }
+        if let Line::Own(own) = &mut self.line {
+            own.socket.connect_to(remote)?;
+            own.connected = Some(remote);
+        }
+        self.destination = Some(remote);
+        Ok(())
+    }
+
+    /// Listens on a port, 0 for a free one, of one of our addresses (`"*"`: all IPv4 ones).
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if the peer is a server's, [`Error::AlreadyInUse`] if it has a socket already,
+    /// [`Error::CantResolve`], [`Error::CantListen`].
+    pub fn bind(&mut self, port: u16, bind_address: &str) -> Result<(), Error> {
+        match self.line {
+            Line::Seat(_) => Err(Error::Locked),
+            Line::Own(_) => Err(Error::AlreadyInUse("the UDP peer")),
+            Line::Closed => {
+                self.line = Line::Own(Own::new(address::listen(port, bind_address)?));
+                Ok(())
+            }
+        }
+    }
+
+    /// Godot 3's name of [`bind`](Self::bind).
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn listen(&mut self, port: u16, bind_address: &str) -> Result<(), Error> {
+        self.bind(port, bind_address)
+    }
+
+    /// Where [`put_packet`](PacketPeer::put_packet) of a peer that is not connected sends to.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if the peer is a server's, [`Error::AlreadyInUse`] if it is connected,
+    /// [`Error::CantResolve`].
+    pub fn set_dest_address(&mut self, host: &str, port: u16) -> Result<(), Error> {
+        if self.is_socket_connected() && !matches!(self.line, Line::Seat(_)) {
+            return Err(Error::AlreadyInUse("the UDP peer"));
+        }
+        self.destination = Some(self.resolve_destination(host, port)?);
+        Ok(())
+    }
+
+    /// Whether the peer talks to one address only: after [`connect_to_host`](Self::connect_to_host), or as a
+    /// server's.
+    pub fn is_socket_connected(&self) -> bool {
+        self.remote().is_some()
+    }
+
+    /// Whether there is a socket that can receive.
+    pub fn is_bound(&self) -> bool {
+        !matches!(self.line, Line::Closed)
+    }
+
+    /// The address from which the packet came that was read last; of a connected peer the other side's. None before.
+    pub fn get_packet_ip(&self) -> Option<IpAddr> {
+        self.remote().or(self.sender).map(|address| address.ip())
+    }
+
+    /// The port from which the packet came that was read last; of a connected peer the other side's. 0 before.
+    pub fn get_packet_port(&self) -> u16 {
+        self.remote().or(self.sender).map_or(0, |address| address.port())
+    }
+
+    /// Our own port, 0 without a socket.
+    pub fn get_local_port(&self) -> u16 {
+        let address = match &self.line {
+            Line::Closed => None,
+            Line::Own(own) => own.socket.local_addr().ok(),
+            Line::Seat(seat) => seat.exchange.socket().local_addr().ok(),
+        };
+        address.map_or(0, |address| address.port())
+    }
+
+    /// Closes the socket, or gives up the place at a server, which forgets the address. Unread packets are gone.
+    pub fn close(&mut self) {
+        *self = Self::default();
+    }
+
+    /// The one address that it talks to.
+    pub(super) fn remote(&self) -> Option<SocketAddr> {
+        match &self.line {
+            Line::Closed => None,
+            Line::Own(own) => own.connected,
+            Line::Seat(seat) => Some(seat.address),
+        }
+    }
+
+    /// The server's table and this peer's place there.
+    pub(super) fn seat(&self) -> Option<(&Exchange, PeerId)> {
+        match &self.line {
+            Line::Seat(seat) => Some((&seat.exchange, seat.id)),
+            Line::Closed | Line::Own(_) => None,
+        }
+    }
+
+    /// The next datagram, where it lies.
+    pub(super) fn receive(&mut self) -> Received<'_> {
+        if self.queue.len() == 0 {
+            match &mut self.line {
+                Line::Closed => return Received::Nothing,
+                Line::Own(own) => return own.receive(),
+                Line::Seat(seat) => {
+                    if let Err(fate) = seat.exchange.fetch(seat.id, &mut self.queue) {
+                        return Received::Ended(fate);
+                    }
+                }
+            }
+        } else if let Line::Own(own) = &mut self.line {
+            own.senders.pop_front();
+        }
+        self.queue.pop().map_or(Received::Nothing, Received::Datagram)
+    }
+
+    /// Sends to the address that it is connected to.
+    pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
+        match &self.line {
+            Line::Own(own) if own.connected.is_some() => own.socket.send(datagram),
+            Line::Seat(seat) => seat.exchange.socket().send_to(datagram, seat.address),
+            Line::Closed | Line::Own(_) => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn resolve_destination(&self, host: &str, port: u16) -> Result<SocketAddr, Error> {
+        match self.line {
+            Line::Seat(_) => Err(Error::Locked),
+            Line::Closed | Line::Own(_) => address::resolve(host, port),
+        }
+    }
+
+    /// Brings what arrived into the queue.
+    fn fill(&mut self) {
+        match &mut self.line {
+            Line::Closed => {}
+            Line::Own(own) => own.fill(&mut self.queue),
+            // What ended it shows when sending.
+            Line::Seat(seat) if self.queue.len() == 0 => {
+                let _ = seat.exchange.fetch(seat.id, &mut self.queue);
+            }
+            Line::Seat(_) => {}
+        }
+    }
+}
+
+impl Own {
+    fn new(socket: Socket) -> Self {
+        Self { socket, connected: None, received: Box::default(), senders: VecDeque::new() }
+    }
+
+    fn receive(&mut self) -> Received<'_> {
+        if self.received.is_empty() {
+            self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
+        }
+        match self.socket.try_receive(&mut self.received) {
+            Ok(Arrival::Datagram { length, .. }) => {
+                Received::Datagram(self.received.get_mut(..length).unwrap_or_default())
+            }
+            Ok(Arrival::Nothing) => Received::Nothing,
+            Ok(Arrival::Refused) => Received::Refused,
+            Err(error) => Received::Failed(error),
+        }
+    }
+
+    fn fill(&mut self, queue: &mut PacketQueue) {
+        if self.received.is_empty() {
+            self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
+        }
+        for _ in 0..DATAGRAMS_PER_POLL {
+            match self.socket.try_receive(&mut self.received) {
+                Ok(Arrival::Datagram { length, from }) => {
+                    if queue.push(self.received.get(..length).unwrap_or_default()) {
+                        self.senders.push_back(from);
+                    }
+                }
+                Ok(Arrival::Refused) => {}
+                Ok(Arrival::Nothing) | Err(_) => return,
+            }
+        }
+    }
+}
+
+impl PacketPeer for PacketPeerUdp {
+    fn get_available_packet_count(&mut self) -> usize {
+        self.fill();
+        let in_mailbox = self.seat().map_or(0, |(exchange, id)| exchange.waiting(id));
+        self.queue.len() + in_mailbox
+    }
+
+    fn get_packet(&mut self) -> Result<&[u8], PacketError> {
+        if self.queue.len() == 0 {
+            self.fill();
+        }
+        if let Line::Own(own) = &mut self.line {
+            self.sender = own.senders.pop_front().or(self.sender);
+        }
+        let nothing = if self.is_bound() { PacketError::Empty } else { PacketError::NotConnected };
+        match self.queue.pop() {
+            Some(packet) => {
+                self.packet_error = None;
+                Ok(packet)
+            }
+            None => {
+                self.packet_error = Some(nothing);
+                Err(nothing)
+            }
+        }
+    }
+
+    fn put_packet(&mut self, packet: &[u8]) -> Result<(), PacketError> {
+        if packet.is_empty() {
+            return Ok(());
+        }
+        if packet.len() > MAX_PACKET {
+            return Err(PacketError::TooLarge { length: packet.len(), limit: MAX_PACKET });
+        }
+        if self.is_socket_connected() {
+            return self.send(packet).map_err(|error| PacketError::of_send(&error));
+        }
+        let destination = self.destination.ok_or(PacketError::NotConnected)?;
+        if matches!(self.line, Line::Closed) {
+            let socket = Socket::bind_nonblocking(socket::any_port(destination))
+                .map_err(|error| PacketError::of_send(&error))?;
+            self.line = Line::Own(Own::new(socket));
+        }
+        let Line::Own(own) = &self.line else { return Err(PacketError::NotConnected) };
+        own.socket.send_to(packet, destination).map_err(|error| PacketError::of_send(&error))
+    }
+
+    fn get_packet_error(&self) -> Option<PacketError> {
+        self.packet_error
+    }
+
+    fn get_max_packet_size(&self) -> usize {
+        MAX_PACKET
+    }
+
+    fn max_unfragmented_packet_size(&self) -> usize {
+        MAX_UNFRAGMENTED
+    }
+}
+
+impl fmt::Debug for PacketPeerUdp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketPeerUdp")
+            .field("local_port", &self.get_local_port())
+            .field("remote", &self.remote())
+            .finish_non_exhaustive()
+    }
+}
