@@ -110,6 +110,7 @@ impl ReadEpochs {
     ///
     /// # Errors
     /// Those of [`ReadEpoch::open`]; [`Discard::UnknownEpoch`] and [`Discard::FutureEpoch`] if no epoch answers.
+    #[inline]
     pub fn open<'d>(&mut self, record: Protected<'d>, now: Duration) -> Result<Opened<'d>, OpenError> {
         let named = |slot: &&mut Slot| slot.epoch.is_named_by(record.header());
         // The newest first: it is the one in use.
@@ -128,6 +129,7 @@ impl ReadEpochs {
         opened
     }
 
+    #[cold]
     fn promote(&mut self, epoch: u64, now: Duration) {
         self.current = epoch;
         let retire_at = now.saturating_add(RETENTION);
@@ -138,6 +140,7 @@ impl ReadEpochs {
         }
     }
 
+    #[cold]
     fn no_epoch(&self, header: &Header) -> Discard {
         match header {
             Header::Classic { epoch, .. }

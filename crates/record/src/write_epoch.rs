@@ -201,6 +201,7 @@ impl WriteEpoch {
     ///
     /// # Errors
     /// See [`SealError`]. No number is used up, except by [`SealError::Aead`].
+    #[inline]
     pub fn seal(
         &mut self,
         content_type: ContentType,
@@ -250,7 +251,6 @@ impl WriteEpoch {
         Ok(used)
     }
 
-    #[inline]
     fn write(
         &self,
         number: RecordNumber,

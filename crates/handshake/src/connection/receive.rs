@@ -79,15 +79,23 @@ impl Connection {
             self.fail(now, Error::RecordOverflow);
             return None;
         }
+        if content_type == ContentType::APPLICATION_DATA {
+            return self.application_data(number, payload);
+        }
+        self.control(now, number, content_type, payload);
+        None
+    }
+
+    /// Everything but application data. Never inlined: that way alone is to be short.
+    #[inline(never)]
+    fn control(&mut self, now: Instant, number: RecordNumber, content_type: ContentType, payload: &[u8]) {
         match content_type {
-            ContentType::APPLICATION_DATA => return self.application_data(number, payload),
             ContentType::HANDSHAKE => self.handshake(now, number, payload),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(number.epoch, payload),
             ContentType::ALERT => self.alert(now, number, payload),
             // The epoch admits no other types.
             _ => self.stats.count(Discard::UnexpectedContentType),
         }
-        None
     }
 
     /// RFC 8449 section 4: our limit binds a peer that has answered it with its own.
