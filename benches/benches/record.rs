@@ -3,14 +3,13 @@
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use drystone_benches::Setup;
-use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use drystone_benches::bare::{BareAead, Group, TAG_LENGTH};
 
 const SIZES: [usize; 2] = [64, 1200];
 
 fn seal(criterion: &mut Criterion) {
-    let setup = Setup::new();
-    let (mut client, _) = setup.connect();
-    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[1; 16]).expect("a key"));
+    let (mut client, _) = Setup::new(Group::X25519).connect();
+    let bare = BareAead::new();
     let mut group = criterion.benchmark_group("seal AES-128-GCM");
     for size in SIZES {
         group.throughput(Throughput::Bytes(size as u64));
@@ -20,20 +19,16 @@ fn seal(criterion: &mut Criterion) {
             bencher.iter(|| client.seal(&mut buffer, start..start + size).expect("connected").len());
         });
         group.bench_function(BenchmarkId::new("bare", size), |bencher| {
-            bencher.iter(|| {
-                let nonce = Nonce::assume_unique_for_key([2; 12]);
-                key.seal_in_place_separate_tag(nonce, Aad::from([0; 13]), &mut buffer[..size])
-                    .expect("sealed")
-            });
+            bencher.iter(|| bare.seal(1, &mut buffer, start..start + size));
         });
     }
     group.finish();
 }
 
 fn open(criterion: &mut Criterion) {
-    let setup = Setup::new();
+    let setup = Setup::new(Group::X25519);
     let (mut client, mut server) = setup.connect();
-    let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[1; 16]).expect("a key"));
+    let bare = BareAead::new();
     let mut group = criterion.benchmark_group("open AES-128-GCM");
     for size in SIZES {
         group.throughput(Throughput::Bytes(size as u64));
@@ -52,16 +47,15 @@ fn open(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("bare", size), |bencher| {
             let record = || {
-                let mut bytes = payload.clone();
-                let nonce = Nonce::assume_unique_for_key([2; 12]);
-                key.seal_in_place_append_tag(nonce, Aad::from([0; 13]), &mut bytes).expect("sealed");
+                let mut bytes = vec![7; size + TAG_LENGTH];
+                bare.seal(1, &mut bytes, 0..size);
                 bytes
             };
-            let open = |mut bytes: Vec<u8>| {
-                let nonce = Nonce::assume_unique_for_key([2; 12]);
-                key.open_in_place(nonce, Aad::from([0; 13]), &mut bytes).expect("opened").len()
-            };
-            bencher.iter_batched(record, open, BatchSize::SmallInput);
+            bencher.iter_batched(
+                record,
+                |mut bytes| bare.open(1, &mut bytes, 0..size),
+                BatchSize::SmallInput,
+            );
         });
     }
     group.finish();

@@ -1,17 +1,23 @@
-//! What the benches share: a client and a server in one process, joined by nothing but function calls.
+//! What the benches share: a client and a server in one process, joined by nothing but function calls, and the bare
+//! cryptography beside them.
+
+pub mod bare;
+pub mod ratio;
 
 use std::sync::Arc;
 
+use bare::Group;
+use drystone::message::registry::NamedGroup;
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
-    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, Gate, Path, ServerConfig, Start,
-    Verdict, settings,
+    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, Gate, Path, ServerConfig, Settings,
+    Start, Verdict, settings,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 const NAME: &str = "server.test";
 
-/// Configurations of both sides: a P-256 leaf under a P-256 root, X25519, AES-128-GCM, cookie on.
+/// Configurations of both sides: a P-256 leaf under a P-256 root, AES-128-GCM, cookie on.
 #[derive(Debug)]
 pub struct Setup {
     client: Arc<ClientConfig>,
@@ -25,7 +31,8 @@ impl Setup {
     ///
     /// # Panics
     /// If the operating system has no random numbers.
-    pub fn new() -> Self {
+    pub fn new(group: Group) -> Self {
+        let settings = || settings_of(group);
         let key = || KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
         let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -48,8 +55,7 @@ impl Setup {
     /// # Panics
     /// If it fails.
     pub fn connect(&self) -> (Connection, Connection) {
-        let name = ServerName::try_from(NAME).expect("a DNS name");
-        let mut client = Connection::client(Arc::clone(&self.client), name, self.start).expect("a client");
+        let mut client = self.client();
         let mut server = None;
         let mut out = [0; 1500];
         while !client.is_connected() {
@@ -62,6 +68,18 @@ impl Setup {
             }
         }
         (client, server.expect("connected"))
+    }
+
+    fn client(&self) -> Connection {
+        let name = ServerName::try_from(NAME).expect("a DNS name");
+        Connection::client(Arc::clone(&self.client), name, self.start).expect("a client")
+    }
+
+    /// Shows a stranger's datagram to the server's gate; whether it is answered with a cookie.
+    pub fn greet(&self, bytes: &mut [u8]) -> bool {
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        let verdict = self.gate.answer(self.start, b"client", &mut datagram, &mut [0; 64]);
+        matches!(verdict, Verdict::Reply(_))
     }
 
     fn to_server(&self, server: &mut Option<Connection>, client: &mut Connection, bytes: &mut [u8]) {
@@ -97,8 +115,22 @@ impl Setup {
     }
 }
 
-impl Default for Setup {
-    fn default() -> Self {
-        Self::new()
-    }
+fn settings_of(group: Group) -> Settings {
+    let group = match group {
+        Group::X25519 => NamedGroup::X25519,
+        Group::P256 => NamedGroup::SECP256R1,
+    };
+    let mut settings = settings();
+    settings.groups = Some(vec![group]);
+    settings
+}
+
+/// The first datagram of a client: a hello without a cookie.
+///
+/// # Panics
+/// If there are no random numbers.
+pub fn first_hello(setup: &Setup) -> Vec<u8> {
+    let mut out = [0; 1500];
+    let transmit = setup.client().poll_transmit(setup.start.now, &mut out).expect("a hello");
+    out[..transmit.len].to_vec()
 }

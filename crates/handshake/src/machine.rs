@@ -14,7 +14,7 @@ use drystone_x509::{CertificateDer, ServerName, UnixTime};
 use crate::client::ClientState;
 use crate::config::Common;
 use crate::connection::io::Io;
-use crate::connection::{Config, Established};
+use crate::connection::{Config, Established, LastFinished};
 use crate::credential::{Credential, CredentialOffer, CredentialResolver};
 use crate::event::{Answer, Connected, Request};
 pub(crate) use crate::flight::Message;
@@ -140,6 +140,22 @@ impl<C> Context<'_, C> {
     pub(crate) fn send_change_cipher_spec(&mut self) {
         self.observe(Direction::Sent, Observed::ChangeCipherSpec);
         self.io.staged.push_change_cipher_spec(0);
+    }
+
+    /// ChangeCipherSpec and Finished, if nothing is expected after them. They are not staged: what is needed to repeat
+    /// them stays when the rest of the handshake goes.
+    pub(crate) fn send_last_flight(
+        &mut self,
+        transcript: &mut Transcript,
+        verify_data: [u8; 12],
+    ) -> Result<(), Error> {
+        let (msg_type, message_seq) = (HandshakeType::FINISHED, self.io.take_message_seq()?);
+        transcript.push(msg_type, message_seq, &verify_data)?;
+        self.observe(Direction::Sent, Observed::ChangeCipherSpec);
+        let body = &verify_data;
+        self.observe(Direction::Sent, Observed::Handshake { msg_type, message_seq, body });
+        self.io.last_finished = Some(LastFinished { message_seq, verify_data });
+        Ok(())
     }
 
     /// The flight is complete: it replaces the previous one, which the peer has thereby answered.

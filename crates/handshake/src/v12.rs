@@ -84,6 +84,17 @@ impl Keys {
         cx.send(transcript, PROTECTED_EPOCH, HandshakeType::FINISHED, verify_data.to_vec())
     }
 
+    /// Sends our Finished as the last message of the handshake.
+    pub(crate) fn send_last_finished<C>(
+        &self,
+        own: Side,
+        transcript: &mut Transcript,
+        cx: &mut Context<'_, C>,
+    ) -> Result<(), Error> {
+        let verify_data = self.master.verify_data(own, &transcript.current_hash());
+        cx.send_last_flight(transcript, verify_data)
+    }
+
     /// Checks the peer's Finished against the transcript before it (RFC 5246 section 7.4.9), in constant time.
     pub(crate) fn check_finished(
         &self,

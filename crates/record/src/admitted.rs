@@ -55,6 +55,7 @@ impl AdmittedTypes {
     }
 
     /// Whether a record with this header may be opened.
+    #[inline]
     pub(crate) fn check(self, header: &Header) -> Result<(), Discard> {
         let (bit, sibling) = match *header {
             Header::Classic { content_type, .. } => {

@@ -3,7 +3,7 @@
 
 use crate::aead::{AeadFailure, AeadKey, NONCE_LENGTH};
 use crate::header::{epoch_and_sequence, write_classic};
-use crate::protection::{Layout, xor_nonce};
+use crate::protection::xor_nonce;
 use crate::{ContentType, Discard, RecordNumber};
 use alloc::boxed::Box;
 use core::fmt;
@@ -38,11 +38,12 @@ impl ClassicNonce {
     }
 
     /// The nonce of a record whose explicit part, if it has one, is `number`: epoch and sequence when we seal.
-    fn nonce(&self, number: [u8; 8]) -> [u8; NONCE_LENGTH] {
+    #[inline]
+    fn nonce(&self, number: u64) -> [u8; NONCE_LENGTH] {
         match self {
             Self::Explicit { salt } => {
                 let [s0, s1, s2, s3] = *salt;
-                let [n0, n1, n2, n3, n4, n5, n6, n7] = number;
+                let [n0, n1, n2, n3, n4, n5, n6, n7] = number.to_be_bytes();
                 [s0, s1, s2, s3, n0, n1, n2, n3, n4, n5, n6, n7]
             }
             Self::Implicit { iv } => xor_nonce(iv, number),
@@ -80,19 +81,21 @@ impl ClassicKeys {
     /// a connection id.
     ///
     /// Fails with [`Discard::TooShort`] or [`Discard::AuthenticationFailed`].
+    #[inline]
     pub(crate) fn open<'d>(
         &self,
         framing: &ClassicFraming<'_>,
         body: &'d mut [u8],
     ) -> Result<&'d mut [u8], Discard> {
-        let (nonce, rest) =
-            body.split_at_mut_checked(self.nonce.explicit_length()).ok_or(Discard::TooShort)?;
+        let (number, rest) = match self.nonce {
+            ClassicNonce::Explicit { .. } => {
+                let (explicit, rest) = body.split_first_chunk_mut().ok_or(Discard::TooShort)?;
+                (u64::from_be_bytes(*explicit), rest)
+            }
+            ClassicNonce::Implicit { .. } => (epoch_and_sequence(framing.number), body),
+        };
         let length = rest.len().checked_sub(self.tag_length).ok_or(Discard::TooShort)?;
         let (ciphertext, tag) = rest.split_at_mut_checked(length).ok_or(Discard::TooShort)?;
-        let number = match <[u8; 8]>::try_from(&*nonce) {
-            Ok(explicit) => explicit,
-            Err(_) => epoch_and_sequence(framing.number),
-        };
         let nonce = self.nonce.nonce(number);
         framing
             .with_additional_data(length, |data| self.aead.open(&nonce, data, ciphertext, tag))
@@ -100,28 +103,30 @@ impl ClassicKeys {
         Ok(ciphertext)
     }
 
-    /// Seals a record in place. `record` has the lengths of `layout` around a payload of `payload` bytes, which
-    /// `inner_type` follows if there is a connection id.
+    /// Seals a record in place: `record` has room for header, explicit nonce, payload, with a connection id the
+    /// `inner_type`, and tag.
+    #[inline]
     pub(crate) fn seal(
         &self,
         framing: &ClassicFraming<'_>,
         inner_type: ContentType,
         record: &mut [u8],
-        layout: Layout,
     ) -> Result<(), AeadFailure> {
-        let (header, body) = record.split_at_mut_checked(layout.header).ok_or(AeadFailure)?;
-        let body_length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
         let ClassicFraming { content_type, version, number, connection_id } = *framing;
-        write_classic(header, content_type, version, number, connection_id, body_length);
-        let (explicit, rest) = body.split_at_mut_checked(layout.nonce).ok_or(AeadFailure)?;
+        let body = write_classic(record, content_type, version, number, connection_id).ok_or(AeadFailure)?;
         let number = epoch_and_sequence(number);
-        if let Ok(explicit) = <&mut [u8; 8]>::try_from(explicit) {
-            *explicit = number;
-        }
-        let length = rest.len().checked_sub(layout.tag).ok_or(AeadFailure)?;
+        let rest = match self.nonce {
+            ClassicNonce::Explicit { .. } => {
+                let (explicit, rest) = body.split_first_chunk_mut().ok_or(AeadFailure)?;
+                *explicit = number.to_be_bytes();
+                rest
+            }
+            ClassicNonce::Implicit { .. } => body,
+        };
+        let length = rest.len().checked_sub(self.tag_length).ok_or(AeadFailure)?;
         let (text, tag) = rest.split_at_mut_checked(length).ok_or(AeadFailure)?;
-        if let (1, Some(last)) = (layout.trailer, text.last_mut()) {
-            *last = inner_type.0;
+        if !connection_id.is_empty() {
+            *text.last_mut().ok_or(AeadFailure)? = inner_type.0;
         }
         let nonce = self.nonce.nonce(number);
         framing.with_additional_data(length, |data| self.aead.seal(&nonce, data, text, tag))
@@ -134,10 +139,11 @@ const LONGEST: usize = 8 + 1 + 1 + 1 + 2 + 8 + 255 + 2;
 impl ClassicFraming<'_> {
     /// Calls `with` with the additional data of a record of `length` bytes of plaintext. A call and not a return,
     /// since only records with a connection id need the larger buffer.
+    #[inline]
     fn with_additional_data<R>(&self, length: usize, with: impl FnOnce(&[u8]) -> R) -> R {
         // The caller's length was part of a 16-bit length, or is below the limit on payloads.
         let [.., l0, l1] = length.to_be_bytes();
-        let [n0, n1, n2, n3, n4, n5, n6, n7] = epoch_and_sequence(self.number);
+        let [n0, n1, n2, n3, n4, n5, n6, n7] = epoch_and_sequence(self.number).to_be_bytes();
         let [v0, v1] = self.version.to_be_bytes();
         let content_type = self.content_type.0;
         if self.connection_id.is_empty() {

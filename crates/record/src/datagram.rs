@@ -52,6 +52,7 @@ impl<'d> Records<'d> {
         self.rest
     }
 
+    #[inline]
     fn cut(&mut self, rest: &'d mut [u8], own_connection_id_length: usize) -> Result<Protected<'d>, Discard> {
         let (header, header_length, body_length) = header::read(rest, own_connection_id_length)?;
         let (header_bytes, rest) = rest.split_at_mut_checked(header_length).ok_or(Discard::Truncated)?;
@@ -64,6 +65,7 @@ impl<'d> Records<'d> {
 
     /// RFC 9147 section 4: a datagram belongs to one association. If a later record names another one, the rest
     /// of the datagram must be discarded.
+    #[inline]
     fn check_connection_id(&mut self, connection_id: &'d [u8]) -> Result<(), Discard> {
         if connection_id.is_empty() || connection_id == self.connection_id {
             return Ok(());
@@ -96,7 +98,11 @@ impl<'d> Protected<'d> {
     }
 
     /// The connection id in the header, empty if there is none.
+    #[inline]
     pub fn connection_id(&self) -> &'d [u8] {
+        if self.header.connection_id_length() == 0 {
+            return &[];
+        }
         let rest = self.header_bytes.get(self.header.connection_id_offset()..).unwrap_or(&[]);
         rest.get(..self.header.connection_id_length()).unwrap_or(&[])
     }

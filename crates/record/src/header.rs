@@ -51,6 +51,7 @@ pub enum Header {
 
 impl Header {
     /// The length of the connection id in bytes, 0 without.
+    #[inline]
     pub fn connection_id_length(&self) -> usize {
         match self {
             Self::Classic { connection_id_length, .. } | Self::Unified { connection_id_length, .. } => {
@@ -60,6 +61,7 @@ impl Header {
     }
 
     /// The bytes before the connection id.
+    #[inline]
     pub(crate) fn connection_id_offset(&self) -> usize {
         match self {
             Self::Classic { .. } => CLASSIC_LENGTH - 2,
@@ -72,6 +74,7 @@ impl Header {
 /// which lies within `bytes`.
 ///
 /// Fails with the reason why no record can be cut here.
+#[inline]
 pub(crate) fn read(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header, usize, usize), Discard> {
     let first = *bytes.first().ok_or(Discard::Truncated)?;
     match first {
@@ -81,6 +84,7 @@ pub(crate) fn read(bytes: &[u8], own_connection_id_length: usize) -> Result<(Hea
     }
 }
 
+#[inline]
 fn read_classic(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header, usize, usize), Discard> {
     let (fixed, rest) = bytes.split_first_chunk::<11>().ok_or(Discard::Truncated)?;
     let &[content_type, v0, v1, e0, e1, s0, s1, s2, s3, s4, s5] = fixed;
@@ -131,11 +135,13 @@ fn usable_length(own_connection_id_length: usize) -> Result<u8, Discard> {
     }
 }
 
+#[inline]
 fn skip(bytes: &[u8], length: usize) -> Result<&[u8], Discard> {
     bytes.get(length..).ok_or(Discard::Truncated)
 }
 
 /// Reads a length and checks that so many bytes follow.
+#[inline]
 fn read_length(bytes: &[u8]) -> Result<(&[u8], usize), Discard> {
     let (length, rest) = bytes.split_first_chunk::<2>().ok_or(Discard::Truncated)?;
     let length = usize::from(u16::from_be_bytes(*length));
@@ -177,21 +183,28 @@ impl Default for UnifiedForm {
     }
 }
 
-/// Writes a classic header over `out`, which is exactly as long as the header.
-pub(crate) fn write_classic(
-    out: &mut [u8],
+/// Writes a classic header over the front of `record` and returns the body behind it. `None` if the header does not
+/// fit, or its length field is too small for the body.
+#[inline]
+pub(crate) fn write_classic<'r>(
+    record: &'r mut [u8],
     content_type: ContentType,
     version: u16,
     number: RecordNumber,
     connection_id: &[u8],
-    body_length: u16,
-) {
-    let mut out = Cursor(out);
-    out.put(&[content_type.0]);
-    out.put(&version.to_be_bytes());
-    out.put(&epoch_and_sequence(number));
-    out.put(connection_id);
-    out.put(&body_length.to_be_bytes());
+) -> Option<&'r mut [u8]> {
+    let [v0, v1] = version.to_be_bytes();
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = epoch_and_sequence(number).to_be_bytes();
+    let (fixed, mut rest) = record.split_first_chunk_mut()?;
+    *fixed = [content_type.0, v0, v1, n0, n1, n2, n3, n4, n5, n6, n7];
+    if !connection_id.is_empty() {
+        let (target, behind) = rest.split_at_mut_checked(connection_id.len())?;
+        target.copy_from_slice(connection_id);
+        rest = behind;
+    }
+    let (length, body) = rest.split_first_chunk_mut()?;
+    *length = u16::try_from(body.len()).ok()?.to_be_bytes();
+    Some(body)
 }
 
 /// Writes a unified header, its number not yet masked, over `out`, which is exactly as long as the header.
@@ -227,12 +240,11 @@ pub(crate) fn write_unified(
     }
 }
 
-/// The 16-bit epoch and the 48-bit sequence number of a classic record, as on the wire. It is also the sequence
+/// The 16-bit epoch and the 48-bit sequence number of a classic record as one number, big-endian on the wire. It is also the sequence
 /// number of the AEAD in DTLS 1.2 (RFC 6347 section 4.1.2.1).
-pub(crate) fn epoch_and_sequence(number: RecordNumber) -> [u8; 8] {
-    let [.., e0, e1] = number.epoch.to_be_bytes();
-    let [_, _, s0, s1, s2, s3, s4, s5] = number.sequence.to_be_bytes();
-    [e0, e1, s0, s1, s2, s3, s4, s5]
+#[inline]
+pub(crate) fn epoch_and_sequence(number: RecordNumber) -> u64 {
+    (number.epoch << 48) | (number.sequence & RecordNumber::MAX_SEQUENCE)
 }
 
 /// Writes from the front of a slice that was measured before.
@@ -267,7 +279,9 @@ mod tests {
             let number = RecordNumber { epoch: u64::from(epoch), sequence };
             let length = CLASSIC_LENGTH + id.len();
             let mut bytes = vec![0; length + usize::from(body) + extra];
-            write_classic(&mut bytes[..length], content_type, version, number, id, body);
+            let record = &mut bytes[..length + usize::from(body)];
+            let written = write_classic(record, content_type, version, number, id).unwrap();
+            prop_assert_eq!(written.len(), usize::from(body));
             let (header, header_length, body_length) = read(&bytes, id.len()).unwrap();
             prop_assert_eq!((header_length, body_length), (length, usize::from(body)));
             let offset = header.connection_id_offset();
@@ -317,7 +331,7 @@ mod tests {
     fn every_shortened_header_is_truncated() {
         let number = RecordNumber { epoch: 1, sequence: 2 };
         let mut classic = [0; CLASSIC_LENGTH + 5];
-        write_classic(&mut classic[..CLASSIC_LENGTH], ContentType::ALERT, CLASSIC_VERSION, number, &[], 5);
+        write_classic(&mut classic, ContentType::ALERT, CLASSIC_VERSION, number, &[]).unwrap();
         let mut unified = [0; 5 + 3 + 20];
         write_unified(&mut unified[..8], UnifiedForm::FULL, number, &[1, 2, 3], 20);
         for whole in [&classic[..], &unified[..]] {

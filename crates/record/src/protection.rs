@@ -86,48 +86,64 @@ impl Keys {
         }
     }
 
-    /// Where the parts of a sealed record lie.
-    pub(crate) fn layout(&self, payload: usize, connection_id: usize, form: UnifiedForm) -> Layout {
-        match self {
-            Self::Plaintext => Layout { header: CLASSIC_LENGTH, nonce: 0, trailer: 0, tag: 0 },
-            Self::Classic(keys) => Layout {
-                header: CLASSIC_LENGTH.saturating_add(connection_id),
-                nonce: keys.nonce.explicit_length(),
+    /// What surrounds payloads, as long as connection id and form do not change.
+    pub(crate) fn layout(&self, connection_id: usize, form: UnifiedForm) -> Layout {
+        let (prefix, trailer, shortest_text, tag) = match self {
+            Self::Plaintext => (CLASSIC_LENGTH, 0, 0, 0),
+            Self::Classic(keys) => {
+                let prefix = CLASSIC_LENGTH.saturating_add(keys.nonce.explicit_length());
                 // RFC 9146 section 4: with a connection id the content type goes inside.
-                trailer: usize::from(connection_id > 0),
-                tag: keys.tag_length,
-            },
-            Self::Unified(keys) => {
-                let shortest = SAMPLE_LENGTH.saturating_sub(keys.tag_length).saturating_sub(payload);
-                Layout {
-                    header: form.header_length().saturating_add(connection_id),
-                    nonce: 0,
-                    // The content type, and zeros until the mask has its 16 bytes (RFC 9147 section 4.2.3).
-                    trailer: shortest.max(1),
-                    tag: keys.tag_length,
-                }
+                (prefix, usize::from(connection_id > 0), 0, keys.tag_length)
             }
+            Self::Unified(keys) => {
+                // The content type, and zeros until the mask has its 16 bytes (RFC 9147 section 4.2.3).
+                let shortest_text = SAMPLE_LENGTH.saturating_sub(keys.tag_length);
+                (form.header_length(), 1, shortest_text, keys.tag_length)
+            }
+        };
+        let connection_id = if matches!(self, Self::Plaintext) { 0 } else { connection_id };
+        Layout {
+            // At most 255 bytes of connection id, and a header.
+            prefix: prefix.saturating_add(connection_id) as u16,
+            trailer: trailer as u8,
+            shortest_text: shortest_text as u8,
+            // An AEAD with a longer tag gets too little room, and refuses.
+            tag: u8::try_from(tag).unwrap_or(u8::MAX),
         }
     }
 }
 
-/// The lengths in bytes of what surrounds a payload, in wire order.
+/// The lengths in bytes of what surrounds every payload of an epoch: computed once, and small.
 #[derive(Clone, Copy)]
 pub(crate) struct Layout {
-    pub(crate) header: usize,
-    /// The explicit nonce of a classic record.
-    pub(crate) nonce: usize,
-    /// Inner content type and padding.
-    pub(crate) trailer: usize,
-    pub(crate) tag: usize,
+    /// Header and explicit nonce.
+    prefix: u16,
+    /// The inner content type, if there is one.
+    trailer: u8,
+    /// Payload and trailer together have so many bytes at least: padding fills them up.
+    shortest_text: u8,
+    tag: u8,
 }
 
 impl Layout {
-    pub(crate) fn overhead(self) -> Overhead {
-        Overhead {
-            prefix: self.header.saturating_add(self.nonce),
-            suffix: self.trailer.saturating_add(self.tag),
-        }
+    #[inline]
+    pub(crate) fn prefix(self) -> usize {
+        self.prefix.into()
+    }
+
+    /// Inner content type and padding of a payload of so many bytes.
+    #[inline]
+    pub(crate) fn trailer(self, payload: usize) -> usize {
+        usize::from(self.trailer).max(usize::from(self.shortest_text).saturating_sub(payload))
+    }
+
+    #[inline]
+    pub(crate) fn tag(self) -> usize {
+        self.tag.into()
+    }
+
+    pub(crate) fn overhead(self, payload: usize) -> Overhead {
+        Overhead { prefix: self.prefix(), suffix: self.trailer(payload).saturating_add(self.tag()) }
     }
 }
 
@@ -200,6 +216,7 @@ pub enum ConfidentialityLimit {
 
 impl ConfidentialityLimit {
     /// What a record with so many bytes of plaintext costs.
+    #[inline]
     pub(crate) fn cost(self, plaintext: usize) -> u64 {
         match self {
             Self::Blocks(_) => (plaintext.div_ceil(16) as u64).saturating_add(1),
@@ -208,6 +225,7 @@ impl ConfidentialityLimit {
     }
 
     /// The sum of costs that may not be exceeded.
+    #[inline]
     pub(crate) fn budget(self) -> u64 {
         match self {
             Self::Blocks(limit) | Self::Records(limit) => limit,
@@ -218,12 +236,11 @@ impl ConfidentialityLimit {
 
 /// The per-record nonce of RFC 9846 section 5.3 and RFC 7905 section 2: the number, padded on the left with zeros
 /// to the nonce's length, XORed with the IV.
-pub(crate) fn xor_nonce(iv: &[u8; NONCE_LENGTH], number: [u8; 8]) -> [u8; NONCE_LENGTH] {
-    let mut nonce = *iv;
-    for (byte, number) in nonce.iter_mut().skip(NONCE_LENGTH - 8).zip(number) {
-        *byte ^= number;
-    }
-    nonce
+#[inline]
+pub(crate) fn xor_nonce(iv: &[u8; NONCE_LENGTH], number: u64) -> [u8; NONCE_LENGTH] {
+    let [i0, i1, i2, i3, low @ ..] = *iv;
+    let [n0, n1, n2, n3, n4, n5, n6, n7] = (u64::from_be_bytes(low) ^ number).to_be_bytes();
+    [i0, i1, i2, i3, n0, n1, n2, n3, n4, n5, n6, n7]
 }
 
 #[cfg(test)]

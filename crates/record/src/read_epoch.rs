@@ -136,6 +136,12 @@ impl ReadEpoch {
         if !self.is_named_by(&record.header) {
             return Err(Discard::UnknownEpoch.into());
         }
+        self.open_named(record)
+    }
+
+    /// Opens a record that [is named by](Self::is_named_by) this epoch.
+    #[inline]
+    pub(crate) fn open_named<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
         self.admitted.check(&record.header)?;
         if self.forgeries >= self.forgery_limit {
             return Err(OpenError::ForgeryLimit);
@@ -147,6 +153,7 @@ impl ReadEpoch {
     }
 
     /// Whether a record with this header is one of this epoch, as far as the header tells.
+    #[inline]
     pub(crate) fn is_named_by(&self, header: &Header) -> bool {
         match (header, &self.keys) {
             (Header::Classic { epoch, .. }, Keys::Plaintext | Keys::Classic(_)) => {
@@ -163,6 +170,7 @@ impl ReadEpoch {
         matches!(self.keys, Keys::Plaintext)
     }
 
+    #[inline]
     fn authenticate<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
         let connection_id = record.connection_id();
         let Protected { header, header_bytes, body } = record;
@@ -202,6 +210,7 @@ impl ReadEpoch {
     }
 }
 
+#[inline]
 fn open_classic<'d>(
     keys: &ClassicKeys,
     window: &mut ReplayWindow,

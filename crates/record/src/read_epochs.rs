@@ -110,22 +110,26 @@ impl ReadEpochs {
     ///
     /// # Errors
     /// Those of [`ReadEpoch::open`]; [`Discard::UnknownEpoch`] and [`Discard::FutureEpoch`] if no epoch answers.
+    #[inline]
     pub fn open<'d>(&mut self, record: Protected<'d>, now: Duration) -> Result<Opened<'d>, OpenError> {
         let named = |slot: &&mut Slot| slot.epoch.is_named_by(record.header());
-        let Some(slot) = self.slots.iter_mut().find(named) else {
+        // The newest first: it is the one in use.
+        let Some(slot) = self.slots.iter_mut().rev().find(named) else {
             return Err(self.no_epoch(record.header()).into());
         };
         // Its timer may be late; its time is over all the same.
         if slot.retire_at.is_some_and(|at| at <= now) {
             return Err(Discard::UnknownEpoch.into());
         }
-        let opened = slot.epoch.open(record)?;
-        if opened.number.epoch > self.current {
-            self.promote(opened.number.epoch, now);
+        let epoch = slot.epoch.epoch();
+        let opened = slot.epoch.open_named(record);
+        if epoch > self.current && opened.is_ok() {
+            self.promote(epoch, now);
         }
-        Ok(opened)
+        opened
     }
 
+    #[cold]
     fn promote(&mut self, epoch: u64, now: Duration) {
         self.current = epoch;
         let retire_at = now.saturating_add(RETENTION);
@@ -136,6 +140,7 @@ impl ReadEpochs {
         }
     }
 
+    #[cold]
     fn no_epoch(&self, header: &Header) -> Discard {
         match header {
             Header::Classic { epoch, .. }

@@ -27,6 +27,7 @@ impl ReplayWindow {
     /// Whether a record of this number may still be opened.
     ///
     /// [`Discard::Replayed`] if it was committed before, [`Discard::TooOld`] if it is left of the window.
+    #[inline]
     pub(crate) fn check(&self, sequence: u64) -> Result<(), Discard> {
         let Some(distance) = self.distance(sequence) else {
             return Ok(());
@@ -41,6 +42,7 @@ impl ReplayWindow {
     }
 
     /// Notes that a record of this number has been authenticated.
+    #[inline]
     pub(crate) fn commit(&mut self, sequence: u64) {
         match self.distance(sequence) {
             Some(distance) if distance < WIDTH => self.set_bits(self.bits() | (1 << distance)),
@@ -56,15 +58,18 @@ impl ReplayWindow {
     }
 
     /// How far below the largest committed number this one lies; `None` if it is above.
+    #[inline]
     fn distance(&self, sequence: u64) -> Option<u64> {
         self.next.checked_sub(1)?.checked_sub(sequence)
     }
 
+    #[inline]
     fn bits(&self) -> u128 {
         let [low, high] = self.seen;
         u128::from(low) | (u128::from(high) << 64)
     }
 
+    #[inline]
     fn set_bits(&mut self, bits: u128) {
         // The casts cut the value into its two words.
         self.seen = [bits as u64, (bits >> 64) as u64];

@@ -5,7 +5,7 @@ use crate::aead::{AeadFailure, AeadKey, NONCE_LENGTH};
 use crate::header::{UnifiedForm, write_unified};
 use crate::mask::{MaskKey, SAMPLE_LENGTH};
 use crate::number::reconstruct;
-use crate::protection::{Layout, xor_nonce};
+use crate::protection::xor_nonce;
 use crate::{ContentType, Discard, RecordNumber};
 use alloc::boxed::Box;
 use zeroize::Zeroizing;
@@ -83,32 +83,33 @@ impl UnifiedKeys {
         let bits = u32::from(header.sequence_length).saturating_mul(8);
         let sequence = reconstruct(low, bits, header.expected);
 
-        let nonce = xor_nonce(&self.iv, sequence.to_be_bytes());
+        let nonce = xor_nonce(&self.iv, sequence);
         self.aead
             .open(&nonce, additional_data, ciphertext, tag)
             .map_err(|AeadFailure| Discard::AuthenticationFailed)?;
         Ok((sequence, ciphertext))
     }
 
-    /// Seals a record in place. `record` has the lengths of `layout` around the payload.
+    /// Seals a record in place: `record` has room for header, payload, `trailer` and tag.
     pub(crate) fn seal(
         &self,
         framing: &UnifiedFraming<'_>,
         record: &mut [u8],
-        layout: Layout,
+        trailer: usize,
     ) -> Result<(), AeadFailure> {
         let UnifiedFraming { form, number, connection_id, content_type } = *framing;
-        let (header, body) = record.split_at_mut_checked(layout.header).ok_or(AeadFailure)?;
+        let header_length = form.header_length().saturating_add(connection_id.len());
+        let (header, body) = record.split_at_mut_checked(header_length).ok_or(AeadFailure)?;
         let body_length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
         write_unified(header, form, number, connection_id, body_length);
 
-        let length = body.len().checked_sub(layout.tag).ok_or(AeadFailure)?;
+        let length = body.len().checked_sub(self.tag_length).ok_or(AeadFailure)?;
         let (text, tag) = body.split_at_mut_checked(length).ok_or(AeadFailure)?;
-        let payload = length.checked_sub(layout.trailer).ok_or(AeadFailure)?;
+        let payload = length.checked_sub(trailer).ok_or(AeadFailure)?;
         let (_, trailer) = text.split_at_mut_checked(payload).ok_or(AeadFailure)?;
         trailer.fill(0);
         *trailer.first_mut().ok_or(AeadFailure)? = content_type.0;
-        let nonce = xor_nonce(&self.iv, number.sequence.to_be_bytes());
+        let nonce = xor_nonce(&self.iv, number.sequence);
         self.aead.seal(&nonce, header, text, tag)?;
 
         let sample = body.first_chunk::<SAMPLE_LENGTH>().ok_or(AeadFailure)?;

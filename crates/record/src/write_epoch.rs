@@ -4,6 +4,7 @@
 use crate::classic::ClassicFraming;
 use crate::content::MAX_PAYLOAD;
 use crate::header::{CLASSIC_VERSION, UnifiedForm, write_classic};
+use crate::mask::SAMPLE_LENGTH;
 use crate::number::MAX_EPOCH;
 use crate::protection::{ConfidentialityLimit, Keys, Layout, Overhead, Protection};
 use crate::unified::UnifiedFraming;
@@ -90,21 +91,30 @@ pub struct WriteEpoch {
     connection_id: Box<[u8]>,
     version: u16,
     form: UnifiedForm,
+    keeps_room_for_alert: bool,
+    /// What `keys`, `connection_id` and `form` ask for.
+    layout: Layout,
 }
+
+/// The plaintext of an alert in bytes, at most: two bytes, the content type, and padding up to the mask's sample.
+const LONGEST_ALERT: usize = SAMPLE_LENGTH;
 
 impl WriteEpoch {
     /// An epoch in which nothing has been sealed yet.
     pub fn new(epoch: u64, protection: Protection) -> Self {
         let Protection { keys, limits } = protection;
+        let form = UnifiedForm::default();
         Self {
             epoch,
-            keys,
             next_sequence: 0,
             limit: limits.confidentiality,
             used: 0,
             connection_id: Box::default(),
             version: CLASSIC_VERSION,
-            form: UnifiedForm::default(),
+            form,
+            keeps_room_for_alert: false,
+            layout: keys.layout(0, form),
+            keys,
         }
     }
 
@@ -123,11 +133,12 @@ impl WriteEpoch {
 
     /// The bytes that a payload of so many bytes gets around it, exactly.
     pub fn overhead_of(&self, payload_length: usize) -> Overhead {
-        self.layout(payload_length).overhead()
+        self.layout.overhead(payload_length)
     }
 
     /// The number that the next record gets. Its sequence is above [`RecordNumber::MAX_SEQUENCE`] when there is none
     /// left.
+    #[inline]
     pub fn next_number(&self) -> RecordNumber {
         RecordNumber { epoch: self.epoch, sequence: self.next_sequence }
     }
@@ -156,6 +167,7 @@ impl WriteEpoch {
     /// Sets which optional parts unified headers have. It can change from record to record.
     pub fn set_unified_form(&mut self, form: UnifiedForm) {
         self.form = form;
+        self.update_layout();
     }
 
     /// Sets the connection id that the peer asked for, empty for none. Plaintext records never carry it.
@@ -167,29 +179,29 @@ impl WriteEpoch {
             return Err(ConnectionIdTooLong);
         }
         self.connection_id = connection_id.into();
+        self.update_layout();
         Ok(())
     }
 
     /// Whether seven eighths of what this key may seal are used, or of the sequence numbers: time for new keys.
+    #[inline]
     pub fn nears_limit(&self) -> bool {
         let seven_eighths = |whole: u64| whole.saturating_sub(whole / 8);
         self.used >= seven_eighths(self.limit.budget())
             || self.next_sequence >= seven_eighths(RecordNumber::MAX_SEQUENCE)
     }
 
-    /// Whether after a payload of so many bytes this key could still seal an alert: else the peer could not be told
-    /// that the key is used up.
-    pub fn leaves_room_for_alert(&self, payload_length: usize) -> bool {
-        const ALERT_LENGTH: usize = 2;
-        let cost = |length: usize| self.limit.cost(length.saturating_add(self.layout(length).trailer));
-        let used = self.used.saturating_add(cost(payload_length)).saturating_add(cost(ALERT_LENGTH));
-        used <= self.limit.budget() && self.next_sequence < RecordNumber::MAX_SEQUENCE
+    /// From now on keeps the last of what this key may seal for an alert: else the peer could not be told that the key
+    /// is used up. Everything else is refused before that.
+    pub fn keep_room_for_alert(&mut self) {
+        self.keeps_room_for_alert = true;
     }
 
     /// Seals the payload at `payload` in `buffer`, in place: the header goes directly before it, the tag after.
     ///
     /// # Errors
     /// See [`SealError`]. No number is used up, except by [`SealError::Aead`].
+    #[inline]
     pub fn seal(
         &mut self,
         content_type: ContentType,
@@ -197,26 +209,26 @@ impl WriteEpoch {
         payload: Range<usize>,
     ) -> Result<Sealed, SealError> {
         let length = buffer.get(payload.clone()).ok_or(SealError::PayloadOutsideBuffer)?.len();
-        let layout = self.layout(length);
         if length > self.longest_payload() {
             return Err(SealError::PayloadTooLarge);
         }
-        let used = self.admit(length.saturating_add(layout.trailer))?;
-        let Overhead { prefix, suffix } = layout.overhead();
-        let start = payload.start.checked_sub(prefix).ok_or(SealError::PrefixTooSmall)?;
-        let range = start..payload.end.saturating_add(suffix);
+        let trailer = self.layout.trailer(length);
+        let used = self.admit(content_type, length.saturating_add(trailer))?;
+        let start = payload.start.checked_sub(self.layout.prefix()).ok_or(SealError::PrefixTooSmall)?;
+        let range = start..payload.end.saturating_add(trailer).saturating_add(self.layout.tag());
         let record = buffer.get_mut(range.clone()).ok_or(SealError::SuffixTooSmall)?;
 
         let number = self.next_number();
         // Before sealing: whatever happens, this number is never tried again.
         self.next_sequence = self.next_sequence.saturating_add(1);
         self.used = used;
-        self.write(number, content_type, record, layout)?;
+        self.write(number, content_type, record, trailer)?;
         Ok(Sealed { range, number })
     }
 
     /// What the key will have done after one more record with so many bytes of plaintext.
-    fn admit(&self, plaintext: usize) -> Result<u64, SealError> {
+    #[inline]
+    fn admit(&self, content_type: ContentType, plaintext: usize) -> Result<u64, SealError> {
         let largest_epoch = match self.keys {
             Keys::Plaintext | Keys::Classic(_) => u64::from(u16::MAX),
             Keys::Unified(_) => MAX_EPOCH,
@@ -224,11 +236,16 @@ impl WriteEpoch {
         if self.epoch > largest_epoch {
             return Err(SealError::EpochExhausted);
         }
-        if self.next_sequence > RecordNumber::MAX_SEQUENCE {
+        let (last_sequence, kept) = if self.keeps_room_for_alert && content_type != ContentType::ALERT {
+            (RecordNumber::MAX_SEQUENCE - 1, self.limit.cost(LONGEST_ALERT))
+        } else {
+            (RecordNumber::MAX_SEQUENCE, 0)
+        };
+        if self.next_sequence > last_sequence {
             return Err(SealError::SequenceExhausted);
         }
         let used = self.used.saturating_add(self.limit.cost(plaintext));
-        if used > self.limit.budget() {
+        if used.saturating_add(kept) > self.limit.budget() {
             return Err(SealError::KeyLimit);
         }
         Ok(used)
@@ -239,34 +256,30 @@ impl WriteEpoch {
         number: RecordNumber,
         content_type: ContentType,
         record: &mut [u8],
-        layout: Layout,
+        trailer: usize,
     ) -> Result<(), AeadFailure> {
-        let connection_id = &*self.connection_id;
+        let Self { version, form, ref connection_id, .. } = *self;
         match &self.keys {
             Keys::Plaintext => {
-                let (header, body) = record.split_at_mut_checked(layout.header).ok_or(AeadFailure)?;
-                let length = u16::try_from(body.len()).map_err(|_| AeadFailure)?;
-                write_classic(header, content_type, self.version, number, &[], length);
-                Ok(())
+                write_classic(record, content_type, version, number, &[]).map(|_| ()).ok_or(AeadFailure)
             }
             Keys::Classic(keys) => {
                 let outer = if connection_id.is_empty() { content_type } else { ContentType::TLS12_CID };
-                let framing =
-                    ClassicFraming { content_type: outer, version: self.version, number, connection_id };
-                keys.seal(&framing, content_type, record, layout)
+                let framing = ClassicFraming { content_type: outer, version, number, connection_id };
+                keys.seal(&framing, content_type, record)
             }
             Keys::Unified(keys) => {
-                let form = self.form;
                 let framing = UnifiedFraming { form, number, connection_id, content_type };
-                keys.seal(&framing, record, layout)
+                keys.seal(&framing, record, trailer)
             }
         }
     }
 
-    fn layout(&self, payload_length: usize) -> Layout {
-        self.keys.layout(payload_length, self.connection_id.len(), self.form)
+    fn update_layout(&mut self) {
+        self.layout = self.keys.layout(self.connection_id.len(), self.form);
     }
 
+    #[inline]
     fn longest_payload(&self) -> usize {
         match self.keys {
             // RFC 9146 section 5: here the limit includes the inner content type.

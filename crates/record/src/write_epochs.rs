@@ -32,11 +32,13 @@ impl WriteEpochs {
     }
 
     /// The newest epoch.
+    #[inline]
     pub fn current(&self) -> &WriteEpoch {
         &self.current
     }
 
     /// The newest epoch, to seal in it.
+    #[inline]
     pub fn current_mut(&mut self) -> &mut WriteEpoch {
         &mut self.current
     }

@@ -38,6 +38,7 @@ impl<'b> Datagram<'b> {
         self.length
     }
 
+    #[inline]
     pub(crate) fn next_record(
         &mut self,
         own_connection_id_length: usize,
@@ -46,6 +47,7 @@ impl<'b> Datagram<'b> {
     }
 
     /// Whether nothing of it has been consumed yet.
+    #[inline]
     pub(crate) fn is_fresh(&self) -> bool {
         self.records.remaining().len() == self.length
     }

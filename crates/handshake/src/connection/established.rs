@@ -3,20 +3,14 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::mem;
-use core::time::Duration;
 
 use drystone_x509::CertificateDer;
 
-use super::io::Io;
+use super::last_flight::LastFlight;
 use crate::config::MAX_PLAINTEXT;
-use crate::flight::{Fragment, Outgoing, Reliability, RepeatDetector, RetransmitTimer};
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
 use crate::time::Instant;
 use crate::v12::Exporter;
-
-/// How long the last flight is kept for a peer that has not seen it: twice the 2 minutes of RFC 6347 section 4.2.4
-/// ("the 2MSL defined for TCP").
-const LAST_FLIGHT_LIFE: Duration = Duration::from_secs(240);
 
 #[derive(Debug)]
 pub(crate) struct Established {
@@ -91,51 +85,17 @@ impl Established {
 
     /// The last flight if it has not gone out at all yet: without it the peer never connects.
     pub(super) fn take_unsent_flight(&mut self) -> Option<Box<LastFlight>> {
-        self.last_flight.take().filter(|flight| flight.outgoing.has_unsent())
+        self.last_flight.take().filter(|flight| flight.is_unsent())
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.last_flight.as_ref().map(|flight| flight.until)
+        self.last_flight.as_ref().map(|flight| flight.until())
     }
 
-    /// Forgets the last flight when its time is over; whether it did.
-    pub(super) fn forget_last_flight(&mut self, now: Instant) -> bool {
-        let over = self.last_flight.as_ref().is_some_and(|flight| flight.until <= now);
-        if over {
+    /// Forgets the last flight when its time is over.
+    pub(super) fn forget_last_flight(&mut self, now: Instant) {
+        if self.last_flight.as_ref().is_some_and(|flight| flight.until() <= now) {
             self.last_flight = None;
         }
-        over
-    }
-}
-
-/// The flight after which nothing comes: repeated whenever the peer shows by repeating its own that ours was lost.
-#[derive(Debug)]
-pub(super) struct LastFlight {
-    pub(super) outgoing: Outgoing,
-    /// Only for its limit on answers to repeats.
-    timer: RetransmitTimer,
-    repeats: RepeatDetector,
-    until: Instant,
-}
-
-impl LastFlight {
-    pub(super) fn new(io: &mut Io, now: Instant) -> Self {
-        io.timer.stop();
-        Self {
-            outgoing: mem::replace(&mut io.outgoing, Outgoing::new(Reliability::Implicit)),
-            timer: io.timer.clone(),
-            repeats: mem::take(&mut io.repeats),
-            until: now + LAST_FLIGHT_LIFE,
-        }
-    }
-
-    /// Sends the flight again if this fragment, which is authenticated, ends a repeat of the peer's last flight.
-    /// Returns whether the fragment is part of such a repeat at all.
-    pub(super) fn answer_repeat(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) -> bool {
-        let repeated = self.repeats.observe(epoch, fragment);
-        if repeated && !self.outgoing.has_unsent() && self.timer.may_answer_repeat(now.since_origin()) {
-            self.outgoing.rewind();
-        }
-        repeated
     }
 }

@@ -6,8 +6,8 @@ use core::mem;
 use drystone_x509::ServerName;
 
 use super::alert::LingerUntil;
-use super::established::LastFlight;
 use super::io::Io;
+use super::last_flight::LastFlight;
 use super::{Config, Connection, Established, Phase};
 use crate::client::{self, ClientState};
 use crate::config::Settings;
@@ -166,7 +166,8 @@ impl Connection {
     /// What every step brings with it.
     fn settle(&mut self) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        if let Some(epoch) = handshaking.io.pending_write.take() {
+        if let Some(mut epoch) = handshaking.io.pending_write.take() {
+            epoch.keep_room_for_alert();
             // The epochs of one handshake only rise.
             let _ = self.writes.install(epoch);
         }
@@ -205,15 +206,13 @@ impl Connection {
         }
         connected.peer_chain.shrink_to_fit();
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        if matches!(self.config, Config::Server(_)) {
-            // In a full handshake of 1.2 the server speaks last.
-            established.keep_last_flight(LastFlight::new(&mut handshaking.io, now));
+        let io = &mut handshaking.io;
+        if let Some(finished) = io.last_finished.take() {
+            established.keep_last_flight(LastFlight::new(finished, io, &self.writes, now));
         }
         self.amplification = None;
         self.phase = Phase::Connected(established);
-        if matches!(self.config, Config::Client(_)) {
-            self.retire_handshake_epochs();
-        }
+        self.retire_handshake_epochs();
         self.events.push_back(Event::Connected(Box::new(connected)));
     }
 

@@ -4,6 +4,7 @@ use core::mem;
 
 use drystone_record::{ReadEpoch, WriteEpoch};
 
+use super::LastFinished;
 use crate::Error;
 use crate::config::Settings;
 use crate::flight::{Incoming, Outgoing, Reliability, RepeatDetector, RetransmitTimer, TimerSettings};
@@ -28,6 +29,8 @@ pub(crate) struct Io {
     /// A fatal alert that came in plaintext: obeyed at the next retransmission unless an acceptable message comes
     /// first (rule 1f).
     pub(crate) plaintext_alert: Option<AlertDescription>,
+    /// Our Finished if it ends the handshake.
+    pub(crate) last_finished: Option<LastFinished>,
     next_message_seq: u32,
 }
 
@@ -46,6 +49,7 @@ impl Io {
             pending_read: None,
             pending_write: None,
             plaintext_alert: None,
+            last_finished: None,
             next_message_seq: 0,
         }
     }

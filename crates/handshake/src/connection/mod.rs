@@ -8,6 +8,7 @@ mod export;
 mod fault;
 mod handshaking;
 pub(crate) mod io;
+mod last_flight;
 mod receive;
 mod transmit;
 
@@ -37,8 +38,9 @@ pub use export::SrtpKeys;
 use alert::PendingAlert;
 use amplification::Amplification;
 pub(crate) use established::Established;
-use established::LastFlight;
 use handshaking::Handshaking;
+pub(crate) use last_flight::LastFinished;
+use last_flight::LastFlight;
 
 /// One DTLS association, client or server, sans I/O: datagrams and time go in, datagrams, deadlines and events come
 /// out.
@@ -297,9 +299,6 @@ impl Connection {
             return Err(Misuse::PayloadTooLarge { limit });
         }
         let epoch = self.writes.current_mut();
-        if buffer.get(payload.clone()).is_some() && !epoch.leaves_room_for_alert(payload.len()) {
-            return Err(self.seal_failed(SealError::KeyLimit));
-        }
         match epoch.seal(ContentType::APPLICATION_DATA, buffer, payload) {
             Ok(sealed) => {
                 if epoch.nears_limit() && established.warn_of_limit() {
@@ -424,10 +423,7 @@ impl Connection {
         let outcome = match &mut self.phase {
             Phase::Handshaking(handshaking) => handshaking.handle_timeout(now),
             Phase::Connected(established) => {
-                if established.forget_last_flight(now) {
-                    // Nothing is sent in epoch 0 any more.
-                    self.retire_handshake_epochs();
-                }
+                established.forget_last_flight(now);
                 Ok(())
             }
             Phase::Failed(_, linger) => {

@@ -27,16 +27,17 @@ impl Connection {
         }
         // Every pass consumes at least a record's header, so that the loop ends.
         loop {
-            let opened = match datagram.next_record(0)? {
-                Err(reason) => {
+            let opened = match datagram.next_record(0) {
+                None => return None,
+                Some(Err(reason)) => {
                     self.stats.count(reason);
                     continue;
                 }
-                Ok(_) if self.is_over(now) => continue,
-                Ok(record) => self.reads.open(record, now.since_origin()),
+                Some(Ok(_)) if self.is_over(now) => continue,
+                Some(Ok(record)) => self.reads.open(record, now.since_origin()),
             };
-            match opened.map_err(fault::of_record) {
-                Err(verdict) => self.apply(now, verdict),
+            match opened {
+                Err(error) => self.apply(now, fault::of_record(error)),
                 Ok(opened) => {
                     if let Some(data) = self.opened(now, opened) {
                         return Some(data);
@@ -78,15 +79,23 @@ impl Connection {
             self.fail(now, Error::RecordOverflow);
             return None;
         }
+        if content_type == ContentType::APPLICATION_DATA {
+            return self.application_data(number, payload);
+        }
+        self.control(now, number, content_type, payload);
+        None
+    }
+
+    /// Everything but application data. Never inlined: that way alone is to be short.
+    #[inline(never)]
+    fn control(&mut self, now: Instant, number: RecordNumber, content_type: ContentType, payload: &[u8]) {
         match content_type {
-            ContentType::APPLICATION_DATA => return self.application_data(number, payload),
             ContentType::HANDSHAKE => self.handshake(now, number, payload),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(number.epoch, payload),
             ContentType::ALERT => self.alert(now, number, payload),
             // The epoch admits no other types.
             _ => self.stats.count(Discard::UnexpectedContentType),
         }
-        None
     }
 
     /// RFC 8449 section 4: our limit binds a peer that has answered it with its own.

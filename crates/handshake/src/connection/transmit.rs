@@ -32,20 +32,18 @@ impl Connection {
     }
 
     fn write_flight(&mut self, out: &mut [u8]) -> Option<usize> {
-        let (outgoing, mtu) = match &mut self.phase {
+        let Self { phase, writes, .. } = self;
+        match phase {
             Phase::Handshaking(handshaking) => {
                 let mtu = handshaking.io.timer.effective_mtu(out.len());
-                (&mut handshaking.io.outgoing, mtu)
+                // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
+                let written = handshaking.io.outgoing.write_datagram(&mut WriteSealer(writes), out, mtu);
+                written.ok().filter(|len| *len > 0)
             }
-            Phase::Connected(established) => (&mut established.last_flight()?.outgoing, out.len()),
-            Phase::Closed(flight) => (&mut flight.as_mut()?.outgoing, out.len()),
-            Phase::Draining { .. } | Phase::Failed(..) => return None,
-        };
-        if !outgoing.has_unsent() {
-            return None;
+            Phase::Connected(established) => established.last_flight()?.write(writes, out),
+            Phase::Closed(flight) => flight.as_mut()?.write(writes, out),
+            Phase::Draining { .. } | Phase::Failed(..) => None,
         }
-        // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
-        outgoing.write_datagram(&mut WriteSealer(&mut self.writes), out, mtu).ok().filter(|len| *len > 0)
     }
 
     fn write_alert(&mut self, out: &mut [u8]) -> Option<usize> {

@@ -26,9 +26,9 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fragment::{Fragment, FragmentFault};
+pub(crate) use fragment::{Fragment, FragmentFault, HEADER_LEN, header};
 pub use incoming::Limits;
 pub(crate) use incoming::{Accepted, Incoming, Message};
 pub(crate) use outgoing::{Outgoing, Reliability, SealFailed, Sealer};
 pub(crate) use repeat::RepeatDetector;
-pub(crate) use timer::{Expired, RetransmitTimer, TimerSettings};
+pub(crate) use timer::{AnswerLimit, Expired, RetransmitTimer, TimerSettings};

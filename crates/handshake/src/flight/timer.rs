@@ -84,7 +84,7 @@ impl RetransmitTimer {
         self.started = Some(now.min(deadline.saturating_sub(self.settings.initial)));
     }
 
-    /// Nothing is waited for any more. Answers to repeats are then limited by the initial value.
+    /// Nothing is waited for any more.
     pub(crate) fn stop(&mut self) {
         self.started = None;
         self.expirations = 0;
@@ -140,9 +140,32 @@ impl RetransmitTimer {
     /// would answer each other without end.
     pub(crate) fn may_answer_repeat(&mut self, now: Duration) -> bool {
         let half = self.timeout().checked_div(2).unwrap_or_default();
-        let too_soon = self.last_repeat.is_some_and(|last| now < last.saturating_add(half));
+        let mut limit = AnswerLimit { interval: half, last: self.last_repeat };
+        let may_answer = limit.may_answer(now);
+        self.last_repeat = limit.last;
+        may_answer
+    }
+
+    /// The limit on answers to repeats once nothing is waited for any more: half of the initial wait.
+    pub(crate) fn answer_limit(&self) -> AnswerLimit {
+        let wait = self.settings.initial.min(self.settings.maximum);
+        AnswerLimit { interval: wait.checked_div(2).unwrap_or_default(), last: None }
+    }
+}
+
+/// How often repeats of the peer's flight are answered: at most once per interval.
+#[derive(Debug)]
+pub(crate) struct AnswerLimit {
+    interval: Duration,
+    last: Option<Duration>,
+}
+
+impl AnswerLimit {
+    /// Whether to answer now. If so, the answer is taken as given.
+    pub(crate) fn may_answer(&mut self, now: Duration) -> bool {
+        let too_soon = self.last.is_some_and(|last| now < last.saturating_add(self.interval));
         if !too_soon {
-            self.last_repeat = Some(now);
+            self.last = Some(now);
         }
         !too_soon
     }
@@ -315,9 +338,9 @@ mod tests {
         for _ in 0..6 {
             timer.expire(timer.deadline().unwrap());
         }
-        timer.stop();
+        let mut limit = timer.answer_limit();
         let from = START * 2;
-        let answers = (0..10_000).filter(|&ms| timer.may_answer_repeat(from + milliseconds(ms))).count();
+        let answers = (0..10_000).filter(|&ms| limit.may_answer(from + milliseconds(ms))).count();
         assert_eq!(answers, 50, "10 s in steps of 200 ms");
     }
 }

@@ -371,9 +371,8 @@ impl ExpectFinished {
         let Ready { keyed: Keyed { keys, mut transcript, facts }, write } = self.ready;
         let finished = keys.check_finished(Side::Client, &transcript, message.body)?;
         transcript.add(message)?;
-        keys.send_finished(Side::Server, &mut transcript, cx)?;
+        keys.send_last_finished(Side::Server, &mut transcript, cx)?;
         cx.install_write(write);
-        cx.flush();
         Ok(keys.connect(facts, self.peer, self.signature, finished))
     }
 }
