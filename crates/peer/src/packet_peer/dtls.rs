@@ -153,18 +153,21 @@ impl PacketPeerDtls {
     /// trust, one's own certificate, protocols, the MTU, the handshake's deadline. The documented way for programs
     /// that are not ports: the configuration is checked once and shared by all connections.
     ///
-    /// ```no_run
+    /// ```
     /// use std::sync::Arc;
-    /// use drystone::x509::{Policy, ServerName, TrustAnchors};
-    /// use drystone::{ClientConfig, PacketPeerDtls, PacketPeerUdp};
+    /// use drystone::x509::{Policy, ServerName};
+    /// use drystone::{ClientConfig, PacketPeerDtls, PacketPeerUdp, Status, X509Certificate};
     ///
-    /// let anchors = TrustAnchors::from_pem(&std::fs::read("ca.pem")?)?;
-    /// let config = Arc::new(ClientConfig::new(drystone::settings(), Policy::new(anchors))?);
+    /// # let authority = rcgen::generate_simple_self_signed(["authority".to_owned()])?.cert.pem();
+    /// let mut trusted = X509Certificate::new();
+    /// trusted.load_from_string(&authority)?;
+    /// let config = Arc::new(ClientConfig::new(drystone::settings(), Policy::new(trusted.trust_anchors()?))?);
     ///
     /// let mut socket = PacketPeerUdp::new();
-    /// socket.connect_to_host("192.0.2.7", 4433)?;
+    /// socket.connect_to_host("127.0.0.1", 4433)?;
     /// let mut peer = PacketPeerDtls::new();
     /// peer.connect_with(socket, ServerName::try_from("game.example.org")?, config)?;
+    /// assert_eq!(peer.get_status(), Status::Handshaking);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

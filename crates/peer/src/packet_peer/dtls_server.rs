@@ -21,15 +21,21 @@ use crate::{CryptoKey, X509Certificate};
 /// cookie from the receive buffer, so that they cost no memory, and every peer that it returns is a client on its
 /// way in. [`take_connection`](Self::take_connection) is Godot's own: every second object is spent on the cookie.
 ///
-/// ```no_run
+/// ```
 /// use std::{thread::sleep, time::Duration};
 /// use drystone::{CryptoKey, DtlsServer, PacketPeer, PacketPeerDtls, UdpServer, X509Certificate};
 ///
+/// # let folder = std::env::temp_dir().join(format!("drystone-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+/// # std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem())?;
+/// # std::fs::write(folder.join("certificate.pem"), made.cert.pem())?;
 /// let (mut key, mut certificate) = (CryptoKey::new(), X509Certificate::new());
-/// key.load("key.pem", false)?;
-/// certificate.load("certificate.pem")?;
+/// key.load(folder.join("key.pem"), false)?;
+/// certificate.load(folder.join("certificate.pem"))?;
+/// # std::fs::remove_dir_all(&folder)?;
 /// let mut udp = UdpServer::new();
-/// udp.listen(4433, "*")?;
+/// udp.listen(0, "*")?; // or 4433: 0 takes a free port
 /// let mut dtls = DtlsServer::new();
 /// dtls.setup(&key, &certificate, None)?;
 ///
@@ -46,8 +52,8 @@ use crate::{CryptoKey, X509Certificate};
 ///     }
 ///     peers.retain(|peer| peer.get_status().is_active());
 ///     sleep(Duration::from_millis(16));
+/// #   break;
 /// }
-/// # #[allow(unreachable_code)]
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]
