@@ -6,7 +6,11 @@
 //! The numbers are those of Rust 1.95 on x86-64, for so many instructions in one call of a benchmark. Another compiler
 //! generates other code: 5 % more fails, which is above what a patch release changes and below what a needless copy or
 //! check costs. After a change that is worth its instructions, or a new compiler, commit what is printed.
-#![allow(missing_docs, reason = "the macros make undocumented items")]
+#![allow(
+    missing_docs,
+    unused_qualifications,
+    reason = "the macros make undocumented items, with whole paths"
+)]
 
 use std::hint::black_box;
 use std::sync::Arc;
