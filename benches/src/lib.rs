@@ -10,8 +10,8 @@ use bare::Group;
 use drystone::message::registry::NamedGroup;
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
-    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, Gate, Path, ServerConfig, Settings,
-    Start, Verdict, settings,
+    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, DtlsServer, Gate, PacketPeerDtls,
+    PacketPeerUdp, Path, ServerConfig, Settings, Start, Status, UdpServer, Verdict, settings,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -68,6 +68,31 @@ impl Setup {
             }
         }
         (client, server.expect("connected"))
+    }
+
+    /// Two peers that are connected over loopback, the server's second, and the UDP server that the latter depends on.
+    ///
+    /// # Panics
+    /// If they do not connect.
+    pub fn peers(&self) -> (PacketPeerDtls, PacketPeerDtls, UdpServer) {
+        let mut udp = UdpServer::new();
+        udp.listen(0, "127.0.0.1").expect("a port");
+        let mut dtls = DtlsServer::new();
+        dtls.setup_with(Arc::clone(&self.server)).expect("random numbers");
+        let mut socket = PacketPeerUdp::new();
+        socket.connect_to_host("127.0.0.1", udp.get_local_port()).expect("loopback");
+        let name = ServerName::try_from(NAME).expect("a DNS name");
+        let mut client = PacketPeerDtls::new();
+        client.connect_with(socket, name, Arc::clone(&self.client)).expect("a client");
+        let mut server = None;
+        while client.get_status() != Status::Connected {
+            assert_eq!(client.get_status(), Status::Handshaking, "{:?}", client.error());
+            client.poll();
+            server = server.or_else(|| dtls.accept(&mut udp));
+            udp.poll().expect("a socket");
+            server.iter_mut().for_each(PacketPeerDtls::poll);
+        }
+        (client, server.expect("accepted"), udp)
     }
 
     fn client(&self) -> Connection {

@@ -1,0 +1,185 @@
+//! Instruction counts of our own code in the record layer and in flights, under valgrind, against committed numbers.
+//!
+//! No cryptography is counted: records have the null AEAD of the test package, and the flights are of epoch 0. Under
+//! valgrind ring would take other paths than on the bare machine, and others again on another machine.
+//!
+//! The numbers are those of Rust 1.95 on x86-64, for so many instructions in one call of a benchmark. Another compiler
+//! generates other code: 5 % more fails, which is above what a patch release changes and below what a needless copy or
+//! check costs. After a change that is worth its instructions, or a new compiler, commit what is printed.
+#![allow(
+    missing_docs,
+    unused_qualifications,
+    reason = "the macros make undocumented items, with whole paths"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use drystone::message::registry::HandshakeType;
+use drystone::{Connection, Datagram, Instant, Path, Start, x509::ServerName};
+use drystone_tests::null::{Integrity, configs};
+use gungraun::prelude::*;
+use gungraun::{Callgrind, EventKind};
+
+/// Fails above 105 % of a committed number.
+fn committed(instructions: u64) -> LibraryBenchmarkConfig {
+    let limit = instructions + instructions / 20;
+    let mut callgrind = Callgrind::default();
+    callgrind.hard_limits([(EventKind::Ir, limit)]);
+    let mut config = LibraryBenchmarkConfig::default();
+    config.tool(callgrind);
+    config
+}
+
+const NOW: Instant = Instant::from_origin(core::time::Duration::ZERO);
+const START: Start = Start { now: NOW, unix: None };
+const ROOM: usize = 1300;
+const RECORDS: usize = 100;
+
+fn client() -> Connection {
+    let (config, _) = configs(Integrity::Open);
+    let name = ServerName::try_from("server.test").expect("a DNS name");
+    Connection::client(config, name, START).expect("a client")
+}
+
+fn server() -> Connection {
+    let (_, config) = configs(Integrity::Open);
+    let config = Arc::into_inner(config).expect("nobody else has it").with_amplification_limit(None);
+    Connection::server_without_cookie(Arc::new(config), Path::default(), START).expect("a server")
+}
+
+/// Hands everything that one end has to say to the other.
+fn deliver(from: &mut Connection, to: &mut Connection) {
+    let mut out = [0; ROOM];
+    while let Some(transmit) = from.poll_transmit(NOW, &mut out) {
+        receive(to, &mut out[..transmit.len]);
+    }
+}
+
+fn receive(connection: &mut Connection, bytes: &mut [u8]) -> usize {
+    let mut datagram = Datagram::new(Path::default(), bytes);
+    let mut received = 0;
+    while let Some(data) = connection.receive(NOW, &mut datagram) {
+        received += data.payload.len();
+    }
+    received
+}
+
+fn connected() -> (Connection, Connection) {
+    let (mut client, mut server) = (client(), server());
+    for _ in 0..2 {
+        deliver(&mut client, &mut server);
+        deliver(&mut server, &mut client);
+    }
+    assert!(client.is_connected() && server.is_connected(), "{client:?} {server:?}");
+    (client, server)
+}
+
+/// A sender and buffers with room for records of `size` bytes.
+fn to_seal(size: usize) -> (Connection, Vec<u8>, usize) {
+    (connected().0, vec![7; ROOM], size)
+}
+
+/// A receiver and sealed records.
+fn to_open(size: usize) -> (Connection, Vec<Vec<u8>>) {
+    let (mut client, server) = connected();
+    let mut out = [0; ROOM];
+    let record = |_| {
+        let length = client.send(&vec![7; size], &mut out).expect("connected");
+        out[..length].to_vec()
+    };
+    (server, (0..RECORDS).map(record).collect())
+}
+
+/// A receiver that has had these records already.
+fn replayed(size: usize) -> (Connection, Vec<Vec<u8>>) {
+    let (mut server, records) = to_open(size);
+    for record in &records {
+        assert_eq!(receive(&mut server, &mut record.clone()), size);
+    }
+    (server, records)
+}
+
+#[library_benchmark(config = committed(28_991))]
+#[bench::of_64_bytes(args = (64), setup = to_seal)]
+fn seal_100_records((mut client, mut buffer, size): (Connection, Vec<u8>, usize)) -> Connection {
+    let start = client.overhead().prefix;
+    for _ in 0..RECORDS {
+        black_box(client.seal(black_box(&mut buffer), start..start + size).expect("connected"));
+    }
+    client
+}
+
+#[library_benchmark(config = committed(48_120))]
+#[bench::of_64_bytes(args = (64), setup = to_open)]
+fn open_100_records((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
+    for record in &mut records {
+        assert_eq!(receive(&mut server, black_box(record)), 64);
+    }
+    (server, records)
+}
+
+#[library_benchmark(config = committed(29_921))]
+#[bench::of_64_bytes(args = (64), setup = replayed)]
+fn drop_100_replays((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
+    for record in &mut records {
+        assert_eq!(receive(&mut server, black_box(record)), 0);
+    }
+    (server, records)
+}
+
+/// A server that has built its first flight, with a certificate, and an MTU that cuts it.
+fn with_flight(mtu: usize) -> Connection {
+    let (mut client, mut server) = (client(), server());
+    deliver(&mut client, &mut server);
+    server.set_mtu(mtu);
+    server
+}
+
+#[library_benchmark(config = committed(3_990))]
+#[bench::cut_to_228_bytes(args = (228), setup = with_flight)]
+fn write_a_flight(mut server: Connection) -> Connection {
+    let mut out = [0; ROOM];
+    let mut datagrams = 0;
+    while let Some(transmit) = server.poll_transmit(NOW, black_box(&mut out)) {
+        black_box(&out[..transmit.len]);
+        datagrams += 1;
+    }
+    assert!(datagrams > 2, "{datagrams}");
+    server
+}
+
+/// A client that waits for a ServerHello, and fragments of the message after it, last first.
+fn to_reassemble(size: usize) -> (Connection, Vec<Vec<u8>>) {
+    const FRAGMENTS: usize = 16;
+    let mut client = client();
+    while client.poll_transmit(NOW, &mut [0; ROOM]).is_some() {}
+    let fragment = |index: usize| {
+        let [_, l2, l1, l0] = (FRAGMENTS as u32 * size as u32).to_be_bytes();
+        let [_, o2, o1, o0] = (index as u32 * size as u32).to_be_bytes();
+        let [_, f2, f1, f0] = (size as u32).to_be_bytes();
+        let [r1, r0] = (12 + size as u16).to_be_bytes();
+        let sequence = index as u8;
+        let certificate = HandshakeType::CERTIFICATE.0;
+        let record = [22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, sequence, r1, r0];
+        let header = [certificate, l2, l1, l0, 0, 2, o2, o1, o0, f2, f1, f0];
+        [&record[..], &header, &vec![5; size]].concat()
+    };
+    (client, (0..FRAGMENTS).rev().map(fragment).collect())
+}
+
+#[library_benchmark(config = committed(39_287))]
+#[bench::of_100_bytes(args = (100), setup = to_reassemble)]
+fn reassemble_16_fragments(
+    (mut client, mut fragments): (Connection, Vec<Vec<u8>>),
+) -> (Connection, Vec<Vec<u8>>) {
+    for fragment in &mut fragments {
+        receive(&mut client, black_box(fragment));
+    }
+    assert_eq!(client.stats().total(), 0, "all of them are kept");
+    (client, fragments)
+}
+
+library_benchmark_group!(name = record, benchmarks = [seal_100_records, open_100_records, drop_100_replays]);
+library_benchmark_group!(name = flight, benchmarks = [write_a_flight, reassemble_16_fragments]);
+main!(library_benchmark_groups = [record, flight]);
