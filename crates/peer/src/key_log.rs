@@ -11,11 +11,14 @@ use drystone_handshake::KeyLog;
 ///
 /// Whoever can read the file can read the associations; on Unix it is made readable for its owner only.
 ///
-/// ```no_run
+/// ```
 /// use std::sync::Arc;
 ///
+/// # let path = std::env::temp_dir().join(format!("drystone-keys-{}.log", std::process::id()));
 /// let mut settings = drystone::settings();
-/// settings.key_log = Some(Arc::new(drystone::KeyLogFile::append("keys.log")?));
+/// settings.key_log = Some(Arc::new(drystone::KeyLogFile::append(&path)?));
+/// # drop(settings);
+/// # std::fs::remove_file(&path)?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]

@@ -20,27 +20,6 @@
 //!          datagrams and time in --> Connection, Gate (drystone-handshake) --> datagrams, deadlines, events out
 //! ```
 //!
-//! # A client
-//!
-//! ```no_run
-//! use std::{sync::Arc, time::Duration};
-//! use drystone::x509::{Policy, ServerName, TrustAnchors};
-//! use drystone::{Client, ClientConfig, ClientEvent};
-//!
-//! let anchors = TrustAnchors::from_pem(&std::fs::read("ca.pem")?)?;
-//! let config = ClientConfig::new(drystone::settings(), Policy::new(anchors))?;
-//! let name = ServerName::try_from("game.example.org")?;
-//! let mut client = Client::new("game.example.org:4433", name, Arc::new(config))?;
-//! client.connected(Duration::from_secs(10))?;
-//! client.send(b"hello")?;
-//! while let Some(event) = client.poll(Duration::from_secs(1))? {
-//!     if let ClientEvent::Packet(packet) = event {
-//!         println!("{} bytes came back", packet.payload.len());
-//!     }
-//! }
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! # Features
 //!
 //! | feature | what it adds |

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 use drystone_handshake::{Connection, Instant};
 
@@ -25,12 +26,18 @@ impl fmt::Display for PeerId {
     }
 }
 
+/// How long a handshake has its place to itself: enough for its round trips and two retransmissions on a bad path, and
+/// little for somebody who only wants to fill the places.
+const FAIR_TIME: Duration = Duration::from_secs(2);
+
 /// One association.
 #[derive(Debug)]
 pub(crate) struct Peer<C = Connection> {
     pub(crate) connection: C,
     /// Where to send, in the form that the socket gave.
     pub(crate) address: SocketAddr,
+    /// When it began.
+    begun: Instant,
     /// The entry in the heap of deadlines that counts.
     pub(crate) armed: Option<Instant>,
 }
@@ -83,23 +90,37 @@ impl<C> Table<C> {
         self.half_open.len()
     }
 
-    pub(crate) fn oldest_half_open(&self) -> Option<PeerId> {
-        self.half_open.front().copied()
+    /// The half-open association that makes room for a newer one: the oldest, if it had its time. None means that the
+    /// newcomer waits: it repeats its hello, and the crowd before it is let through first.
+    pub(crate) fn make_room(&self, now: Instant) -> Option<PeerId> {
+        let oldest = *self.half_open.front()?;
+        let begun = self.peers.get(&oldest)?.begun;
+        (now - begun >= FAIR_TIME).then_some(oldest)
     }
 
     /// A new half-open association: the address's only one, or the challenger of the one that is there.
     ///
     /// At most two stand side by side: the caller removes an earlier challenger before.
-    pub(crate) fn insert(&mut self, address: SocketAddr, connection: C) -> PeerId {
+    pub(crate) fn insert(&mut self, address: SocketAddr, connection: C, now: Instant) -> PeerId {
         self.last = self.last.saturating_add(1);
         let id = PeerId(self.last);
-        self.peers.insert(id, Peer { connection, address, armed: None });
+        self.peers.insert(id, Peer { connection, address, begun: now, armed: None });
         self.half_open.push_back(id);
         self.routes
             .entry(Sender::of(address))
             .and_modify(|route| route.challenger = Some(id))
             .or_insert(Route { current: id, challenger: None });
         id
+    }
+
+    /// Whether `id` is half-open: false for one that has no handshake before it, true when one begins after all.
+    pub(crate) fn set_half_open(&mut self, id: PeerId, half_open: bool) {
+        let place = self.half_open.iter().position(|known| *known == id);
+        match place {
+            Some(place) if !half_open => drop(self.half_open.remove(place)),
+            None if half_open && self.peers.contains_key(&id) => self.half_open.push_back(id),
+            _ => {}
+        }
     }
 
     /// The handshake of `id` is done. Gives the association that it replaces, if it was a challenger; that one has
@@ -182,6 +203,10 @@ pub(crate) fn may_be_client_hello(datagram: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    const fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
     fn address(text: &str) -> SocketAddr {
         text.parse().unwrap()
     }
@@ -189,7 +214,7 @@ mod tests {
     #[test]
     fn an_address_without_its_association_is_unknown() {
         let mut table = Table::new();
-        let id = table.insert(address("10.0.0.1:5"), ());
+        let id = table.insert(address("10.0.0.1:5"), (), at(0));
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: id, challenger: None }));
         assert_eq!(table.route(address("10.0.0.1:6")), None);
         assert_eq!(table.route(address("10.0.0.2:5")), None);
@@ -201,9 +226,9 @@ mod tests {
     #[test]
     fn a_challenger_that_connects_takes_the_address() {
         let mut table = Table::new();
-        let old = table.insert(address("10.0.0.1:5"), ());
+        let old = table.insert(address("10.0.0.1:5"), (), at(0));
         assert_eq!(table.establish(old), None);
-        let new = table.insert(address("10.0.0.1:5"), ());
+        let new = table.insert(address("10.0.0.1:5"), (), at(0));
         let both = Route { current: old, challenger: Some(new) };
         assert_eq!((table.route(address("10.0.0.1:5")), table.half_open()), (Some(both), 1));
         assert_eq!(table.establish(new), Some(old));
@@ -216,12 +241,12 @@ mod tests {
     #[test]
     fn a_challenger_that_fails_leaves_the_old_one_alone() {
         let mut table = Table::new();
-        let old = table.insert(address("10.0.0.1:5"), ());
+        let old = table.insert(address("10.0.0.1:5"), (), at(0));
         table.establish(old);
-        let new = table.insert(address("10.0.0.1:5"), ());
+        let new = table.insert(address("10.0.0.1:5"), (), at(0));
         table.remove(new);
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: old, challenger: None }));
-        let newer = table.insert(address("10.0.0.1:5"), ());
+        let newer = table.insert(address("10.0.0.1:5"), (), at(0));
         table.remove(old);
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: newer, challenger: None }));
         assert_eq!(table.establish(newer), None);
@@ -230,12 +255,28 @@ mod tests {
     #[test]
     fn half_open_associations_are_known_by_age() {
         let mut table = Table::new();
-        let ids: Vec<_> = (1..5_u16).map(|port| table.insert(([10, 0, 0, 1], port).into(), ())).collect();
-        assert_eq!((table.half_open(), table.oldest_half_open()), (4, Some(ids[0])));
+        let ids: Vec<_> =
+            (1..5_u16).map(|port| table.insert(([10, 0, 0, 1], port).into(), (), at(0))).collect();
+        assert_eq!((table.half_open(), table.make_room(at(2))), (4, Some(ids[0])));
         table.establish(ids[0]);
         table.remove(ids[1]);
-        assert_eq!((table.half_open(), table.oldest_half_open()), (2, Some(ids[2])));
+        assert_eq!((table.half_open(), table.make_room(at(2))), (2, Some(ids[2])));
         assert_eq!(table.establish(ids[0]), None);
+    }
+
+    #[test]
+    fn whoever_has_no_handshake_is_not_half_open() {
+        let mut table = Table::new();
+        let [plain, dtls] = [1, 2].map(|port| table.insert(([10, 0, 0, 1], port).into(), (), at(0)));
+        table.set_half_open(plain, false);
+        table.set_half_open(plain, false);
+        assert_eq!((table.half_open(), table.make_room(at(2))), (1, Some(dtls)));
+        table.set_half_open(dtls, true);
+        table.set_half_open(plain, true);
+        assert_eq!((table.half_open(), table.make_room(at(2))), (2, Some(dtls)));
+        table.remove(plain);
+        table.set_half_open(plain, true);
+        assert_eq!(table.half_open(), 1);
     }
 
     /// Row 67 of the threat list.

@@ -64,7 +64,8 @@ pub struct ServerOptions {
     /// addresses; and a client that lost its state cannot connect again from the same port before its old
     /// association has ended. Only for networks whose addresses are proved otherwise.
     pub cookies: bool,
-    /// The most associations whose handshake is not done; the oldest makes room for a new one. Default: 256.
+    /// The most associations whose handshake is not done. The oldest makes room for a new one when it is 2 s old;
+    /// before, the new one gets no answer, and repeats its hello. Default: 256.
     pub max_half_open: usize,
     /// The most associations in all; beyond it new clients get no answer until one has gone. Default: 65,536.
     pub max_peers: usize,
@@ -88,7 +89,7 @@ pub struct ServerStats {
     pub strangers_dropped: u64,
     /// Half-open associations that made room for newer ones.
     pub half_open_evicted: u64,
-    /// Clients that got no answer because there were too many peers.
+    /// Hellos that got no answer because there were too many peers, or too many handshakes.
     pub peers_refused: u64,
     /// Datagrams that the operating system did not take.
     pub send_failures: u64,
@@ -323,8 +324,9 @@ impl Server {
             return;
         }
         while self.table.half_open() >= self.options.max_half_open.max(1) {
-            let Some(oldest) = self.table.oldest_half_open() else {
-                break;
+            let Some(oldest) = self.table.make_room(now) else {
+                self.stats.peers_refused += 1;
+                return;
             };
             self.evict(oldest);
         }
@@ -335,7 +337,7 @@ impl Server {
         };
         // Only the source of random numbers can fail here; the client will ask again.
         let Ok(connection) = connection else { return };
-        let id = self.table.insert(from, connection);
+        let id = self.table.insert(from, connection, now);
         self.stats.accepted += 1;
         self.offer(id, Place::Received, length, now);
     }

@@ -62,6 +62,15 @@ impl Socket {
         self.udp.connect(remote)
     }
 
+    /// The form in which this socket reaches an address: one of both families wants IPv4 addresses mapped (RFC 4291
+    /// section 2.5.5.2).
+    pub(crate) fn form_of(&self, remote: SocketAddr) -> SocketAddr {
+        match (remote, self.local_addr()) {
+            (SocketAddr::V4(v4), Ok(SocketAddr::V6(_))) => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
+            _ => remote,
+        }
+    }
+
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.udp.local_addr()
     }

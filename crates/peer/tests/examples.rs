@@ -125,3 +125,44 @@ fn two_bots_play_tag() {
     let host_output = within_patience(move || host_output.join().unwrap());
     assert!(host_output.contains("catches 3") && host_output.trim_end().ends_with("game over"));
 }
+
+/// The README's programs are the examples of these names, to the letter: what it shows is what runs.
+#[test]
+fn the_readme_shows_the_examples() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = fs::read_to_string(folder.join("../../README.md")).unwrap();
+    let shown: Vec<_> =
+        readme.split("```rust,no_run\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let names = ["game_client", "game_server", "client", "server"];
+    assert_eq!(shown.len(), names.len());
+    for (shown, name) in shown.into_iter().zip(names) {
+        let file = fs::read_to_string(folder.join(format!("examples/{name}.rs"))).unwrap();
+        let (_, program) = file.split_once("\n\n").unwrap();
+        assert_eq!(program, shown, "{name}");
+        assert!(shown.lines().count() <= 30, "{name} is to be short");
+    }
+}
+
+#[test]
+fn the_readmes_game_runs() {
+    let folder = Folder::new("game");
+    let mut server = Running::start("game_server", &folder, &["0"]);
+    let (port, _lines) = port(&mut server);
+    let mut client = Running::start("game_client", &folder, &[&port]);
+    let mut lines = BufReader::new(client.stdout());
+    let line = within_patience(move || {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        line
+    });
+    assert_eq!(line, "9 bytes\n");
+}
+
+#[test]
+fn the_readmes_waiting_programs_run() {
+    let folder = Folder::new("waiting");
+    let mut server = Running::start("server", &folder, &["127.0.0.1:0"]);
+    let (port, _lines) = port(&mut server);
+    let client = Running::start("client", &folder, &[&format!("127.0.0.1:{port}")]).output();
+    assert_eq!(client, "5 bytes came back\n");
+}

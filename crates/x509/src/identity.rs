@@ -32,7 +32,7 @@ pub(crate) fn verify(
     }
     if let Some(expected) = expected.name() {
         if reading.is_old().map_err(|_| malformed())? {
-            name::check_without_alternatives(policy, &reading, expected)?;
+            name::check_without_alternatives(policy, leaf, &reading, expected)?;
         } else {
             let parsed = EndEntityCert::try_from(leaf)
                 .map_err(|error| diagnose::unreadable(&error, Which::presented(0, leaf)))?;

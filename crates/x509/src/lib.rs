@@ -28,12 +28,13 @@
 //!
 //! ```
 //! use drystone_x509::{Expected, Policy, ServerName, TrustAnchors, UnixTime};
-//! # fn check(ca_pem: &[u8], chain: &[drystone_x509::CertificateDer<'_>], now: UnixTime)
-//! # -> Result<(), Box<dyn std::error::Error>> {
-//! let anchors = TrustAnchors::from_pem(ca_pem)?;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let made = rcgen::generate_simple_self_signed(["game.example.org".to_owned()])?.cert;
+//! # let (ca_pem, chain, now) = (made.pem(), [made.der().clone()], UnixTime::now());
+//! let anchors = TrustAnchors::from_pem(ca_pem.as_bytes())?;
 //! let policy = Policy::new(anchors);
-//! let name = ServerName::try_from("game.example.org").expect("a DNS name");
-//! let verified = policy.verify(chain, Expected::Server(&name), now)?;
+//! let name = ServerName::try_from("game.example.org")?;
+//! let verified = policy.verify(&chain, Expected::Server(&name), now)?;
 //! println!("trusted, key {:?}", verified.public_key().kind());
 //! # Ok(()) }
 //! ```

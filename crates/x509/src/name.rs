@@ -7,6 +7,8 @@ use webpki::EndEntityCert;
 
 use crate::diagnose;
 use crate::error::{CertificateError, Which};
+#[cfg(feature = "std")]
+use crate::policy::CommonName;
 use crate::policy::Policy;
 
 /// Names kept in an error; a certificate can carry thousands.
@@ -54,7 +56,7 @@ fn fall_back(
     if reading.alternative_names().map_err(|_| malformed())?.is_some() {
         return Err(mismatch(expected, names));
     }
-    check_without_alternatives(policy, &reading, expected)
+    check_without_alternatives(policy, leaf, &reading, expected)
 }
 
 #[cfg(not(feature = "std"))]
@@ -73,10 +75,16 @@ fn fall_back(
 #[cfg(feature = "std")]
 pub(crate) fn check_without_alternatives(
     policy: &Policy,
+    leaf: &CertificateDer<'_>,
     reading: &crate::read::Reading<'_>,
     expected: &ServerName<'_>,
 ) -> Result<NameSource, CertificateError> {
-    if !policy.allow_common_name {
+    let counts = match policy.common_name {
+        CommonName::Never => false,
+        CommonName::OfConfigured => policy.anchors.find(leaf).is_some(),
+        CommonName::Always => true,
+    };
+    if !counts {
         return Err(mismatch(expected, &[]));
     }
     match reading.common_names().as_slice() {

@@ -26,10 +26,19 @@ use crate::path;
 pub struct Policy {
     pub(crate) anchors: TrustAnchors,
     pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
-    pub(crate) allow_common_name: bool,
+    pub(crate) common_name: CommonName,
     pub(crate) min_rsa_bits: usize,
     max_chain_length: usize,
     max_chain_bytes: usize,
+}
+
+/// Whose common names count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "std"), allow(dead_code, reason = "the common name is read with `std` only"))]
+pub(crate) enum CommonName {
+    Never,
+    OfConfigured,
+    Always,
 }
 
 /// Who the peer should be.
@@ -104,7 +113,7 @@ impl Policy {
         Self {
             anchors,
             algorithms: DEFAULT_ALGORITHMS,
-            allow_common_name: false,
+            common_name: CommonName::Never,
             min_rsa_bits: MIN_RSA_BITS,
             max_chain_length: 10,
             max_chain_bytes: 64 * 1024,
@@ -133,7 +142,15 @@ impl Policy {
     /// for a common name. Without the feature `std` this has no effect.
     #[must_use]
     pub fn allow_common_name(mut self, allow: bool) -> Self {
-        self.allow_common_name = allow;
+        self.common_name = if allow { CommonName::Always } else { CommonName::Never };
+        self
+    }
+
+    /// Like [`allow_common_name`](Self::allow_common_name), but only for certificates that are configured themselves,
+    /// byte for byte: what they say, the user has seen. No authority can vouch for a common name then.
+    #[must_use]
+    pub fn allow_common_name_of_configured(mut self, allow: bool) -> Self {
+        self.common_name = if allow { CommonName::OfConfigured } else { CommonName::Never };
         self
     }
 

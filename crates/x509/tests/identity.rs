@@ -49,10 +49,12 @@ fn version_1_and_openssl_self_signed_are_trusted_by_common_name_if_allowed() {
         let leaf = certificate(file);
         let strict = Policy::new(anchors(&[&leaf]));
         let lenient = strict.clone().allow_common_name(true);
+        let for_configured = strict.clone().allow_common_name_of_configured(true);
         let judge = |policy: &Policy, expected| {
             policy.verify(std::slice::from_ref(&leaf), expected, now()).map(|verified| verified.how())
         };
         assert_eq!(judge(&lenient, Expected::Server(&name)), Ok(How::ExactCertificate), "{file}");
+        assert_eq!(judge(&for_configured, Expected::Server(&name)), Ok(How::ExactCertificate), "{file}");
         assert_eq!(judge(&strict, Expected::ServerUnnamed), Ok(How::ExactCertificate), "{file}");
         assert_eq!(judge(&strict, Expected::Client), Ok(How::ExactCertificate), "{file}");
         let refused = judge(&strict, Expected::Server(&name));

@@ -418,6 +418,8 @@ fn the_common_name_counts_only_if_asked_for_and_alone() {
     let only_common = named(&[], "A.example");
     assert_eq!(judge(&lenient, &only_common), Ok(()));
     assert!(matches!(judge(&strict, &only_common), Err(E::NameMismatch { .. })));
+    let for_configured = strict.clone().allow_common_name_of_configured(true);
+    assert!(matches!(judge(&for_configured, &only_common), Err(E::NameMismatch { .. })));
     for other in ["b.example", "*.example", "a.example ", "xa.example", ""] {
         let verdict = judge(&lenient, &named(&[], other));
         assert!(matches!(verdict, Err(E::NameMismatch { .. })), "{other}: {verdict:?}");

@@ -36,6 +36,8 @@ pub struct Pki {
     pub with_intermediate: Identity,
     /// A server certificate whose time is over.
     pub expired: Identity,
+    /// A server certificate that signed itself and is no authority: its own trust anchor, or nobody's.
+    pub self_signed: Identity,
     /// A client certificate signed by the other root.
     pub stranger: Identity,
 }
@@ -73,6 +75,7 @@ impl Pki {
             clients: each_kind(client_params, "client")?,
             with_intermediate: intermediate.identity(folder, KeyKind::P256, &server_params()?, "chain")?,
             expired: root.identity(folder, KeyKind::P256, &expired, "expired")?,
+            self_signed: self_signed(folder, KeyKind::P256, &server_params()?, "self-signed")?,
             stranger: other.identity(folder, KeyKind::P256, &client_params()?, "stranger")?,
             root: write(&folder.join("root.pem"), &root.pem)?,
             other_root: write(&folder.join("other-root.pem"), &other.pem)?,
@@ -120,6 +123,18 @@ impl Authority {
         let intermediates = (!self.is_root).then(|| write(&folder.join(format!("{file}-above.pem")), above));
         Ok(Identity { chain, intermediates: intermediates.transpose()?, key: key_file })
     }
+}
+
+fn self_signed(
+    folder: &Path,
+    kind: KeyKind,
+    params: &CertificateParams,
+    file: &str,
+) -> Result<Identity, String> {
+    let (key_file, key) = make_key(folder, kind, file)?;
+    let certificate = params.self_signed(&key).map_err(|error| error.to_string())?;
+    let chain = write(&folder.join(format!("{file}.pem")), &certificate.pem())?;
+    Ok(Identity { chain, intermediates: None, key: key_file })
 }
 
 fn authority_params(name: &str) -> Result<CertificateParams, String> {

@@ -129,6 +129,17 @@ impl Process {
         }
     }
 
+    /// The next whole line of `stream` behind everything that was found there before, without its end. None if
+    /// there is no whole line yet.
+    pub fn next_line(&mut self, stream: Stream) -> Option<String> {
+        let streams = self.output.lock();
+        let fresh = streams[stream.index()].bytes.get(self.seen[stream.index()]..).unwrap_or_default();
+        let length = fresh.iter().position(|&byte| byte == b'\n')?;
+        let line = String::from_utf8_lossy(&fresh[..length]).into_owned();
+        self.seen[stream.index()] += length + 1;
+        Some(line)
+    }
+
     /// Waits for the end of the process.
     ///
     /// # Errors
@@ -157,7 +168,7 @@ impl Process {
     /// The end of both streams, for a message to a person.
     pub fn transcript(&self) -> String {
         let tail = |text: String| {
-            let lines: Vec<&str> = text.lines().collect();
+            let lines: Vec<String> = text.lines().map(|line| line.chars().take(200).collect()).collect();
             lines[lines.len().saturating_sub(12)..].join("\n    ")
         };
         format!(
@@ -248,6 +259,19 @@ mod tests {
         assert_eq!(cat.expect(Stream::Out, "one", PATIENCE).as_deref(), Ok("one two"));
         assert_eq!(cat.expect(Stream::Out, "one", PATIENCE).as_deref(), Ok("one"));
         assert!(cat.expect(Stream::Out, "one", Duration::from_millis(50)).is_err());
+    }
+
+    #[test]
+    fn lines_are_whole() {
+        let mut cat = Process::start(&mut Command::new("cat")).expect("cat starts");
+        cat.write_line("one\n\nthree").expect("cat reads");
+        let deadline = Instant::now() + PATIENCE;
+        let mut lines = Vec::new();
+        while lines.len() < 3 && Instant::now() < deadline {
+            lines.extend(cat.next_line(Stream::Out));
+        }
+        assert_eq!(lines, ["one", "", "three"]);
+        assert_eq!(cat.next_line(Stream::Out), None);
     }
 
     #[test]

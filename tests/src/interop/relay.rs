@@ -1,6 +1,7 @@
-//! A UDP relay between one client and one server that measures the datagrams it carries.
+//! A UDP relay between one client and one server that measures the datagrams it carries, and adds forged ones.
 //!
-//! It knows sizes and directions, nothing of what is inside.
+//! It knows sizes and directions, nothing of what is inside. The server sees the relay as one client, whichever client
+//! is behind it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
@@ -15,9 +16,9 @@ const TICK: Duration = Duration::from_millis(50);
 
 /// Carries datagrams until it is dropped.
 #[derive(Debug)]
-pub(super) struct Relay {
+pub struct Relay {
     /// Where the client connects.
-    pub(super) port: u16,
+    pub port: u16,
     shared: Arc<Shared>,
 }
 
@@ -45,7 +46,7 @@ impl Relay {
     ///
     /// # Errors
     /// If the operating system gives no sockets.
-    pub(super) fn start(server: u16) -> Result<Self, String> {
+    pub fn start(server: u16) -> Result<Self, String> {
         let error = |error: io::Error| format!("relay: {error}");
         let socket = || {
             UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
@@ -70,6 +71,23 @@ impl Relay {
         Ok(Self { port, shared })
     }
 
+    /// Sends a datagram to the server as if it came from the client.
+    ///
+    /// # Errors
+    /// If the operating system does not take it.
+    pub fn forge_to_server(&self, datagram: &[u8]) -> Result<(), String> {
+        self.shared.back.send(datagram).map(drop).map_err(|error| format!("relay: {error}"))
+    }
+
+    /// Sends a datagram to the client that was heard last as if it came from the server.
+    ///
+    /// # Errors
+    /// If there was no client yet or the operating system does not take it.
+    pub fn forge_to_client(&self, datagram: &[u8]) -> Result<(), String> {
+        let client = self.shared.client().ok_or("relay: no client yet")?;
+        self.shared.front.send_to(datagram, client).map(drop).map_err(|error| format!("relay: {error}"))
+    }
+
     /// What was seen until now.
     pub(super) fn largest(&self) -> Largest {
         Largest {
@@ -86,6 +104,10 @@ impl Drop for Relay {
 }
 
 impl Shared {
+    fn client(&self) -> Option<SocketAddr> {
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     // Errors other than a quiet socket are a refused datagram of a side that has ended: the relay behaves like a
     // network and says nothing.
 
@@ -105,8 +127,7 @@ impl Shared {
         while !self.stop.load(Ordering::Relaxed) {
             if let Ok(length) = self.back.recv(&mut datagram) {
                 self.from_server.fetch_max(length, Ordering::Relaxed);
-                let client = *self.client.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(client) = client {
+                if let Some(client) = self.client() {
                     let _ = self.front.send_to(&datagram[..length], client);
                 }
             }
@@ -132,5 +153,9 @@ mod tests {
             assert_eq!(client.recv(&mut bytes).expect("came back"), length + 1);
         }
         assert_eq!(relay.largest(), Largest { from_client: 7, from_server: 8 });
+        relay.forge_to_server(b"forged").expect("sent");
+        assert_eq!(server.recv(&mut bytes).expect("arrived"), 6);
+        relay.forge_to_client(b"forged too").expect("sent");
+        assert_eq!(client.recv(&mut bytes).expect("arrived"), 10);
     }
 }

@@ -69,8 +69,13 @@ use last_flight::LastFlight;
 /// use drystone_handshake::*;
 /// use drystone_x509::{Policy, ServerName, TrustAnchors};
 ///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # fn clock() -> Instant { Instant::default() }
-/// # fn example(anchors: TrustAnchors, socket: &std::net::UdpSocket) -> Result<(), Box<dyn std::error::Error>> {
+/// # let [socket, server] = [(); 2].map(|()| std::net::UdpSocket::bind("127.0.0.1:0").expect("a free port"));
+/// # socket.connect(server.local_addr()?)?;
+/// # server.connect(socket.local_addr()?)?;
+/// # server.send(b"not what a DTLS server says")?;
+/// # let anchors = TrustAnchors::new();
 /// let settings = Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng));
 /// let config = Arc::new(ClientConfig::new(settings, Policy::new(anchors))?);
 /// let name = ServerName::try_from("game.example.org")?;
@@ -85,6 +90,7 @@ use last_flight::LastFlight;
 /// while let Some(data) = connection.receive(clock(), &mut datagram) {
 ///     println!("{} bytes", data.payload.len());
 /// }
+/// assert_eq!(connection.stats().total(), 1); // garbage is counted, and harms nothing
 /// # Ok(()) }
 /// ```
 pub struct Connection {

@@ -22,11 +22,15 @@ use crate::time::Start;
 /// retransmission, and good.
 ///
 /// ```
-/// # use std::sync::Arc;
 /// use drystone_handshake::{Datagram, Gate, Path, ServerConfig, Start, Verdict};
 ///
-/// # fn example(config: Arc<ServerConfig>, start: Start, bytes: &mut [u8], socket: &std::net::UdpSocket,
-/// #            from: std::net::SocketAddr) -> Result<(), Box<dyn std::error::Error>> {
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use drystone_handshake::{Credentials, FromRng, Instant, Settings, crypto};
+/// # let settings = Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng));
+/// # let config = ServerConfig::new(settings, Credentials::new(Vec::new()))?;
+/// # let start = Start { now: Instant::default(), unix: None };
+/// # let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
+/// # let (from, bytes) = (socket.local_addr()?, &mut *b"no hello".to_vec());
 /// let gate = Gate::new(&config)?;
 /// let mut reply = [0; 64];
 /// match gate.answer(start, b"192.0.2.1:4433", &mut Datagram::new(Path(1), bytes), &mut reply) {

@@ -1,6 +1,6 @@
 //! Addresses as Godot writes them: a host, and `*` for all of one's own.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use super::error::Error;
 use crate::socket::Socket;
@@ -16,19 +16,34 @@ pub(super) fn resolve(host: &str, port: u16) -> Result<SocketAddr, Error> {
     addresses.next().ok_or_else(|| cannot("it has no address".to_owned()))
 }
 
-/// A socket on one of our own addresses; `*` means all IPv4 ones, `::` also all IPv6 ones where the operating system
-/// joins the two.
+/// A socket on one of our own addresses; `*` means all of them.
 pub(super) fn listen(port: u16, bind_address: &str) -> Result<Socket, Error> {
-    let address = match bind_address {
-        "*" => (Ipv4Addr::UNSPECIFIED, port).into(),
-        host => resolve(host, port)?,
-    };
+    if bind_address == "*" {
+        return listen_everywhere(port);
+    }
+    bind(resolve(bind_address, port)?)
+}
+
+/// Whether a socket on `::` takes IPv4 as well unless told otherwise, which the standard library cannot.
+const JOINS_FAMILIES: bool =
+    cfg!(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "ios"));
+
+/// Both families where one socket can serve them, else IPv4, as on machines without IPv6.
+fn listen_everywhere(port: u16) -> Result<Socket, Error> {
+    if JOINS_FAMILIES && let Ok(socket) = bind((Ipv6Addr::UNSPECIFIED, port).into()) {
+        return Ok(socket);
+    }
+    bind((Ipv4Addr::UNSPECIFIED, port).into())
+}
+
+fn bind(address: SocketAddr) -> Result<Socket, Error> {
     Socket::bind_nonblocking(address).map_err(|source| Error::CantListen { address, source })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::socket::Arrival;
 
     #[test]
     fn hosts_are_addresses_or_names() {
@@ -45,6 +60,23 @@ mod tests {
         let port = first.local_addr().unwrap().port();
         let refused = listen(port, "127.0.0.1").err().unwrap();
         assert_eq!(refused.godot_code(), 20);
-        assert!(listen(0, "*").is_ok());
+    }
+
+    #[test]
+    fn everywhere_means_every_family_that_there_is() {
+        let everywhere = listen(0, "*").unwrap();
+        let port = everywhere.local_addr().unwrap().port();
+        for host in ["127.0.0.1", "::1"] {
+            let Ok(socket) = listen(0, host) else { continue };
+            if host == "127.0.0.1" || JOINS_FAMILIES {
+                socket.send_to(b"hello", resolve(host, port).unwrap()).unwrap();
+                let mut buffer = [0; 16];
+                let arrived = (0..1000).any(|_| {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                    matches!(everywhere.try_receive(&mut buffer), Ok(Arrival::Datagram { length: 5, .. }))
+                });
+                assert!(arrived, "{host}");
+            }
+        }
     }
 }

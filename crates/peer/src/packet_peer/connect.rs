@@ -28,7 +28,7 @@ impl Trust<'_> {
     ) -> Result<(Arc<ClientConfig>, ServerName<'static>), Error> {
         let name = self.server_name(remote)?;
         let config = if self.validate_certs {
-            ClientConfig::new(settings, Policy::new(self.anchors()?))?
+            ClientConfig::new(settings, self.policy()?)?
         } else {
             ClientConfig::new(settings, DangerouslyAcceptAnyCertificate)?
         };
@@ -44,10 +44,15 @@ impl Trust<'_> {
             .map_err(|_| Error::InvalidHostname(self.for_hostname.to_owned()))
     }
 
-    fn anchors(self) -> Result<TrustAnchors, Error> {
-        let Some(certificate) = self.valid_certificate else { return system_anchors() };
+    /// Certificates that Godot makes have a common name and no alternative ones. RFC 9525 section 2 forbids to go by
+    /// that; for a certificate that the game brings itself, byte for byte, it says what the game's author read there.
+    fn policy(self) -> Result<Policy, Error> {
+        let Some(certificate) = self.valid_certificate else { return system_anchors().map(Policy::new) };
         let anchors = certificate.trust_anchors().map_err(Error::Anchor)?;
-        if anchors.is_empty() { Err(Error::NoTrustAnchors) } else { Ok(anchors) }
+        if anchors.is_empty() {
+            return Err(Error::NoTrustAnchors);
+        }
+        Ok(Policy::new(anchors).allow_common_name_of_configured(true))
     }
 }
 

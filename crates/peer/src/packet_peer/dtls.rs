@@ -119,8 +119,9 @@ impl PacketPeerDtls {
     ///
     /// With `validate_certs` the server must prove by its certificate that it is `for_hostname` (a DNS name, or an IP
     /// address that the certificate names); trusted are the certificates in `valid_certificate`, authorities
-    /// or the server's own, or without it the operating system's (feature `system-roots`). Without `validate_certs`
-    /// **everybody** is trusted, also an attacker in between.
+    /// or the server's own, or without it the operating system's (feature `system-roots`). If the
+    /// server presents one of these very certificates and that has no subjectAltName at all, as those that Godot makes,
+    /// its common name counts. Without `validate_certs` **everybody** is trusted, also an attacker in between.
     ///
     /// An object whose earlier connection is over can be used again.
     ///
@@ -152,18 +153,21 @@ impl PacketPeerDtls {
     /// trust, one's own certificate, protocols, the MTU, the handshake's deadline. The documented way for programs
     /// that are not ports: the configuration is checked once and shared by all connections.
     ///
-    /// ```no_run
+    /// ```
     /// use std::sync::Arc;
-    /// use drystone::x509::{Policy, ServerName, TrustAnchors};
-    /// use drystone::{ClientConfig, PacketPeerDtls, PacketPeerUdp};
+    /// use drystone::x509::{Policy, ServerName};
+    /// use drystone::{ClientConfig, PacketPeerDtls, PacketPeerUdp, Status, X509Certificate};
     ///
-    /// let anchors = TrustAnchors::from_pem(&std::fs::read("ca.pem")?)?;
-    /// let config = Arc::new(ClientConfig::new(drystone::settings(), Policy::new(anchors))?);
+    /// # let authority = rcgen::generate_simple_self_signed(["authority".to_owned()])?.cert.pem();
+    /// let mut trusted = X509Certificate::new();
+    /// trusted.load_from_string(&authority)?;
+    /// let config = Arc::new(ClientConfig::new(drystone::settings(), Policy::new(trusted.trust_anchors()?))?);
     ///
     /// let mut socket = PacketPeerUdp::new();
-    /// socket.connect_to_host("192.0.2.7", 4433)?;
+    /// socket.connect_to_host("127.0.0.1", 4433)?;
     /// let mut peer = PacketPeerDtls::new();
     /// peer.connect_with(socket, ServerName::try_from("game.example.org")?, config)?;
+    /// assert_eq!(peer.get_status(), Status::Handshaking);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
@@ -183,11 +187,12 @@ impl PacketPeerDtls {
             return Err(ConnectError::new(Error::SocketNotConnected, packet_peer));
         }
         let clock = Clock::new();
-        let connection = match Connection::client(config, server_name, clock.start()) {
+        let start = clock.start();
+        let connection = match Connection::client(config, server_name, start) {
             Ok(connection) => connection,
             Err(error) => return Err(ConnectError::new(error.into(), packet_peer)),
         };
-        self.begin(Link::client(connection, packet_peer, clock), Inbox::default());
+        self.begin(Link::client(connection, packet_peer, clock, start.now), Inbox::default());
         self.poll();
         Ok(())
     }
@@ -235,12 +240,7 @@ impl PacketPeerDtls {
         let outcome = link.run(&mut self.out, &mut self.inbox);
         self.take_events();
         if let Err(error) = outcome {
-            // The server that stopped has said goodbye.
-            let stopped = matches!(error, Error::ServerStopped);
-            self.fail(error);
-            if stopped {
-                self.status = Status::Disconnected;
-            }
+            self.end(error);
         }
         self.watch_silence();
         self.release_link();
@@ -255,12 +255,7 @@ impl PacketPeerDtls {
                     self.status = Status::Connected;
                     self.connected = Some(connected);
                 }
-                Event::Closed => {
-                    if self.status == Status::Handshaking {
-                        self.error = Some(Error::ClosedInHandshake);
-                    }
-                    self.status = Status::Disconnected;
-                }
+                Event::Closed => self.status = Status::Disconnected,
                 Event::Failed(error) => {
                     let error = link.explain(error);
                     self.fail(error);
@@ -269,6 +264,19 @@ impl PacketPeerDtls {
                 // Requests are answered by whoever uses `Connection`; the key's limit shows when it is reached.
                 _ => {}
             }
+        }
+    }
+
+    /// Ends the connection for a reason beside the protocol, if it has not ended already.
+    fn end(&mut self, error: Error) {
+        if !self.status.is_active() {
+            return;
+        }
+        // The server that stopped has said goodbye.
+        let stopped = matches!(error, Error::ServerStopped);
+        self.fail(error);
+        if stopped {
+            self.status = Status::Disconnected;
         }
     }
 

@@ -8,7 +8,7 @@ use drystone_handshake::{Credential, Credentials, Gate, ServerConfig};
 
 use super::dtls::{Options, PacketPeerDtls};
 use super::error::Error;
-use super::exchange::{Doorman, Guard};
+use super::exchange::{DATAGRAMS_PER_POLL, Doorman, Guard, Until};
 use super::link::ServerSide;
 use super::udp::PacketPeerUdp;
 use super::udp_server::UdpServer;
@@ -21,15 +21,21 @@ use crate::{CryptoKey, X509Certificate};
 /// cookie from the receive buffer, so that they cost no memory, and every peer that it returns is a client on its
 /// way in. [`take_connection`](Self::take_connection) is Godot's own: every second object is spent on the cookie.
 ///
-/// ```no_run
+/// ```
 /// use std::{thread::sleep, time::Duration};
 /// use drystone::{CryptoKey, DtlsServer, PacketPeer, PacketPeerDtls, UdpServer, X509Certificate};
 ///
+/// # let folder = std::env::temp_dir().join(format!("drystone-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// # let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+/// # std::fs::write(folder.join("key.pem"), made.signing_key.serialize_pem())?;
+/// # std::fs::write(folder.join("certificate.pem"), made.cert.pem())?;
 /// let (mut key, mut certificate) = (CryptoKey::new(), X509Certificate::new());
-/// key.load("key.pem", false)?;
-/// certificate.load("certificate.pem")?;
+/// key.load(folder.join("key.pem"), false)?;
+/// certificate.load(folder.join("certificate.pem"))?;
+/// # std::fs::remove_dir_all(&folder)?;
 /// let mut udp = UdpServer::new();
-/// udp.listen(4433, "*")?;
+/// udp.listen(0, "*")?; // or 4433: 0 takes a free port
 /// let mut dtls = DtlsServer::new();
 /// dtls.setup(&key, &certificate, None)?;
 ///
@@ -46,8 +52,8 @@ use crate::{CryptoKey, X509Certificate};
 ///     }
 ///     peers.retain(|peer| peer.get_status().is_active());
 ///     sleep(Duration::from_millis(16));
+/// #   break;
 /// }
-/// # #[allow(unreachable_code)]
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Default)]
@@ -115,7 +121,8 @@ impl DtlsServer {
 
     /// Polls the UDP server and returns the next client that has proved its address, with status
     /// [`Handshaking`](super::Status::Handshaking). None if there is none at the moment, or the server is not set up
-    /// or does not listen. Call it until it returns none, once per frame, before polling the peers.
+    /// or does not listen. Call it until it returns none, once per frame, before polling the peers: what arrived
+    /// behind a client's hello is taken in only by the next call.
     ///
     /// From the first call on the UDP server lets nothing in but hellos with a good cookie, and takes a client back
     /// that connects anew from its old address: the old peer then fails with [`Error::Replaced`] as soon as the new
@@ -123,15 +130,15 @@ impl DtlsServer {
     pub fn accept(&mut self, server: &mut UdpServer) -> Option<PacketPeerDtls> {
         let side = self.side.as_ref()?;
         server.exchange()?.guard(&side.doorman(), Guard::Everybody);
-        // A broken socket shows when the caller polls the UDP server itself; what arrived before is still taken.
-        let _ = server.poll();
-        while let Some(udp) = server.take_connection() {
-            let peer = PacketPeerDtls::accepted(udp, side, self.options);
+        let mut budget = DATAGRAMS_PER_POLL;
+        loop {
+            // A broken socket shows when the caller polls the UDP server itself; what arrived before is still taken.
+            let _ = server.poll_some(Until::SomebodyIsPending, &mut budget);
+            let peer = PacketPeerDtls::accepted(server.take_connection()?, side, self.options);
             if peer.get_status().is_active() {
                 return Some(peer);
             }
         }
-        None
     }
 
     /// Godot's own way: makes a DTLS peer of a UDP peer, which [`UdpServer::take_connection`] returned (or which is

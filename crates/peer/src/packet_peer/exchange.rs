@@ -33,6 +33,14 @@ pub(super) struct Limits {
     pub(super) peers: usize,
 }
 
+/// How far a poll goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    AllIsSorted,
+    /// The caller takes a pending peer at once, so that those behind it in the socket find room.
+    SomebodyIsPending,
+}
+
 /// Why a peer that somebody holds has no mailbox any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -68,6 +76,7 @@ struct State {
     /// Those that somebody holds but that have no mailbox any more.
     ended: HashMap<PeerId, Fate>,
     doorman: Option<(Doorman, Guard)>,
+    clock: Clock,
     stopped: bool,
     dropped: u64,
 }
@@ -97,6 +106,7 @@ impl Exchange {
             pending: VecDeque::new(),
             ended: HashMap::new(),
             doorman: None,
+            clock: Clock::new(),
             stopped: false,
             dropped: 0,
         };
@@ -107,10 +117,17 @@ impl Exchange {
         &self.socket
     }
 
-    /// Takes in what arrived, at most [`DATAGRAMS_PER_POLL`].
-    pub(super) fn poll(&self, received: &mut [u8], limits: Limits) -> io::Result<()> {
+    /// Takes in what arrived, at most as many datagrams as `budget` says, which is lowered by them.
+    pub(super) fn poll(
+        &self,
+        received: &mut [u8],
+        limits: Limits,
+        until: Until,
+        budget: &mut usize,
+    ) -> io::Result<()> {
         let mut state = self.lock();
-        for _ in 0..DATAGRAMS_PER_POLL {
+        while *budget > 0 && (until == Until::AllIsSorted || state.pending.is_empty()) {
+            *budget -= 1;
             match self.socket.try_receive(received)? {
                 Arrival::Datagram { length, from } => {
                     let datagram = received.get_mut(..length).unwrap_or_default();
@@ -141,7 +158,10 @@ impl Exchange {
     pub(super) fn take(&self) -> Option<(PeerId, SocketAddr)> {
         let mut state = self.lock();
         let id = state.pending.pop_front()?;
-        let address = state.table.get(id)?.address;
+        let peer = state.table.get(id)?;
+        let (address, has_greeted) = (peer.address, peer.connection.hello.is_some());
+        // A peer without DTLS has no handshake whose end could be awaited.
+        state.table.set_half_open(id, has_greeted);
         Some((id, address))
     }
 
@@ -167,8 +187,10 @@ impl Exchange {
 
     /// A peer's association began with this hello: its copies begin no other.
     pub(super) fn begun(&self, id: PeerId, hello: HelloId) {
-        if let Some(peer) = self.lock().table.get_mut(id) {
+        let mut state = self.lock();
+        if let Some(peer) = state.table.get_mut(id) {
             peer.connection.hello = Some(hello);
+            state.table.set_half_open(id, true);
         }
     }
 
@@ -300,17 +322,21 @@ impl State {
 
     /// A new pending peer, if there is room.
     fn admit(&mut self, from: SocketAddr, datagram: &[u8], hello: Option<HelloId>, limits: Limits) {
+        let now = self.clock.now();
         if self.pending.len() >= limits.pending || self.table.len() >= limits.peers {
             self.dropped += 1;
             return;
         }
         while self.table.half_open() >= limits.half_open.max(1) {
-            let Some(oldest) = self.table.oldest_half_open() else { break };
+            let Some(oldest) = self.table.make_room(now) else {
+                self.dropped += 1;
+                return;
+            };
             self.end(oldest, Fate::Evicted);
         }
         let mut mailbox = Mailbox { hello, ..Mailbox::default() };
         mailbox.queue.push(datagram);
-        let id = self.table.insert(from, mailbox);
+        let id = self.table.insert(from, mailbox, now);
         self.pending.push_back(id);
     }
 

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
     Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse, Path, ServerConfig, Verdict,
 };
@@ -47,8 +48,16 @@ pub(super) struct ServerSide {
 }
 
 impl Link {
-    pub(super) fn client(connection: Connection, udp: PacketPeerUdp, clock: Clock) -> Self {
-        Self::new(connection, udp, clock, false)
+    /// Begins an association with the server that the UDP peer is connected to, perhaps not for the first time.
+    /// `begun` is when the connection was made.
+    pub(super) fn client(
+        connection: Connection,
+        mut udp: PacketPeerUdp,
+        clock: Clock,
+        begun: Instant,
+    ) -> Self {
+        udp.discard_received();
+        Self::new(connection, udp, clock, begun, false)
     }
 
     /// Begins an association with the first datagram of a UDP peer, if that is a hello with a good cookie. Otherwise
@@ -80,12 +89,11 @@ impl Link {
         if let Some((exchange, id)) = udp.seat() {
             exchange.begun(id, hello);
         }
-        Ok(Self::new(connection, udp, side.clock, true))
+        Ok(Self::new(connection, udp, side.clock, start.now, true))
     }
 
-    fn new(connection: Connection, udp: PacketPeerUdp, clock: Clock, heard: bool) -> Self {
-        let now = clock.now();
-        Self { connection, udp, clock, begun: now, last_sign_of_life: now, heard, odd_errors: 0 }
+    fn new(connection: Connection, udp: PacketPeerUdp, clock: Clock, begun: Instant, heard: bool) -> Self {
+        Self { connection, udp, clock, begun, last_sign_of_life: begun, heard, odd_errors: 0 }
     }
 
     /// Does all that is due: takes in what arrived, acts on the time, sends.
@@ -113,10 +121,17 @@ impl Link {
         Some(event)
     }
 
-    /// How the game hears of a failure: one that is a matter of time tells how much of it has passed.
+    /// How the game hears of a failure: one that is a matter of time tells how much of it has passed, and a goodbye
+    /// is told apart from a refusal (once connected it is no failure at all).
     pub(super) fn explain(&self, error: HandshakeError) -> Error {
         match error {
-            HandshakeError::HandshakeTimeout => Error::HandshakeTimeout(self.clock.now() - self.begun),
+            HandshakeError::HandshakeTimeout => {
+                let passed = (self.clock.now() - self.begun).as_millis();
+                Error::HandshakeTimeout(Duration::from_millis(u64::try_from(passed).unwrap_or(u64::MAX)))
+            }
+            HandshakeError::AlertReceived { description: AlertDescription::CLOSE_NOTIFY, .. } => {
+                Error::ClosedInHandshake
+            }
             error => error.into(),
         }
     }

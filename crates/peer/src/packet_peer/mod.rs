@@ -18,6 +18,7 @@
 //! * **A client**: [`PacketPeerUdp::connect_to_host`], then [`PacketPeerDtls::connect_to_peer`], then
 //!   [`poll`](PacketPeerDtls::poll) until [`Status::Connected`].
 //! * **A server**: [`UdpServer::listen`] and [`DtlsServer::setup`], then [`DtlsServer::accept`] every frame.
+//! * **Failures**: [`PacketPeerDtls::error`] gives this module's [`Error`], not the protocol's at the root of the crate.
 //! * **Packets**: the trait [`PacketPeer`]; Godot's values (`put_var`, `get_var`) in feature `variant`.
 //!
 //! # Differences from Godot
@@ -29,6 +30,7 @@
 //! | the certificate is for another name | [`Status::Error`]; `ErrorHostnameMismatch` means that nothing listens | [`Status::ErrorHostnameMismatch`]; everything else is [`Status::Error`] |
 //! | why it failed | a number on standard output | [`PacketPeerDtls::error`], in words and as Godot's number |
 //! | `validate_certs` with an empty `for_hostname`, or with nothing to trust | fails later, always | refused at once by [`connect_to_peer`](PacketPeerDtls::connect_to_peer), which gives the UDP peer back |
+//! | a certificate without subjectAltName, as Godot makes them | its common name counts | the same, if exactly that certificate is in `valid_certificate`; no authority can vouch for a common name |
 //! | IP addresses in certificates | ignored | verified: `for_hostname` may be an address |
 //! | trusting exactly the server's own certificate | only if it is self-signed | any certificate in `valid_certificate` |
 //! | `chain` of [`DtlsServer::setup`] | ignored | sent |
@@ -37,7 +39,7 @@
 //! | the other side's goodbye behind an unread packet | not seen | seen by [`poll`](PacketPeerDtls::poll); the packets stay readable |
 //! | `put_packet` of more than 16,384 bytes | disconnects | [`PacketError::TooLarge`], and nothing has changed |
 //! | `put_packet` while the socket's queue is full | says OK, and loses this or the next packet | [`PacketError::Busy`] |
-//! | one forged record during the handshake | kills it | is dropped |
+//! | one forged record | kills a handshake; one that is cut short kills a connection too | is dropped |
 //! | a handshake that gets no answer | fails after 123 s | fails after 30 s, or [what is set](PacketPeerDtls::set_handshake_deadline) |
 //! | a peer that vanished | stays connected for ever | fails after 120 s of silence, or [what is set](PacketPeerDtls::set_idle_timeout) |
 //! | an ICMP message that nothing listens there | ends a connection too | ends a handshake to which nothing has answered ([`Error::NothingListens`]); later it is ignored, since anybody can forge it |

@@ -9,14 +9,17 @@ const CAPACITY: usize = 65_536;
 /// What a packet costs beside its bytes: Godot's number (16 bytes of address, 4 of port, 4 of length).
 const PACKET_COST: usize = 24;
 
+/// The first size of a buffer: a handshake's datagram, or a few packets.
+const MIN_BUFFER: usize = 2048;
+
 /// The length before each packet in the buffer.
 const HEADER: usize = 4;
 
 /// A first-in first-out queue of packets in one buffer, read where they lie. When it is full the newest packet is
 /// dropped.
 ///
-/// The buffer grows with use up to twice the capacity; packets are moved to its start only when its end is reached,
-/// so that each byte is moved at most once.
+/// The buffer grows with use up to twice the capacity, 128 KiB, and no further; packets are moved to its start only when
+/// its end is reached, so that each byte is moved at most once.
 #[derive(Default)]
 pub(crate) struct PacketQueue {
     buffer: Vec<u8>,
@@ -71,6 +74,11 @@ impl PacketQueue {
             self.buffer.copy_within(self.head.., 0);
             self.buffer.truncate(self.buffer.len() - self.head);
             self.head = 0;
+        }
+        let needed = self.buffer.len() + bytes;
+        if needed > self.buffer.capacity() {
+            let capacity = needed.next_power_of_two().clamp(MIN_BUFFER, 2 * CAPACITY);
+            self.buffer.reserve_exact(capacity - self.buffer.len());
         }
     }
 }
@@ -137,7 +145,7 @@ mod tests {
                     prop_assert_eq!(queue.pop().map(|packet| packet.to_vec()), model.pop_front());
                 }
                 prop_assert_eq!(queue.len(), model.len());
-                prop_assert!(queue.buffer.len() <= 2 * CAPACITY);
+                prop_assert!(queue.buffer.capacity() <= 2 * CAPACITY);
             }
         }
     }

@@ -113,14 +113,15 @@ impl PacketPeerUdp {
             self.line = Line::Own(Own::new(Socket::bind_nonblocking(socket::any_port(remote))?));
         }
         if let Line::Own(own) = &mut self.line {
-            own.socket.connect_to(remote)?;
+            own.socket.connect_to(own.socket.form_of(remote))?;
             own.connected = Some(remote);
         }
         self.destination = Some(remote);
         Ok(())
     }
 
-    /// Listens on a port, 0 for a free one, of one of our addresses (`"*"`: all IPv4 ones).
+    /// Listens on a port, 0 for a free one, of one of our addresses (`"*"`: all, as for
+    /// [`UdpServer::listen`](super::UdpServer::listen)).
     ///
     /// # Errors
     /// [`Error::Locked`] if the peer is a server's, [`Error::AlreadyInUse`] if it has a socket already,
@@ -170,7 +171,7 @@ impl PacketPeerUdp {
 
     /// The address from which the packet came that was read last; of a connected peer the other side's. None before.
     pub fn get_packet_ip(&self) -> Option<IpAddr> {
-        self.remote().or(self.sender).map(|address| address.ip())
+        self.remote().or(self.sender).map(|address| address.ip().to_canonical())
     }
 
     /// The port from which the packet came that was read last; of a connected peer the other side's. 0 before.
@@ -226,6 +227,17 @@ impl PacketPeerUdp {
             own.senders.pop_front();
         }
         self.queue.pop().map_or(Received::Nothing, Received::Datagram)
+    }
+
+    /// Throws away what has arrived so far, also what an ICMP message said of earlier sendings: none of it answers
+    /// what is sent from now on.
+    pub(super) fn discard_received(&mut self) {
+        for _ in 0..DATAGRAMS_PER_POLL {
+            match self.receive() {
+                Received::Datagram(_) | Received::Refused | Received::Failed(_) => {}
+                Received::Nothing | Received::Ended(_) => return,
+            }
+        }
     }
 
     /// Sends to the address that it is connected to.
@@ -339,7 +351,9 @@ impl PacketPeer for PacketPeerUdp {
             self.line = Line::Own(Own::new(socket));
         }
         let Line::Own(own) = &self.line else { return Err(PacketError::NotConnected) };
-        own.socket.send_to(packet, destination).map_err(|error| PacketError::of_send(&error))
+        own.socket
+            .send_to(packet, own.socket.form_of(destination))
+            .map_err(|error| PacketError::of_send(&error))
     }
 
     fn get_packet_error(&self) -> Option<PacketError> {
@@ -361,5 +375,59 @@ impl fmt::Debug for PacketPeerUdp {
             .field("local_port", &self.get_local_port())
             .field("remote", &self.remote())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn arrived(peer: &mut PacketPeerUdp) -> Vec<u8> {
+        for _ in 0..5000 {
+            if peer.get_available_packet_count() > 0 {
+                return peer.get_packet().unwrap().to_vec();
+            }
+            sleep(Duration::from_millis(1));
+        }
+        panic!("nothing came");
+    }
+
+    /// Sockets for both families talk to IPv4 addresses, and tell them as such.
+    #[test]
+    fn a_peer_that_is_bound_everywhere_reaches_ipv4() {
+        let (mut here, mut there) = (PacketPeerUdp::new(), PacketPeerUdp::new());
+        here.bind(0, "*").unwrap();
+        there.bind(0, "*").unwrap();
+        here.set_dest_address("127.0.0.1", there.get_local_port()).unwrap();
+        here.put_packet(b"once").unwrap();
+        assert_eq!(arrived(&mut there), b"once");
+        assert_eq!(there.get_packet_ip(), Some([127, 0, 0, 1].into()));
+        here.connect_to_host("127.0.0.1", there.get_local_port()).unwrap();
+        here.put_packet(b"twice").unwrap();
+        assert_eq!(arrived(&mut there), b"twice");
+        assert_eq!(there.get_packet_port(), here.get_local_port());
+    }
+
+    #[test]
+    fn a_peer_without_a_socket_says_so() {
+        let mut peer = PacketPeerUdp::new();
+        assert_eq!(peer.put_packet(b"x"), Err(PacketError::NotConnected));
+        assert_eq!(peer.put_packet(b""), Ok(()));
+        assert_eq!(peer.get_packet(), Err(PacketError::NotConnected));
+        assert_eq!(peer.get_packet_error(), Some(PacketError::NotConnected));
+        assert_eq!((peer.get_packet_ip(), peer.get_packet_port(), peer.get_local_port()), (None, 0, 0));
+        peer.bind(0, "127.0.0.1").unwrap();
+        assert_eq!(peer.bind(0, "127.0.0.1").unwrap_err().godot_code(), 22);
+        assert_eq!(peer.get_packet(), Err(PacketError::Empty));
+        let limit = peer.get_max_packet_size();
+        assert_eq!(
+            peer.put_packet(&vec![0; limit + 1]),
+            Err(PacketError::TooLarge { length: limit + 1, limit })
+        );
+        peer.close();
+        assert!(!peer.is_bound());
     }
 }

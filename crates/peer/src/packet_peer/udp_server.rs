@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::address;
 use super::error::Error;
-use super::exchange::{Exchange, Limits};
+use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Limits, Until};
 use super::udp::PacketPeerUdp;
 use crate::socket::MAX_DATAGRAM;
 
@@ -59,7 +59,7 @@ impl UdpServer {
     }
 
     /// Listens on a port, 0 for a free one ([`get_local_port`](Self::get_local_port) says which), of one of our
-    /// addresses: `"*"` means all IPv4 ones, `"::"` all where the operating system joins both families.
+    /// addresses: `"*"` means all of both families on Linux, Android and Apple's systems, else all IPv4 ones.
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`] if it listens already, [`Error::CantResolve`], [`Error::CantListen`] if the port is
@@ -82,8 +82,13 @@ impl UdpServer {
     /// [`Error::Unconfigured`] before [`listen`](Self::listen), [`Error::Socket`] if the operating system's socket
     /// fails. Nothing that a peer sends is an error.
     pub fn poll(&mut self) -> Result<(), Error> {
+        self.poll_some(Until::AllIsSorted, &mut { DATAGRAMS_PER_POLL })
+    }
+
+    /// Like [`poll`](Self::poll), within a budget that several calls share.
+    pub(super) fn poll_some(&mut self, until: Until, budget: &mut usize) -> Result<(), Error> {
         let exchange = self.exchange.as_ref().ok_or(Error::Unconfigured("listen"))?;
-        Ok(exchange.poll(&mut self.received, self.limits)?)
+        Ok(exchange.poll(&mut self.received, self.limits, until, budget)?)
     }
 
     /// Whether a peer waits to be taken.
@@ -104,6 +109,7 @@ impl UdpServer {
     }
 
     /// How many peers may wait to be taken; datagrams of further unknown addresses are dropped. Default: 16.
+    /// ([`DtlsServer::accept`](super::DtlsServer::accept) takes each at once, so that none is dropped for that.)
     pub fn max_pending_connections(&self) -> usize {
         self.limits.pending
     }
@@ -114,8 +120,9 @@ impl UdpServer {
         self.limits.pending = most;
     }
 
-    /// Sets how many peers may be pending or in a handshake; the oldest of them makes room for a new one and
-    /// fails with [`Error::HandshakeEvicted`]. Default: 256. Connected peers are never given up.
+    /// Sets how many peers may be pending or in a handshake. The oldest of them makes room for a new one when it is 2 s
+    /// old, and fails with [`Error::HandshakeEvicted`]; before, the new one is not let in, and repeats its hello.
+    /// Default: 256. Connected peers, and those that are used without DTLS, are never given up.
     pub fn set_max_half_open(&mut self, most: usize) {
         self.limits.half_open = most;
     }

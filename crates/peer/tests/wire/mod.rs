@@ -68,7 +68,8 @@ impl Wire {
 
     /// Lets the other side act in turns with this one, until this one is connected.
     pub(crate) fn run_until_connected<T>(&mut self, mut other_side: impl FnMut() -> T) {
-        for _ in 0..20 {
+        for _ in 0..1000 {
+            self.connection.handle_timeout(self.clock.now());
             self.flush();
             other_side();
             while let Some(datagram) = self.receive_raw(Duration::from_millis(5)) {
