@@ -110,7 +110,7 @@ fn seal_100_records((mut client, mut buffer, size): (Connection, Vec<u8>, usize)
     client
 }
 
-#[library_benchmark(config = committed(48_120))]
+#[library_benchmark(config = committed(37_921))]
 #[bench::of_64_bytes(args = (64), setup = to_open)]
 fn open_100_records((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
     for record in &mut records {
@@ -119,7 +119,7 @@ fn open_100_records((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (C
     (server, records)
 }
 
-#[library_benchmark(config = committed(29_921))]
+#[library_benchmark(config = committed(22_520))]
 #[bench::of_64_bytes(args = (64), setup = replayed)]
 fn drop_100_replays((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
     for record in &mut records {
@@ -136,7 +136,7 @@ fn with_flight(mtu: usize) -> Connection {
     server
 }
 
-#[library_benchmark(config = committed(3_990))]
+#[library_benchmark(config = committed(3_988))]
 #[bench::cut_to_228_bytes(args = (228), setup = with_flight)]
 fn write_a_flight(mut server: Connection) -> Connection {
     let mut out = [0; ROOM];
@@ -168,7 +168,7 @@ fn to_reassemble(size: usize) -> (Connection, Vec<Vec<u8>>) {
     (client, (0..FRAGMENTS).rev().map(fragment).collect())
 }
 
-#[library_benchmark(config = committed(39_287))]
+#[library_benchmark(config = committed(38_023))]
 #[bench::of_100_bytes(args = (100), setup = to_reassemble)]
 fn reassemble_16_fragments(
     (mut client, mut fragments): (Connection, Vec<Vec<u8>>),

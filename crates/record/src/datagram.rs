@@ -39,6 +39,7 @@ impl<'d> Records<'d> {
     /// # Errors
     /// The reason why no record can be cut here. The rest of the datagram is dropped then: the following calls
     /// give `None`.
+    #[inline]
     pub fn next_record(&mut self, own_connection_id_length: usize) -> Option<Result<Protected<'d>, Discard>> {
         if self.rest.is_empty() {
             return None;

@@ -94,7 +94,7 @@ fn read_classic(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header
         _ => 0,
     };
     let rest = skip(rest, usize::from(connection_id_length))?;
-    let (body, body_length) = read_length(rest)?;
+    let (_, body_length) = read_length(rest)?;
     let header = Header::Classic {
         content_type,
         version: u16::from_be_bytes([v0, v1]),
@@ -102,7 +102,7 @@ fn read_classic(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header
         sequence: u64::from_be_bytes([0, 0, s0, s1, s2, s3, s4, s5]),
         connection_id_length,
     };
-    Ok((header, bytes.len().saturating_sub(body.len()), body_length))
+    Ok((header, CLASSIC_LENGTH.saturating_add(connection_id_length.into()), body_length))
 }
 
 fn read_unified(bytes: &[u8], own_connection_id_length: usize) -> Result<(Header, usize, usize), Discard> {

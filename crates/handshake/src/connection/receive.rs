@@ -109,17 +109,24 @@ impl Connection {
     }
 
     fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
-        let reason = match &self.phase {
-            Phase::Connected(_) => return Some(Data { payload, number }),
+        if !self.is_connected()
+            && let Some(reason) = self.refuses_data(number)
+        {
+            self.stats.count(reason);
+            return None;
+        }
+        Some(Data { payload, number })
+    }
+
+    #[cold]
+    fn refuses_data(&self, number: RecordNumber) -> Option<Discard> {
+        match &self.phase {
+            Phase::Connected(_) => None,
             // Reordered, not late: the peer sent it before it closed.
-            Phase::Draining { close_notify } if number < *close_notify => {
-                return Some(Data { payload, number });
-            }
-            Phase::Handshaking(_) => Discard::EarlyApplicationData,
-            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => Discard::AfterClose,
-        };
-        self.stats.count(reason);
-        None
+            Phase::Draining { close_notify } if number < *close_notify => None,
+            Phase::Handshaking(_) => Some(Discard::EarlyApplicationData),
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => Some(Discard::AfterClose),
+        }
     }
 
     // ---- ChangeCipherSpec ----
