@@ -310,7 +310,7 @@ fn receive(connection: &mut Connection, now: Instant, bytes: &mut [u8]) {
     assert!(connection.receive(now, &mut Datagram::new(Path::default(), bytes)).is_none());
 }
 
-/// Must show: a million hostile datagrams through `Connection` and `Gate`.
+/// A million hostile datagrams through `Connection` and `Gate`.
 #[test]
 fn an_association_and_a_gate_endure_a_million_hostile_datagrams() {
     let begin = Watch::now();
@@ -505,7 +505,7 @@ impl Site {
     }
 }
 
-/// Must show: a million hostile datagrams through sockets.
+/// A million hostile datagrams through sockets.
 #[test]
 fn packet_peers_and_their_server_endure_a_million_hostile_datagrams() {
     let begin = Watch::now();

@@ -114,7 +114,7 @@ impl Room {
     }
 }
 
-/// Must show: no allocation per packet each way.
+/// No allocation per packet each way.
 #[test]
 fn packets_over_loopback_cost_no_allocation() {
     let mut room = Room::new();
@@ -123,7 +123,7 @@ fn packets_over_loopback_cost_no_allocation() {
     assert_eq!(heap, Allocations::default());
 }
 
-/// Must show: nor after discarded forgeries, which cost none either.
+/// No allocation after discarded forgeries either, nor for them.
 #[test]
 fn forgeries_cost_no_allocation() {
     let mut room = Room::with_relay();

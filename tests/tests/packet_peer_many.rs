@@ -118,7 +118,7 @@ fn serve(host: &mut Host, peers: &mut Vec<PacketPeerDtls>) {
     }
 }
 
-/// Must show: all connect and echo, and spoofed hellos meanwhile leave the peer table as it was.
+/// All connect and echo, and spoofed hellos meanwhile leave the peer table as it was.
 #[test]
 fn five_hundred_peers_are_served_while_strangers_knock() {
     let begin = Instant::now();
@@ -165,7 +165,7 @@ fn five_hundred_peers_are_served_while_strangers_knock() {
     leave(&mut host, peers);
 }
 
-/// Must show: dropping a peer frees it at once, from the table and from the heap.
+/// Dropping a peer frees it at once, from the table and from the heap.
 fn leave(host: &mut Host, peers: Vec<PacketPeerDtls>) {
     let mut least = i64::MAX;
     for (left, peer) in (0..peers.len()).rev().zip(peers) {
@@ -177,7 +177,7 @@ fn leave(host: &mut Host, peers: Vec<PacketPeerDtls>) {
     assert!(least > 500, "{least}");
 }
 
-/// Must show: strangers cost no memory either.
+/// Strangers cost no memory either.
 #[test]
 fn spoofed_hellos_cost_no_memory() {
     let mut host = Host::new();

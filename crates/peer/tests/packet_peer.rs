@@ -552,7 +552,7 @@ fn a_forged_finished_does_not_end_the_handshake() {
 
 // ---- time ----
 
-/// Must show: a handshake deadline of 2 s against a black hole ends at 2 s with a reason that says so.
+/// A handshake deadline of 2 s against a black hole ends at 2 s with a reason that says so.
 #[test]
 fn a_handshake_into_a_black_hole_ends_at_its_deadline() {
     let black_hole = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -597,7 +597,7 @@ fn a_handshake_of_a_client_that_vanishes_ends_at_its_deadline() {
     assert!(matches!(house.peer().error(), Some(Error::HandshakeTimeout(_))), "{:?}", house.peer().error());
 }
 
-/// Must show: an idle time-out ends in time with a reason that says so, and the other side is told.
+/// An idle time-out ends in time with a reason that says so, and the other side is told.
 #[test]
 fn a_vanished_server_is_noticed() {
     let mut house = House::new();
@@ -669,7 +669,7 @@ fn forgeries_do_not_keep_a_connection_alive() {
 
 // ---- refusals of the network ----
 
-/// Must show: a refused port gives Error with "nothing listens there".
+/// A refused port gives Error with "nothing listens there".
 #[test]
 #[cfg(target_os = "linux")]
 fn a_refused_port_is_an_error_at_once() {
