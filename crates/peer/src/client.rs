@@ -16,7 +16,7 @@ use drystone_x509::ServerName;
 use crate::clock::Clock;
 use crate::error::{ClientError, SendError};
 use crate::inbox::{self, Arrived, Packet};
-use crate::socket::{self, Arrival, MAX_DATAGRAM, Socket};
+use crate::socket::{self, Arrival, Contact, MAX_DATAGRAM, Socket, Trouble};
 
 /// A DTLS client with its UDP socket.
 ///
@@ -78,12 +78,7 @@ pub struct Client {
     queue: VecDeque<Arrived>,
     received: Box<[u8]>,
     out: Box<[u8]>,
-    /// Errors of the socket since it last worked.
-    odd_errors: u32,
 }
-
-/// Errors of the socket in a row that are taken for consequences of ICMP messages.
-const MAX_ODD_ERRORS: u32 = 16;
 
 /// What it takes to try an address.
 struct Dial {
@@ -92,9 +87,8 @@ struct Dial {
     address: SocketAddr,
     /// Further addresses of the host, to be tried when this one refuses.
     others: std::vec::IntoIter<SocketAddr>,
-    /// Whether anything came from this address: then it no longer counts that a (forgeable) ICMP message says that
-    /// nothing listens there.
-    heard: bool,
+    /// What came from this address.
+    contact: Contact,
 }
 
 /// What [`Client::poll`] brings.
@@ -125,7 +119,7 @@ impl Client {
             server.to_socket_addrs().map_err(ClientError::Lookup)?.collect::<Vec<_>>().into_iter();
         let clock = Clock::new();
         let address = others.next().ok_or(ClientError::NoAddress)?;
-        let mut dial = Dial { config, name, address, others, heard: false };
+        let mut dial = Dial { config, name, address, others, contact: Contact::default() };
         let (socket, connection) = dial.first_that_opens(&clock)?;
         let mut client = Self {
             connection,
@@ -135,7 +129,6 @@ impl Client {
             queue: VecDeque::new(),
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
-            odd_errors: 0,
         };
         client.settle(client.clock.now())?;
         Ok(client)
@@ -248,43 +241,40 @@ impl Client {
     fn wait(&mut self, most: Duration) -> Result<(), ClientError> {
         let now = self.clock.now();
         let wait = self.connection.poll_timeout().map_or(most, |at| most.min(at - now));
-        let arrival = self.socket.receive(&mut self.received, wait);
+        let arrival = self.socket.receive(&mut self.received, self.dial.contact.wait(wait));
         let now = self.clock.now();
-        if arrival.is_ok() {
-            self.odd_errors = 0;
-        }
-        match arrival {
+        let outcome = match arrival {
             Ok(Arrival::Datagram { length, .. }) => {
-                self.dial.heard = true;
+                self.dial.contact.on_datagram();
                 let datagram = self.received.get_mut(..length).unwrap_or_default();
                 let queue = &mut self.queue;
                 inbox::offer(&mut self.connection, now, datagram, |arrived| queue.push_back(arrived));
-                self.settle(now)
+                return self.settle(now);
             }
-            Ok(Arrival::Refused) if !self.dial.heard => self.dial_next(),
-            Ok(Arrival::Refused | Arrival::Nothing) => Ok(()),
-            // "Too big", "unreachable" and the like come from ICMP messages, which anybody can forge: they must not
-            // end what works. A socket that is really broken fails again and again.
-            Err(_) if self.dial.heard && self.odd_errors < MAX_ODD_ERRORS => {
-                self.odd_errors += 1;
+            Ok(Arrival::Nothing) => {
+                self.dial.contact.on_nothing();
                 Ok(())
             }
-            Err(source) => Err(ClientError::Socket { address: self.dial.address, source }),
+            Ok(Arrival::Refused) => self.dial.contact.on_refusal(),
+            Err(error) => self.dial.contact.on_receive_error(error),
+        };
+        outcome.or_else(|trouble| self.give_up(trouble))
+    }
+
+    /// This attempt is over; refused, the host's next address may do better.
+    fn give_up(&mut self, trouble: Trouble) -> Result<(), ClientError> {
+        match trouble {
+            Trouble::Refused => self.dial_next(),
+            Trouble::Broken(source) => Err(ClientError::Socket { address: self.dial.address, source }),
         }
     }
 
     /// After any input: everything out, every event into the queue.
     fn settle(&mut self, now: Instant) -> Result<(), ClientError> {
         while let Some(transmit) = self.connection.poll_transmit(now, &mut self.out) {
-            match self.socket.send(self.out.get(..transmit.len).unwrap_or_default()) {
-                Err(error) if socket::is_refusal(&error) && !self.dial.heard => {
-                    return self.dial_next();
-                }
-                // A network that is away for a moment must not end what is established; retransmission sees to the rest.
-                Err(source) if !socket::is_loss(&source) && !self.dial.heard => {
-                    return Err(ClientError::Socket { address: self.dial.address, source });
-                }
-                Ok(()) | Err(_) => {}
+            let sent = self.socket.send(self.out.get(..transmit.len).unwrap_or_default());
+            if let Err(trouble) = sent.or_else(|error| self.dial.contact.on_send_error(error)) {
+                return self.give_up(trouble);
             }
         }
         self.take_events();

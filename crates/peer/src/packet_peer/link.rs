@@ -15,10 +15,7 @@ use super::queue::PacketQueue;
 use super::udp::{PacketPeerUdp, Received};
 use crate::clock::Clock;
 use crate::route::peer_id_bytes;
-use crate::socket;
-
-/// Errors of the socket in a row that are taken for consequences of ICMP messages.
-const MAX_ODD_ERRORS: u32 = 16;
+use crate::socket::{self, Contact, Trouble};
 
 pub(super) struct Link {
     pub(super) connection: Connection,
@@ -27,10 +24,7 @@ pub(super) struct Link {
     begun: Instant,
     /// When something last came that the peer alone can have sent; before the connection is made, when it was made.
     last_sign_of_life: Instant,
-    /// Whether anything at all came from there: then it no longer counts that a (forgeable) ICMP message says that
-    /// nothing listens there.
-    heard: bool,
-    odd_errors: u32,
+    contact: Contact,
 }
 
 /// Packets for the application, and what became of those that had no room.
@@ -57,7 +51,7 @@ impl Link {
         begun: Instant,
     ) -> Self {
         udp.discard_received();
-        Self::new(connection, udp, clock, begun, false)
+        Self::new(connection, udp, clock, begun, Contact::default())
     }
 
     /// Begins an association with the first datagram of a UDP peer, if that is a hello with a good cookie. Otherwise
@@ -89,11 +83,17 @@ impl Link {
         if let Some((exchange, id)) = udp.seat() {
             exchange.begun(id, hello);
         }
-        Ok(Self::new(connection, udp, side.clock, start.now, true))
+        Ok(Self::new(connection, udp, side.clock, start.now, Contact::heard()))
     }
 
-    fn new(connection: Connection, udp: PacketPeerUdp, clock: Clock, begun: Instant, heard: bool) -> Self {
-        Self { connection, udp, clock, begun, last_sign_of_life: begun, heard, odd_errors: 0 }
+    fn new(
+        connection: Connection,
+        udp: PacketPeerUdp,
+        clock: Clock,
+        begun: Instant,
+        contact: Contact,
+    ) -> Self {
+        Self { connection, udp, clock, begun, last_sign_of_life: begun, contact }
     }
 
     /// Does all that is due: takes in what arrived, acts on the time, sends.
@@ -166,24 +166,24 @@ impl Link {
     fn take_in(&mut self, out: &mut Vec<u8>, inbox: &mut Inbox) -> Result<(), Error> {
         for _ in 0..DATAGRAMS_PER_POLL {
             let now = self.clock.now();
-            match self.udp.receive() {
-                Received::Nothing => break,
+            let outcome = match self.udp.receive() {
+                Received::Nothing => {
+                    self.contact.on_nothing();
+                    break;
+                }
                 Received::Datagram(bytes) => {
                     let mut datagram = Datagram::new(Path::default(), bytes);
                     if offer(&mut self.connection, now, &mut datagram, inbox) {
                         self.last_sign_of_life = now;
                     }
-                    self.heard = true;
-                    self.odd_errors = 0;
+                    self.contact.on_datagram();
+                    Ok(())
                 }
-                Received::Refused if !self.heard => return Err(self.nothing_listens()),
-                Received::Refused => {}
-                // "Unreachable" and the like come from ICMP messages too. A socket that is really broken fails again
-                // and again.
-                Received::Failed(_) if self.heard && self.odd_errors < MAX_ODD_ERRORS => self.odd_errors += 1,
-                Received::Failed(error) => return Err(error.into()),
+                Received::Refused => self.contact.on_refusal(),
+                Received::Failed(error) => self.contact.on_receive_error(error),
                 Received::Ended(fate) => return Err(self.ended(fate, out)),
-            }
+            };
+            outcome.map_err(|trouble| self.explain_trouble(trouble))?;
         }
         Ok(())
     }
@@ -194,13 +194,9 @@ impl Link {
         }
         let now = self.clock.now();
         while let Some(transmit) = self.connection.poll_transmit(now, out) {
-            match self.udp.send(out.get(..transmit.len).unwrap_or_default()) {
-                Err(error) if socket::is_refusal(&error) && !self.heard => return Err(self.nothing_listens()),
-                // A network that is away for a moment must not end what is established; retransmission sees to the
-                // rest.
-                Err(error) if !socket::is_loss(&error) && !self.heard => return Err(error.into()),
-                Ok(()) | Err(_) => {}
-            }
+            let sent = self.udp.send(out.get(..transmit.len).unwrap_or_default());
+            sent.or_else(|error| self.contact.on_send_error(error))
+                .map_err(|trouble| self.explain_trouble(trouble))?;
         }
         Ok(())
     }
@@ -219,8 +215,11 @@ impl Link {
         }
     }
 
-    fn nothing_listens(&self) -> Error {
-        self.udp.remote().map_or(Error::SocketNotConnected, Error::NothingListens)
+    fn explain_trouble(&self, trouble: Trouble) -> Error {
+        match trouble {
+            Trouble::Refused => self.udp.remote().map_or(Error::SocketNotConnected, Error::NothingListens),
+            Trouble::Broken(error) => error.into(),
+        }
     }
 }
 
