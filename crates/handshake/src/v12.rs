@@ -79,7 +79,7 @@ impl Keys {
         transcript: &mut Transcript,
         cx: &mut Context<'_, C>,
     ) -> Result<(), Error> {
-        let verify_data = self.master.verify_data(own, &transcript.current_hash());
+        let verify_data = self.verify_data(own, transcript);
         cx.send_change_cipher_spec();
         cx.send(transcript, PROTECTED_EPOCH, HandshakeType::FINISHED, verify_data.to_vec())
     }
@@ -91,8 +91,13 @@ impl Keys {
         transcript: &mut Transcript,
         cx: &mut Context<'_, C>,
     ) -> Result<(), Error> {
-        let verify_data = self.master.verify_data(own, &transcript.current_hash());
+        let verify_data = self.verify_data(own, transcript);
         cx.send_last_flight(transcript, verify_data)
+    }
+
+    /// What this side's Finished says after the messages so far.
+    fn verify_data(&self, sender: Side, transcript: &Transcript) -> [u8; 12] {
+        self.master.verify_data(sender, &transcript.current_hash())
     }
 
     /// Checks the peer's Finished against the transcript before it (RFC 5246 section 7.4.9), in constant time.
@@ -102,7 +107,7 @@ impl Keys {
         transcript: &Transcript,
         body: &[u8],
     ) -> Result<FinishedVerified, Error> {
-        let expected = self.master.verify_data(sender, &transcript.current_hash());
+        let expected = self.verify_data(sender, transcript);
         if bool::from(expected.ct_eq(body)) { Ok(FinishedVerified(())) } else { Err(Error::BadFinished) }
     }
 
