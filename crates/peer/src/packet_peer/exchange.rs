@@ -255,7 +255,7 @@ impl State {
         };
         let hello = may_be_client_hello(datagram);
         match route {
-            None if !guarded => self.admit(from, datagram, None, limits),
+            None if !guarded => self.admit(from, datagram, None, None, limits),
             None if !hello => self.dropped += 1,
             Some(route) if !guarded || !hello => self.deliver(route, datagram),
             route => match self.ask_gate(socket, from, datagram, route) {
@@ -266,10 +266,8 @@ impl State {
                     }
                 }
                 Decision::Admit(hello) => {
-                    if let Some(challenger) = route.and_then(|route| route.challenger) {
-                        self.end(challenger, Fate::Evicted);
-                    }
-                    self.admit(from, datagram, Some(hello), limits);
+                    let challenger = route.and_then(|route| route.challenger);
+                    self.admit(from, datagram, Some(hello), challenger, limits);
                 }
             },
         }
@@ -320,12 +318,23 @@ impl State {
         }
     }
 
-    /// A new pending peer, if there is room.
-    fn admit(&mut self, from: SocketAddr, datagram: &[u8], hello: Option<HelloId>, limits: Limits) {
+    /// A new pending peer, if there is room. It takes the place of an earlier `challenger` of its address.
+    fn admit(
+        &mut self,
+        from: SocketAddr,
+        datagram: &[u8],
+        hello: Option<HelloId>,
+        challenger: Option<PeerId>,
+        limits: Limits,
+    ) {
         let now = self.clock.now();
-        if self.pending.len() >= limits.pending || self.table.len() >= limits.peers {
+        let peers = self.table.len() - usize::from(challenger.is_some());
+        if self.pending.len() >= limits.pending || peers >= limits.peers {
             self.dropped += 1;
             return;
+        }
+        if let Some(challenger) = challenger {
+            self.end(challenger, Fate::Evicted);
         }
         while self.table.half_open() >= limits.half_open.max(1) {
             let Some(oldest) = self.table.make_room(now) else {
@@ -347,5 +356,54 @@ impl State {
             Some(place) => drop(self.pending.remove(place)),
             None => drop(self.ended.insert(id, fate)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::UdpSocket;
+
+    const LIMITS: Limits = Limits { pending: 16, half_open: 16, peers: 16 };
+
+    /// What one poll takes in is bounded, however much there is.
+    #[test]
+    fn a_poll_keeps_to_its_budget() {
+        let exchange = Exchange::new(Socket::bind_nonblocking(([127, 0, 0, 1], 0).into()).unwrap());
+        let address = exchange.socket().local_addr().unwrap();
+        let senders: Vec<_> = (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        for sender in &senders {
+            sender.send_to(b"hello", address).unwrap();
+        }
+        let mut received = [0; 64];
+        let mut poll = |until, mut budget| {
+            exchange.poll(&mut received, LIMITS, until, &mut budget).unwrap();
+            (exchange.pending(), budget)
+        };
+        assert_eq!(poll(Until::AllIsSorted, 0), (0, 0));
+        assert_eq!(poll(Until::SomebodyIsPending, 3), (1, 2));
+        assert_eq!(poll(Until::AllIsSorted, 3), (4, 0));
+        // The fifth, and a look that finds nothing.
+        assert_eq!(poll(Until::AllIsSorted, 3), (5, 1));
+    }
+
+    /// Who cannot be let in puts nobody out.
+    #[test]
+    fn a_newcomer_takes_a_challengers_place_only_if_there_is_room_for_it() {
+        let exchange = Exchange::new(Socket::bind_nonblocking(([127, 0, 0, 1], 0).into()).unwrap());
+        let mut state = exchange.lock();
+        let from = ([192, 0, 2, 1], 5).into();
+        for _ in 0..2 {
+            state.admit(from, b"hello", None, None, LIMITS);
+        }
+        let before = state.table.route(from).unwrap();
+        let challenger = before.challenger;
+        state.admit(from, b"hello", None, challenger, Limits { pending: 2, ..LIMITS });
+        assert_eq!((state.table.route(from), state.dropped), (Some(before), 1));
+        // The challenger's own place counts as free.
+        state.admit(from, b"hello", None, challenger, Limits { peers: 2, ..LIMITS });
+        let after = state.table.route(from).unwrap();
+        assert_eq!((after.current, state.table.len(), state.pending.len()), (before.current, 2, 2));
+        assert_ne!(after.challenger, challenger);
     }
 }
