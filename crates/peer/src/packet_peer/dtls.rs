@@ -103,8 +103,11 @@ impl Options {
     }
 }
 
-/// AES-GCM's overhead off the default MTU: what is known before there is a connection.
-const DEFAULT_UNFRAGMENTED: usize = 1200 - 37;
+/// The MTU of the default settings.
+const DEFAULT_MTU: usize = 1200;
+
+/// AES-GCM's overhead, the largest: what is known before there is a connection.
+const OVERHEAD: usize = 37;
 
 /// The most bytes of plaintext in a record.
 const MAX_PACKET: usize = 16_384;
@@ -423,7 +426,8 @@ impl PacketPeer for PacketPeerDtls {
 
     fn max_unfragmented_packet_size(&self) -> usize {
         let connected = self.connection().filter(|connection| connection.is_connected());
-        connected.map_or(DEFAULT_UNFRAGMENTED, Connection::max_unfragmented_payload)
+        let expected = self.options.mtu.unwrap_or(DEFAULT_MTU).saturating_sub(OVERHEAD).min(MAX_PACKET);
+        connected.map_or(expected, Connection::max_unfragmented_payload)
     }
 }
 

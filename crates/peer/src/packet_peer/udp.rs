@@ -109,10 +109,7 @@ impl PacketPeerUdp {
     /// [`Error::Locked`] if the peer is a server's, [`Error::CantResolve`], [`Error::Socket`].
     pub fn connect_to_host(&mut self, host: &str, port: u16) -> Result<(), Error> {
         let remote = self.resolve_destination(host, port)?;
-        if matches!(self.line, Line::Closed) {
-            self.line = Line::Own(Own::new(Socket::bind_nonblocking(socket::any_port(remote))?));
-        }
-        if let Line::Own(own) = &mut self.line {
+        if let Some(own) = self.open_for(remote)? {
             own.socket.connect_to(own.socket.form_of(remote))?;
             own.connected = Some(remote);
         }
@@ -249,6 +246,17 @@ impl PacketPeerUdp {
         }
     }
 
+    /// The socket of its own, made now if there is none; none at a server.
+    fn open_for(&mut self, remote: SocketAddr) -> io::Result<Option<&mut Own>> {
+        if matches!(self.line, Line::Closed) {
+            self.line = Line::Own(Own::new(Socket::bind_nonblocking(socket::any_port(remote))?));
+        }
+        Ok(match &mut self.line {
+            Line::Own(own) => Some(own),
+            Line::Closed | Line::Seat(_) => None,
+        })
+    }
+
     fn resolve_destination(&self, host: &str, port: u16) -> Result<SocketAddr, Error> {
         match self.line {
             Line::Seat(_) => Err(Error::Locked),
@@ -275,11 +283,16 @@ impl Own {
         Self { socket, connected: None, received: Box::default(), senders: VecDeque::new() }
     }
 
-    fn receive(&mut self) -> Received<'_> {
+    /// One look at the socket; a datagram lies in `received`.
+    fn look(&mut self) -> io::Result<Arrival> {
         if self.received.is_empty() {
             self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
         }
-        match self.socket.try_receive(&mut self.received) {
+        self.socket.try_receive(&mut self.received)
+    }
+
+    fn receive(&mut self) -> Received<'_> {
+        match self.look() {
             Ok(Arrival::Datagram { length, .. }) => {
                 Received::Datagram(self.received.get_mut(..length).unwrap_or_default())
             }
@@ -290,11 +303,8 @@ impl Own {
     }
 
     fn fill(&mut self, queue: &mut PacketQueue) {
-        if self.received.is_empty() {
-            self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
-        }
         for _ in 0..DATAGRAMS_PER_POLL {
-            match self.socket.try_receive(&mut self.received) {
+            match self.look() {
                 Ok(Arrival::Datagram { length, from }) => {
                     if queue.push(self.received.get(..length).unwrap_or_default()) {
                         self.senders.push_back(from);
@@ -345,15 +355,9 @@ impl PacketPeer for PacketPeerUdp {
             return self.send(packet).map_err(|error| PacketError::of_send(&error));
         }
         let destination = self.destination.ok_or(PacketError::NotConnected)?;
-        if matches!(self.line, Line::Closed) {
-            let socket = Socket::bind_nonblocking(socket::any_port(destination))
-                .map_err(|error| PacketError::of_send(&error))?;
-            self.line = Line::Own(Own::new(socket));
-        }
-        let Line::Own(own) = &self.line else { return Err(PacketError::NotConnected) };
-        own.socket
-            .send_to(packet, own.socket.form_of(destination))
-            .map_err(|error| PacketError::of_send(&error))
+        let own = self.open_for(destination).map_err(|error| PacketError::of_send(&error))?;
+        let socket = &own.ok_or(PacketError::NotConnected)?.socket;
+        socket.send_to(packet, socket.form_of(destination)).map_err(|error| PacketError::of_send(&error))
     }
 
     fn get_packet_error(&self) -> Option<PacketError> {
