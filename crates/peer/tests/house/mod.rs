@@ -52,6 +52,13 @@ pub(crate) fn a_moment() {
     sleep(Duration::from_millis(20));
 }
 
+/// A record that cannot be authentic.
+pub(crate) fn with_last_byte_changed(datagram: &[u8]) -> Vec<u8> {
+    let mut forged = datagram.to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    forged
+}
+
 /// A server and those of its peers that were accepted.
 pub(crate) struct House {
     pub(crate) udp: UdpServer,
