@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use crate::ConfigError;
 use crate::credential::CredentialResolver;
-use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup};
+use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup, KeyLogLabel};
 use crate::flight::Limits;
-use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use crate::observe::{KeyLog, Observer};
 use crate::random::SecureRandom;
 use crate::verify::PeerVerifier;
@@ -58,6 +58,9 @@ pub struct Settings {
     pub require_extended_master_secret: bool,
     /// The most bytes of UDP payload that a datagram may have. Default: 1200; at least 228.
     pub mtu: usize,
+    /// Whether hellos carry reserved values that every server must ignore (GREASE, RFC 8701). Default: true. Only
+    /// clients that offer DTLS 1.3 do so.
+    pub grease: bool,
     /// The time until the first retransmission of a flight, doubled for each further one. Default: 400 ms, a
     /// deliberate exception to the 1 s that RFC 6347 section 4.2.4.1 and RFC 9147 section 5.8.2 recommend: games
     /// and calls should not wait a second for one lost datagram.
@@ -96,6 +99,7 @@ impl Settings {
             record_size_limit: None,
             require_extended_master_secret: true,
             mtu: 1200,
+            grease: true,
             initial_timeout: Duration::from_millis(400),
             max_retransmissions: 12,
             handshake_deadline: Some(Duration::from_secs(30)),
@@ -114,6 +118,8 @@ pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) cipher_suites: Vec<&'static CipherSuite>,
     pub(crate) groups: Vec<&'static dyn KeyExchangeGroup>,
+    /// The versions that can be spoken, by preference: a suite of theirs is enabled.
+    pub(crate) versions: Vec<ProtocolVersion>,
 }
 
 impl Common {
@@ -141,7 +147,11 @@ impl Common {
         }
         let cipher_suites = Self::resolve_suites(&settings)?;
         let groups = Self::resolve_groups(&settings)?;
-        Ok(Self { settings, cipher_suites, groups })
+        let has_suite =
+            |version: &ProtocolVersion| cipher_suites.iter().any(|suite| suite.version == *version);
+        let versions = [ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_2].into_iter().filter(has_suite);
+        let versions = versions.collect();
+        Ok(Self { settings, cipher_suites, groups, versions })
     }
 
     fn resolve_suites(settings: &Settings) -> Result<Vec<&'static CipherSuite>, ConfigError> {
@@ -173,9 +183,39 @@ impl Common {
         if groups.is_empty() { Err(ConfigError::NoGroup) } else { Ok(groups) }
     }
 
+    /// Writes a line of the key log (RFC 9850), if there is one.
+    pub(crate) fn log_key(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        if let Some(log) = &self.settings.key_log {
+            log.log(label, client_random, secret);
+        }
+    }
+
+    /// Whether a version may be offered or accepted.
+    pub(crate) fn offers(&self, version: ProtocolVersion) -> bool {
+        self.versions.contains(&version)
+    }
+
+    /// The signature schemes that the peer may use, by preference.
+    pub(crate) fn signature_schemes(&self) -> impl Iterator<Item = SignatureScheme> + '_ {
+        self.settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme)
+    }
+
+    /// The group whose share the first hello of a client carries.
+    pub(crate) fn first_share_group(&self) -> &'static dyn KeyExchangeGroup {
+        self.groups.first().copied().expect("a configuration without a group is refused")
+    }
+
     /// The group with this name, if it is enabled.
     pub(crate) fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
         self.groups.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// The enabled suites of a version, by preference.
+    pub(crate) fn suites_of(
+        &self,
+        version: ProtocolVersion,
+    ) -> impl Iterator<Item = &'static CipherSuite> + Clone + '_ {
+        self.cipher_suites.iter().copied().filter(move |suite| suite.version == version)
     }
 
     /// The suite with this id, if it is enabled.

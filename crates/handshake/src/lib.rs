@@ -29,6 +29,7 @@ mod credential;
 pub mod crypto;
 mod error;
 mod event;
+mod facts;
 mod flight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -41,13 +42,14 @@ mod signature;
 mod time;
 mod transcript;
 mod v12;
+mod v13;
 mod verify;
 
 pub use config::{ClientAuth, ClientConfig, CookieSettings, MIN_MTU, ServerConfig, Settings};
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
-pub use event::{Answer, Connected, Event, Request, RequestId};
+pub use event::{Answer, Connected, Event, Request, RequestId, SessionTicket};
 pub use flight::Limits;
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};
