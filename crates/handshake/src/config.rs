@@ -135,6 +135,8 @@ pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) cipher_suites: Vec<&'static CipherSuite>,
     pub(crate) groups: Vec<&'static dyn KeyExchangeGroup>,
+    /// Those of `groups` that DTLS 1.2 may use.
+    pub(crate) groups_12: Vec<&'static dyn KeyExchangeGroup>,
 }
 
 impl Common {
@@ -162,7 +164,9 @@ impl Common {
         }
         let cipher_suites = Self::resolve_suites(&settings)?;
         let groups = Self::resolve_groups(&settings)?;
-        Ok(Self { settings, cipher_suites, groups })
+        let mut groups_12 = groups.clone();
+        groups_12.retain(|group| group.min_version().is_at_most(ProtocolVersion::DTLS_1_2));
+        Ok(Self { settings, cipher_suites, groups, groups_12 })
     }
 
     fn resolve_suites(settings: &Settings) -> Result<Vec<&'static CipherSuite>, ConfigError> {
@@ -206,16 +210,9 @@ impl Common {
         chosen.or_else(|| self.groups.first().copied()).expect("a configuration without a group is refused")
     }
 
-    /// The groups that DTLS 1.2 may use, by preference.
-    pub(crate) fn groups_12(&self) -> impl Iterator<Item = &'static dyn KeyExchangeGroup> {
-        let allowed =
-            |group: &&dyn KeyExchangeGroup| group.min_version().is_at_most(ProtocolVersion::DTLS_1_2);
-        self.groups.iter().copied().filter(allowed)
-    }
-
     /// The group with this name, if it is enabled and DTLS 1.2 may use it.
     pub(crate) fn group_12(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
-        self.groups_12().find(|group| group.name() == name)
+        self.groups_12.iter().copied().find(|group| group.name() == name)
     }
 
     /// The group with this name, if it is enabled.
@@ -445,7 +442,7 @@ mod tests {
         assert!(both.group(NamedGroup::X25519MLKEM768).is_some());
         assert!(both.group_12(NamedGroup::X25519MLKEM768).is_none());
         assert!(both.group_12(NamedGroup::SECP384R1).is_some());
-        let names: Vec<_> = both.groups_12().map(|group| group.name()).collect();
+        let names: Vec<_> = both.groups_12.iter().map(|group| group.name()).collect();
         assert_eq!(names, [NamedGroup::X25519, NamedGroup::SECP384R1]);
 
         // Where DTLS 1.2 is the highest version it is not even listed.

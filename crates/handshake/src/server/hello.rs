@@ -174,9 +174,9 @@ fn common_group(
 ) -> Result<&'static dyn KeyExchangeGroup, Error> {
     let common = &config.common;
     let found = match extensions.supported_groups {
-        None => common.group_12(NamedGroup::SECP256R1).or_else(|| common.groups_12().next()),
+        None => common.group_12(NamedGroup::SECP256R1).or_else(|| common.groups_12.first().copied()),
         Some(groups) if config.prefer_client_order => groups.iter().find_map(|name| common.group_12(name)),
-        Some(groups) => common.groups_12().find(|group| groups.contains(&group.name())),
+        Some(groups) => common.groups_12.iter().copied().find(|group| groups.contains(&group.name())),
     };
     found.ok_or_else(|| Incompatibility::Group.into())
 }
