@@ -100,6 +100,10 @@ impl KeyExchangeGroup for SeededX25519 {
         NamedGroup::X25519
     }
 
+    fn share_length(&self) -> usize {
+        32
+    }
+
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
         let (pending, share) = self.generate();
         Ok((Box::new(pending), share))

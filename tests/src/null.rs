@@ -215,6 +215,10 @@ impl KeyExchangeGroup for NullGroup {
         NamedGroup::X25519
     }
 
+    fn share_length(&self) -> usize {
+        SHARE.len()
+    }
+
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
         Ok((Box::new(Self), SHARE.to_vec()))
     }

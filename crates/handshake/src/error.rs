@@ -357,7 +357,7 @@ pub enum ConfigError {
     #[error("no cipher suite is left for the chosen versions: widen `cipher_suites` or the versions")]
     NoCipherSuite,
     /// No group is left after the settings.
-    #[error("no group is left: widen `groups`")]
+    #[error("no group is left: widen `groups` or the versions")]
     NoGroup,
     /// No signature verifier.
     #[error("the provider verifies no signature scheme")]

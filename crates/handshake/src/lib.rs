@@ -15,6 +15,8 @@
 //!
 //! No socket, no clock, no global state; `no_std` with `alloc`. Time and datagrams are arguments, randomness is a
 //! setting. Whoever wants sockets uses the crate `drystone`.
+//!
+//! The feature `pq` adds the post-quantum group X25519MLKEM768.
 #![no_std]
 
 extern crate alloc;
@@ -45,7 +47,7 @@ mod v12;
 mod v13;
 mod verify;
 
-pub use config::{ClientAuth, ClientConfig, CookieSettings, MIN_MTU, ServerConfig, Settings};
+pub use config::{ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, ServerConfig, Settings};
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};

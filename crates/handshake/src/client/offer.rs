@@ -110,7 +110,8 @@ impl Lists {
     fn new(grease: Option<Grease>, common: &Common) -> Self {
         let offers_12 = common.offers(ProtocolVersion::DTLS_1_2);
         let mut cipher_suites: Vec<_> = grease.map(|grease| grease.cipher_suite).into_iter().collect();
-        cipher_suites.extend(common.cipher_suites.iter().map(|suite| suite.id));
+        let spoken = common.cipher_suites.iter().filter(|suite| common.offers(suite.version));
+        cipher_suites.extend(spoken.map(|suite| suite.id));
         if offers_12 {
             // RFC 5746 section 3.4: says as much as an empty renegotiation_info.
             cipher_suites.push(CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);

@@ -165,7 +165,8 @@ impl AwaitPeerVerification {
         let signed = server_key_exchange_content(randoms, key_exchange.params.as_bytes());
         let signature =
             signature::verify_12(cx.common, &self.chain.public_key, &key_exchange.signed, &signed)?;
-        let group = cx.common.group(key_exchange.params.named_group()).ok_or(Misbehaviour::UnofferedGroup)?;
+        let group =
+            cx.common.group_12(key_exchange.params.named_group()).ok_or(Misbehaviour::UnofferedGroup)?;
         let server = Server {
             facts: Facts {
                 group: group.name(),

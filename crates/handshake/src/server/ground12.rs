@@ -101,8 +101,8 @@ fn common_group(
 ) -> Result<&'static dyn KeyExchangeGroup, Error> {
     let common = &config.common;
     let found = match extensions.supported_groups {
-        None => common.group(NamedGroup::SECP256R1).or_else(|| common.groups.first().copied()),
-        Some(groups) => choice::common_group(&common.groups, groups, config.prefer_client_order),
+        None => common.group_12(NamedGroup::SECP256R1).or_else(|| common.groups_12.first().copied()),
+        Some(groups) => choice::common_group(&common.groups_12, groups, config.prefer_client_order),
     };
     found.ok_or_else(|| Incompatibility::Group.into())
 }
