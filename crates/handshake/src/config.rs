@@ -108,8 +108,15 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// Whether a version is between the least and the highest to accept.
+    pub(crate) fn admits(&self, version: ProtocolVersion) -> bool {
+        self.min_version.is_at_most(version) && version.is_at_most(self.max_version)
+    }
+}
+
 /// Settings after their check, with suites and groups resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) cipher_suites: Vec<&'static CipherSuite>,
@@ -176,6 +183,14 @@ impl Common {
     /// The group with this name, if it is enabled.
     pub(crate) fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
         self.groups.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// The enabled suites of a version, by preference.
+    pub(crate) fn suites_of(
+        &self,
+        version: ProtocolVersion,
+    ) -> impl Iterator<Item = &'static CipherSuite> + Clone + '_ {
+        self.cipher_suites.iter().copied().filter(move |suite| suite.version == version)
     }
 
     /// The suite with this id, if it is enabled.
@@ -261,6 +276,29 @@ impl core::fmt::Debug for CookieSettings {
     }
 }
 
+/// How a server holds the first hellos that come in pieces ([`PartialHellos`](crate::PartialHellos)). Only servers that
+/// accept DTLS 1.3 do: the question of 1.3 needs the whole hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialHelloSettings {
+    /// How many hellos are held at a time; the oldest makes room for a newer one. Default: 64. With 0 a hello that
+    /// does not fit one datagram cannot be answered.
+    pub places: usize,
+    /// Bytes of memory for each. About a seventh is book-keeping; a hello that is longer than the rest is dropped.
+    /// Default: 4096, enough for hellos of 3,400 bytes.
+    pub place_bytes: usize,
+    /// How many of them one network may have. Default: 4.
+    pub places_per_network: usize,
+    /// How long the pieces are held, from the first one on. Default: 2 s.
+    pub lifetime: Duration,
+}
+
+impl Default for PartialHelloSettings {
+    fn default() -> Self {
+        Self { places: 64, place_bytes: 4096, places_per_network: 4, lifetime: Duration::from_secs(2) }
+    }
+}
+
 /// What a server needs. Shared by its gate and all its connections in an `Arc`.
 #[derive(Debug)]
 pub struct ServerConfig {
@@ -268,6 +306,7 @@ pub struct ServerConfig {
     pub(crate) credentials: Arc<dyn CredentialResolver>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) cookies: CookieSettings,
+    pub(crate) partial_hellos: PartialHelloSettings,
     pub(crate) prefer_client_order: bool,
     pub(crate) amplification_limit: Option<u32>,
 }
@@ -286,6 +325,7 @@ impl ServerConfig {
             credentials: Arc::new(credentials),
             client_auth: ClientAuth::None,
             cookies: CookieSettings::default(),
+            partial_hellos: PartialHelloSettings::default(),
             prefer_client_order: false,
             amplification_limit: Some(3),
         })
@@ -302,6 +342,13 @@ impl ServerConfig {
     #[must_use]
     pub fn with_cookies(mut self, cookies: CookieSettings) -> Self {
         self.cookies = cookies;
+        self
+    }
+
+    /// How hellos that come in pieces are held.
+    #[must_use]
+    pub fn with_partial_hellos(mut self, partial_hellos: PartialHelloSettings) -> Self {
+        self.partial_hellos = partial_hellos;
         self
     }
 

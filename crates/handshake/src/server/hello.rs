@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::Error;
-use crate::config::{Common, ServerConfig};
+use crate::codec::List;
+use crate::config::{Common, ServerConfig, Settings};
 use crate::crypto::{CipherSuite, KeyExchangeGroup};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::machine::{Context, Message, Next, unexpected};
@@ -15,8 +16,8 @@ use crate::message::registry::{
 use crate::message::{ClientExtensions, ClientHello, RecordSizeLimit};
 use crate::transcript::TranscriptBuffer;
 
-use super::gate::Proven;
-use super::v12;
+use super::greeting::Proven;
+use super::{choice, v12};
 use crate::client::hello::TRANSCRIPT_LIMIT;
 
 /// Waits for the hello that the gate let in, whole.
@@ -50,6 +51,40 @@ impl ExpectClientHello {
         transcript.push(message.msg_type, message.message_seq, message.body)?;
         let common_ground = CommonGround::find(&hello, cx.config)?;
         v12::choose_credential(common_ground, transcript, cx)
+    }
+}
+
+/// The version for this client: the highest that both have. supported_versions, where present, is the client's whole
+/// word on versions; without it only 1.2 can be meant (RFC 9846 section 4.3.1).
+pub(crate) fn choose_version(
+    client_version: ProtocolVersion,
+    offered: Option<List<'_, ProtocolVersion>>,
+    settings: &Settings,
+) -> Result<ProtocolVersion, Error> {
+    let offers = |version: ProtocolVersion| match offered {
+        Some(versions) => versions.contains(&version),
+        None => version == ProtocolVersion::DTLS_1_2 && version.is_at_most(client_version),
+    };
+    [ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_2]
+        .into_iter()
+        .find(|version| settings.admits(*version) && offers(*version))
+        .ok_or_else(|| Incompatibility::Version.into())
+}
+
+/// How a client is asked to prove its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// By a HelloVerifyRequest (RFC 6347 section 4.2.1).
+    Verify,
+    /// By a HelloRetryRequest (RFC 9147 section 5.1).
+    Retry,
+}
+
+/// The question that goes with the version for this client.
+pub(super) fn question(hello: &ClientHello<'_>, settings: &Settings) -> Result<Question, Error> {
+    match choose_version(hello.client_version, hello.extensions.supported_versions, settings)? {
+        ProtocolVersion::DTLS_1_3 => Ok(Question::Retry),
+        _ => Ok(Question::Verify),
     }
 }
 
@@ -138,22 +173,8 @@ impl CommonGround {
 }
 
 fn common_suites(hello: &ClientHello<'_>, config: &ServerConfig) -> Vec<&'static CipherSuite> {
-    let ours = config
-        .common
-        .cipher_suites
-        .iter()
-        .copied()
-        .filter(|suite| suite.version == ProtocolVersion::DTLS_1_2);
-    if config.prefer_client_order {
-        let ours: Vec<_> = ours.collect();
-        hello
-            .cipher_suites
-            .iter()
-            .filter_map(|id| ours.iter().copied().find(|suite| suite.id == id))
-            .collect()
-    } else {
-        ours.filter(|suite| hello.cipher_suites.contains(&suite.id)).collect()
-    }
+    let ours = config.common.suites_of(ProtocolVersion::DTLS_1_2);
+    choice::common_suites(ours, hello.cipher_suites, config.prefer_client_order).collect()
 }
 
 /// RFC 5246 section 7.4.1.4.1: without the extension only SHA-1 could be assumed, which we never sign with.
@@ -175,8 +196,7 @@ fn common_group(
     let common = &config.common;
     let found = match extensions.supported_groups {
         None => common.group(NamedGroup::SECP256R1).or_else(|| common.groups.first().copied()),
-        Some(groups) if config.prefer_client_order => groups.iter().find_map(|name| common.group(name)),
-        Some(groups) => common.groups.iter().copied().find(|group| groups.contains(&group.name())),
+        Some(groups) => choice::common_group(&common.groups, groups, config.prefer_client_order),
     };
     found.ok_or_else(|| Incompatibility::Group.into())
 }

@@ -1,8 +1,13 @@
 //! The server's states, in the order of the protocol.
 
-pub(crate) mod cookie;
+mod answer;
+mod choice;
+mod cookie;
 pub(crate) mod gate;
+pub(crate) mod greeting;
 pub(crate) mod hello;
+pub(crate) mod partial;
+pub(crate) mod retry;
 mod v12;
 
 use crate::Error;
