@@ -1,26 +1,51 @@
-//! The shortest whole DTLS 1.3 handshake.
+//! The shortest whole DTLS 1.3 handshakes.
 
-use drystone_handshake::message::registry::ProtocolVersion;
-use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};
+use core::time::Duration;
+
+use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
+use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of_both};
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};
+use drystone_tests::scenario::Variant;
 
-#[test]
-fn data_flows_both_ways() {
-    let settings = || settings_of(ProtocolVersion::DTLS_1_3);
-    let identity = Identity::p256();
-    let client = client_config(settings(), identity);
-    let mut pair =
-        Pair::new(client, server_config(settings(), identity), name(), perfect_link()).without_cookie();
+/// Connects, echoes a packet, and waits until everything is acknowledged.
+fn meet(mut pair: Pair) -> NamedGroup {
     assert!(pair.connect(), "{:?} {:?}", pair.client.events, pair.server.events);
-    for end in [&pair.client, &pair.server] {
-        let connected = end.connected.as_ref().expect("connected");
-        assert_eq!(connected.version, ProtocolVersion::DTLS_1_3);
-    }
     pair.server.echo = true;
     pair.send(Direction::ToServer, b"hello").expect("connected");
-    pair.run_for(core::time::Duration::from_secs(10));
+    pair.run_for(Duration::from_secs(10));
     assert_eq!(pair.client.received.pop_front().as_deref(), Some(&b"hello"[..]));
-    assert_eq!(pair.client.connection().stats().total(), 0, "{:?}", pair.client.connection().stats());
-    assert_eq!(pair.server.connection().stats().total(), 0, "{:?}", pair.server.connection().stats());
+    for end in [&mut pair.client, &mut pair.server] {
+        let stats = end.connection().stats().clone();
+        assert_eq!(stats.total(), 0, "nothing is dropped on a perfect link: {stats:?}");
+    }
+    let [client, server] =
+        [&pair.client, &pair.server].map(|end| end.connected.as_ref().expect("connected").clone());
+    assert_eq!((client.version, server.version), (ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_3));
+    assert_eq!((client.group, client.cipher_suite), (server.group, server.cipher_suite));
+    client.group
+}
+
+fn pair() -> Pair {
+    let identity = Identity::p256();
+    let client = client_config(settings_of_both(), identity);
+    Pair::new(client, server_config(settings_of_both(), identity), name(), perfect_link())
+}
+
+#[test]
+fn with_a_cookie_the_hybrid_group_costs_no_round_trip() {
+    assert_eq!(meet(pair()), NamedGroup::X25519MLKEM768);
+}
+
+#[test]
+fn without_a_cookie_the_server_asks_for_the_share() {
+    assert_eq!(meet(pair().without_cookie()), NamedGroup::X25519MLKEM768);
+}
+
+#[test]
+fn chains_small_datagrams_and_client_certificates() {
+    for variant in Variant::ALL {
+        let (client, server) = variant.configs_with(settings_of_both(), settings_of_both());
+        meet(Pair::new(client, server, name(), perfect_link()));
+    }
 }

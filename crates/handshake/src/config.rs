@@ -45,7 +45,7 @@ pub struct Settings {
     pub random: Arc<dyn SecureRandom>,
     /// The lowest version to accept. Default: DTLS 1.2.
     pub min_version: ProtocolVersion,
-    /// The highest version to accept. Default: DTLS 1.2.
+    /// The highest version to accept. Default: DTLS 1.3.
     pub max_version: ProtocolVersion,
     /// The cipher suites to offer or accept, in the order of preference; `None` takes all of the provider's.
     pub cipher_suites: Option<Vec<CipherSuiteId>>,
@@ -97,7 +97,7 @@ impl Settings {
             provider,
             random: Arc::new(random),
             min_version: ProtocolVersion::DTLS_1_2,
-            max_version: ProtocolVersion::DTLS_1_2,
+            max_version: ProtocolVersion::DTLS_1_3,
             cipher_suites: None,
             groups: None,
             first_key_share: FirstKeyShare::default(),
@@ -134,7 +134,7 @@ pub enum FirstKeyShare {
 }
 
 /// Settings after their check, with suites and groups resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) cipher_suites: Vec<&'static CipherSuite>,
@@ -339,6 +339,29 @@ impl core::fmt::Debug for CookieSettings {
     }
 }
 
+/// How a server holds the first hellos that come in pieces ([`PartialHellos`](crate::PartialHellos)). Only servers that
+/// accept DTLS 1.3 do: the question of 1.3 needs the whole hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialHelloSettings {
+    /// How many hellos are held at a time; the oldest makes room for a newer one. Default: 64. With 0 a hello that
+    /// does not fit one datagram cannot be answered.
+    pub places: usize,
+    /// Bytes of memory for each. About a seventh is book-keeping; a hello that is longer than the rest is dropped.
+    /// Default: 4096, enough for hellos of 3,400 bytes.
+    pub place_bytes: usize,
+    /// How many of them one network may have. Default: 4.
+    pub places_per_network: usize,
+    /// How long the pieces are held, from the first one on. Default: 2 s.
+    pub lifetime: Duration,
+}
+
+impl Default for PartialHelloSettings {
+    fn default() -> Self {
+        Self { places: 64, place_bytes: 4096, places_per_network: 4, lifetime: Duration::from_secs(2) }
+    }
+}
+
 /// What a server needs. Shared by its gate and all its connections in an `Arc`.
 #[derive(Debug)]
 pub struct ServerConfig {
@@ -346,6 +369,7 @@ pub struct ServerConfig {
     pub(crate) credentials: Arc<dyn CredentialResolver>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) cookies: CookieSettings,
+    pub(crate) partial_hellos: PartialHelloSettings,
     pub(crate) prefer_client_order: bool,
     pub(crate) amplification_limit: Option<u32>,
 }
@@ -364,6 +388,7 @@ impl ServerConfig {
             credentials: Arc::new(credentials),
             client_auth: ClientAuth::None,
             cookies: CookieSettings::default(),
+            partial_hellos: PartialHelloSettings::default(),
             prefer_client_order: false,
             amplification_limit: Some(3),
         })
@@ -380,6 +405,13 @@ impl ServerConfig {
     #[must_use]
     pub fn with_cookies(mut self, cookies: CookieSettings) -> Self {
         self.cookies = cookies;
+        self
+    }
+
+    /// How hellos that come in pieces are held.
+    #[must_use]
+    pub fn with_partial_hellos(mut self, partial_hellos: PartialHelloSettings) -> Self {
+        self.partial_hellos = partial_hellos;
         self
     }
 

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! * [`Connection`] is one association; its page says how to drive it.
-//! * [`Gate`] stands before a server's associations and answers strangers without memory.
+//! * [`Gate`] stands before a server's associations and answers strangers without memory but for a fixed pool,
+//!   [`PartialHellos`].
 //! * [`Settings`], [`ClientConfig`] and [`ServerConfig`] configure both.
 //! * [`PeerVerifier`], [`CredentialResolver`] and [`crypto::SigningKey`] are the call-outs; each may answer later.
 //!
@@ -47,7 +48,10 @@ mod v12;
 mod v13;
 mod verify;
 
-pub use config::{ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, ServerConfig, Settings};
+pub use config::{
+    ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, PartialHelloSettings, ServerConfig,
+    Settings,
+};
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
@@ -55,7 +59,9 @@ pub use event::{Answer, Connected, Event, Request, RequestId, SessionTicket};
 pub use flight::Limits;
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};
-pub use server::gate::{Gate, Greeting, HelloId, Verdict};
+pub use server::gate::{Gate, Verdict};
+pub use server::greeting::{Greeting, HelloId};
+pub use server::partial::{PartialHellos, Stranger};
 pub use time::{Instant, Start};
 pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
 

@@ -20,7 +20,7 @@ use crate::flight::Message;
 use crate::machine::{Context, Input, Next, OpenRequest, Outcome, State};
 use crate::message::registry::ProtocolVersion;
 use crate::observe::{Direction, Observed};
-use crate::server::gate::Greeting;
+use crate::server::greeting::Greeting;
 use crate::server::{ExpectClientHello, ServerState};
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse};
@@ -111,8 +111,12 @@ impl Connection {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         if let Some(greeting) = &greeting {
             handshaking.io.flights.incoming.set_next_message_seq(greeting.message_seq);
-            // The question was message 0.
+            // The question for the cookie was message 0.
             handshaking.io.flights.start_message_seq_at(1);
+            if let Some(hello) = greeting.held_hello() {
+                // Its last fragment, in the datagram that comes next, sets the states going.
+                let _ = handshaking.io.flights.incoming.hold(0, hello);
+            }
             handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
         }
         let state = ExpectClientHello::new(greeting.map(|greeting| greeting.proven));

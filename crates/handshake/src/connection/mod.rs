@@ -33,7 +33,7 @@ use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_MTU, MIN_TIMEOUT, S
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
 use crate::message::registry::ProtocolVersion;
-use crate::server::gate::Greeting;
+use crate::server::greeting::Greeting;
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse};
 

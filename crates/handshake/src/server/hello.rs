@@ -9,7 +9,8 @@ use crate::message::registry::{CipherSuiteId, HandshakeType, ProtocolVersion};
 use crate::message::{ClientHello, DOWNGRADE_TO_1_2};
 use crate::transcript::TranscriptBuffer;
 
-use super::gate::Proven;
+use super::greeting::Proven;
+use super::retry::Retry;
 use super::{v12, v13};
 use crate::client::hello::TRANSCRIPT_LIMIT;
 
@@ -34,11 +35,13 @@ impl ExpectClientHello {
             return Err(unexpected("ClientHello", message));
         }
         let hello = ClientHello::decode(message.body)?;
-        // The whole may have been put together from other fragments than the first that the gate saw.
-        if self.proven.is_some_and(|proven| !proven.covers(&hello)) {
+        if self.proven.as_ref().is_some_and(|proven| !proven.covers(&hello)) {
             return Err(Misbehaviour::Cookie.into());
         }
         let version = choose_version(hello.client_version, hello.extensions.supported_versions, cx.common)?;
+        if let Some(Proven::Retry(retry)) = &self.proven {
+            return answered_retry(&hello, version, message, retry, cx);
+        }
         check_fallback(&hello, version, cx.common)?;
         let mut transcript = TranscriptBuffer::new(TRANSCRIPT_LIMIT);
         transcript.push(message.msg_type, message.message_seq, message.body)?;
@@ -76,6 +79,39 @@ impl ExpectSecondClientHello {
             return Err(Misbehaviour::SecondHello.into());
         }
         v13::second_hello(&hello, message, self.retried, cx)
+    }
+}
+
+/// The hello that answers the question of the gate, which kept nothing but the cookie.
+fn answered_retry(
+    hello: &ClientHello<'_>,
+    version: ProtocolVersion,
+    message: Message<'_>,
+    retry: &Retry,
+    cx: &mut Context<'_, ServerConfig>,
+) -> Result<Next, Error> {
+    // RFC 9846 section 4.2.2: the same hello but for what was asked.
+    if version != ProtocolVersion::DTLS_1_3 {
+        return Err(Misbehaviour::SecondHello.into());
+    }
+    let retried = v13::Retried::from_cookie(retry, cx)?;
+    v13::second_hello(hello, message, retried, cx)
+}
+
+/// How a client is asked to prove its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// By a HelloVerifyRequest (RFC 6347 section 4.2.1).
+    Verify,
+    /// By a HelloRetryRequest (RFC 9147 section 5.1).
+    Retry,
+}
+
+/// The question that goes with the version for this client.
+pub(super) fn question(hello: &ClientHello<'_>, common: &Common) -> Result<Question, Error> {
+    match choose_version(hello.client_version, hello.extensions.supported_versions, common)? {
+        ProtocolVersion::DTLS_1_3 => Ok(Question::Retry),
+        _ => Ok(Question::Verify),
     }
 }
 

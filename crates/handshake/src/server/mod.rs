@@ -1,11 +1,15 @@
 //! The server's states, in the order of the protocol.
 
+mod answer;
 mod choice;
-pub(crate) mod cookie;
+mod cookie;
 pub(crate) mod gate;
+pub(crate) mod greeting;
 mod ground12;
 mod ground13;
 pub(crate) mod hello;
+pub(crate) mod partial;
+pub(crate) mod retry;
 mod terms;
 mod v12;
 mod v13;

@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 use super::ServerState;
 use super::ground13::{Choice, CommonGround, check_form, share_of};
 use super::hello::ExpectSecondClientHello;
+use super::retry::{Retry, hello_retry_request};
 use crate::Error;
 use crate::config::{ClientAuth, ServerConfig};
 use crate::credential::{Credential, CredentialOffer};
@@ -22,10 +23,10 @@ use crate::crypto::{CipherSuite, KeyExchangeGroup, Side};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::facts::{Facts, PeerChain};
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
-use crate::message::registry::{AlertDescription, CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion};
+use crate::message::registry::{AlertDescription, HandshakeType, ProtocolVersion};
 use crate::message::{
     CertificateRequest13, CertificateRequestExtensions, ClientHello, Empty, EncryptedExtensions,
-    HelloRetryExtensions, HelloRetryRequest, KeyShareEntry, ServerHello, ServerHelloExtensions,
+    KeyShareEntry, ServerHello, ServerHelloExtensions,
 };
 use crate::signature::SignatureVerified;
 use crate::transcript::{Framing, Transcript, TranscriptBuffer};
@@ -66,29 +67,6 @@ fn ask_for_share(
     Ok(next(ServerState::SecondClientHello(ExpectSecondClientHello::new(*hello.random, retried))))
 }
 
-/// The body of a HelloRetryRequest.
-pub(super) fn hello_retry_request(
-    cipher_suite: CipherSuiteId,
-    group: Option<NamedGroup>,
-    cookie: Option<&[u8]>,
-) -> Result<Vec<u8>, Error> {
-    let request = HelloRetryRequest {
-        server_version: ProtocolVersion::DTLS_1_2,
-        // RFC 9147 section 5: nothing is echoed.
-        session_id: &[],
-        cipher_suite,
-        extensions: HelloRetryExtensions {
-            supported_versions: Some(ProtocolVersion::DTLS_1_3),
-            key_share: group,
-            cookie,
-            ..HelloRetryExtensions::default()
-        },
-    };
-    let mut body = Vec::new();
-    request.encode(&mut body)?;
-    Ok(body)
-}
-
 /// What a HelloRetryRequest settled.
 #[derive(Debug)]
 pub(super) struct Retried {
@@ -97,6 +75,21 @@ pub(super) struct Retried {
     pub(super) group: Option<&'static dyn KeyExchangeGroup>,
     /// Up to the request.
     pub(super) transcript: Transcript,
+}
+
+impl Retried {
+    /// As it was when the gate asked.
+    pub(super) fn from_cookie(retry: &Retry, cx: &Context<'_, ServerConfig>) -> Result<Self, Error> {
+        // Servers that share their cookies share their settings too; if not, the hello answers something else.
+        let suite = cx.common.cipher_suite(retry.suite).ok_or(Misbehaviour::Cookie)?;
+        let group = match retry.group {
+            None => None,
+            Some(name) => Some(cx.common.group(name).ok_or(Misbehaviour::Cookie)?),
+        };
+        let mut transcript = Transcript::after_stateless_retry(suite.hash, &retry.hello1_hash);
+        transcript.push(HandshakeType::SERVER_HELLO, 0, &retry.message())?;
+        Ok(Self { suite, group, transcript })
+    }
 }
 
 /// The hello that answers a HelloRetryRequest: with a share of the group that was asked for, and no other.
