@@ -98,6 +98,8 @@ mod tests {
         assert_eq!(of(Padding::to_length(64)), [64, 64, 64, 64, 65, 1000]);
         assert_eq!(of(multiple(64).at_most(100)), [64, 64, 64, 64, 100, 1000]);
         assert_eq!(of(Padding::to_length(64).at_most(10)), [10, 10, 63, 64, 65, 1000]);
+        assert_eq!(of(Padding::to_length(64).at_most(100)), [64, 64, 64, 64, 65, 1000]);
+        assert_eq!(of(multiple(64).at_most(100).at_most(999)), of(multiple(64).at_most(100)));
         assert_eq!(multiple(u16::MAX).at_most(usize::MAX).apparent_length(5), 65_535);
         assert_eq!(multiple(3).apparent_length(usize::MAX), usize::MAX);
     }
