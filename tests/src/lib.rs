@@ -9,6 +9,7 @@ pub mod hostile;
 pub mod identity;
 pub mod interop;
 pub mod link;
+pub mod meeting;
 pub mod null;
 pub mod pair;
 pub mod peers;
