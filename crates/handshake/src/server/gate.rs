@@ -172,7 +172,7 @@ impl Gate {
         arrival.allowance = allowance(body.len());
         match self.judge_beginning(&arrival, body, true, reply)? {
             Some(Verdict::Accept(greeting)) => {
-                Ok(Verdict::Accept(Greeting { hello: Some(body.to_vec()), ..greeting }))
+                Ok(Verdict::Accept(Greeting { hello: Some(body.into()), ..greeting }))
             }
             Some(verdict) => Ok(verdict),
             None => self.ask(&arrival, body, reply),
@@ -215,7 +215,7 @@ impl Gate {
         if self.common.settings.admits(ProtocolVersion::DTLS_1_2)
             && self.cookies.open(&arrival.start, &bound, hello.cookie) == Some(&[])
         {
-            let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.to_vec() };
+            let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.into() };
             return Ok(Some(arrival.accept(proven)));
         }
         if !self.admits_13() {

@@ -10,7 +10,7 @@ use super::*;
 use crate::config::{CookieSettings, Settings};
 use crate::credential::Credentials;
 use crate::flight::{self, Fragment};
-use crate::message::registry::{AlertLevel, CipherSuiteId, SignatureScheme};
+use crate::message::registry::{AlertLevel, CipherSuiteId, ExtensionType, SignatureScheme};
 use crate::message::{
     Alert, AnyServerHello, ClientExtensions, HelloRetryRequest, HelloVerifyRequest, KeyShareEntry,
 };
@@ -31,8 +31,7 @@ fn start_at(milliseconds: u64) -> Start {
 fn config(secret: u8, versions: (ProtocolVersion, ProtocolVersion)) -> ServerConfig {
     let mut settings = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
     (settings.min_version, settings.max_version) = versions;
-    let mut cookies = CookieSettings::default();
-    cookies.secret = Some([secret; 32]);
+    let cookies = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
     ServerConfig::new(settings, Credentials::new(Vec::new())).unwrap().with_cookies(cookies)
 }
 
@@ -88,16 +87,6 @@ impl Hello {
             let entry = |&(group, length)| KeyShareEntry { group, key_exchange: &key[..length] };
             shares.iter().map(entry).collect()
         });
-        let cookie_last: Vec<u8> = self
-            .cookie
-            .iter()
-            .filter(|_| self.cookie_last)
-            .flat_map(|cookie| [&(cookie.len() as u16).to_be_bytes()[..], cookie].concat())
-            .collect();
-        let late = [crate::message::RawExtension {
-            extension_type: crate::message::registry::ExtensionType::COOKIE,
-            data: &cookie_last,
-        }];
         let mut body = Vec::new();
         ClientHello {
             client_version: V12,
@@ -117,8 +106,8 @@ impl Hello {
         }
         .encode(&mut body)
         .unwrap();
-        if !cookie_last.is_empty() {
-            append_extension(&mut body, late[0]);
+        if let Some(cookie) = self.cookie.as_deref().filter(|_| self.cookie_last) {
+            append_cookie(&mut body, cookie);
         }
         body
     }
@@ -128,25 +117,16 @@ impl Hello {
     }
 }
 
-/// Puts an extension behind all others, where no encoder of ours puts it.
-fn append_extension(body: &mut Vec<u8>, extension: crate::message::RawExtension<'_>) {
-    let block = {
-        let mut reader = crate::codec::Reader::new("hello", body);
-        reader.take(2 + 32).unwrap();
-        for vector in [(1, 32), (1, 255), (2, 0xfffe), (1, 255)] {
-            let (width, ceiling) = vector;
-            let vector = if width == 1 {
-                crate::codec::Vector::u8(0, ceiling)
-            } else {
-                crate::codec::Vector::u16(0, ceiling)
-            };
-            reader.vector(vector).unwrap();
-        }
-        body.len() - reader.rest().len()
-    };
-    body.extend(extension.extension_type.0.to_be_bytes());
-    body.extend((extension.data.len() as u16).to_be_bytes());
-    body.extend(extension.data);
+/// Puts a cookie extension behind all others, where no encoder of ours puts it.
+fn append_cookie(body: &mut Vec<u8>, cookie: &[u8]) {
+    // The bytes before the extensions of `Hello`, whose suites are the only part of variable length.
+    let suites = usize::from(u16::from_be_bytes([body[36], body[37]]));
+    let block = 38 + suites + 2;
+    let length = cookie.len() as u16;
+    body.extend(ExtensionType::COOKIE.0.to_be_bytes());
+    body.extend((length + 2).to_be_bytes());
+    body.extend(length.to_be_bytes());
+    body.extend(cookie);
     let length = (body.len() - block - 2) as u16;
     body[block..block + 2].copy_from_slice(&length.to_be_bytes());
 }
@@ -199,7 +179,7 @@ fn ask(gate: &Gate, start: Start, from: Stranger<'_>, pool: &mut PartialHellos, 
         Verdict::Hold => return Said::Hold,
         Verdict::Accept(greeting) => {
             assert_eq!((greeting.path, greeting.record_sequence), (Path(3), 5));
-            return Said::Accept(greeting.proven, greeting.hello);
+            return Said::Accept(greeting.proven, greeting.hello.map(Vec::from));
         }
         Verdict::Reply(length) => length,
     };
@@ -254,7 +234,7 @@ fn a_question_of_1_3_and_what_its_cookie_brings_back() {
     assert_eq!((*suite, *group), (CipherSuiteId::TLS_AES_128_GCM_SHA256, None), "it has the share already");
     let second = second(&hello, &asked);
     let Said::Accept(Proven::Retry(retry), None) = say(&gate, &second) else { panic!("a good cookie") };
-    assert_eq!((retry.suite, retry.group, &retry.cookie), (*suite, *group, cookie));
+    assert_eq!((retry.suite, retry.group, &*retry.cookie), (*suite, *group, &**cookie));
     assert_eq!(retry.message(), *body, "byte for byte");
     // RFC 9846 section 4.1, with the framing of RFC 9147 section 5.2.
     let hello1 = hello.body();
@@ -390,9 +370,8 @@ fn threat_54_wrong_truncated_foreign_and_expired_cookies_of_1_3_are_refused() {
 /// RFC 9147 section 5.1: a client may answer across the change of the key, but not across two.
 #[test]
 fn threat_54_a_cookie_outlives_one_change_of_the_key() {
-    let mut cookies = CookieSettings::default();
-    cookies.secret = Some([1; 32]);
-    cookies.rotation = Duration::from_secs(80);
+    let rotation = Duration::from_secs(80);
+    let cookies = CookieSettings { secret: Some([1; 32]), rotation, ..CookieSettings::default() };
     let gate = Gate::new(&config(1, (V12, V13)).with_cookies(cookies)).unwrap();
     let mut none = PartialHellos::new(None);
     for asked_at in (0..160_000).step_by(1000) {
