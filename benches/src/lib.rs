@@ -115,10 +115,10 @@ impl Setup {
                 let mut datagram = Datagram::new(Path::default(), bytes);
                 match self.gate.answer(self.start, b"client", &mut datagram, &mut reply) {
                     Verdict::Reply(length) => return self.receive(client, &mut reply[..length]),
-                    verdict => panic!("{verdict:?}"),
                     Verdict::Accept(greeting) => server.insert(
                         Connection::server(Arc::clone(&self.server), greeting, self.start).expect("a server"),
                     ),
+                    verdict => panic!("{verdict:?}"),
                 }
             }
         };

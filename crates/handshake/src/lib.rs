@@ -16,6 +16,8 @@
 //!
 //! No socket, no clock, no global state; `no_std` with `alloc`. Time and datagrams are arguments, randomness is a
 //! setting. Whoever wants sockets uses the crate `drystone`.
+//!
+//! The feature `pq` adds the post-quantum group X25519MLKEM768.
 #![no_std]
 
 extern crate alloc;
@@ -30,6 +32,7 @@ mod credential;
 pub mod crypto;
 mod error;
 mod event;
+mod facts;
 mod flight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -42,15 +45,17 @@ mod signature;
 mod time;
 mod transcript;
 mod v12;
+mod v13;
 mod verify;
 
 pub use config::{
-    ClientAuth, ClientConfig, CookieSettings, MIN_MTU, PartialHelloSettings, ServerConfig, Settings,
+    ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, PartialHelloSettings, ServerConfig,
+    Settings,
 };
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
-pub use event::{Answer, Connected, Event, Request, RequestId};
+pub use event::{Answer, Connected, Event, Request, RequestId, SessionTicket};
 pub use flight::Limits;
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};

@@ -212,7 +212,7 @@ impl Gate {
             Err(_) => return Err(Discard::MalformedHello),
         };
         let bound = Bound { peer_id: arrival.peer_id, hello };
-        if self.common.settings.admits(ProtocolVersion::DTLS_1_2)
+        if self.common.offers(ProtocolVersion::DTLS_1_2)
             && self.cookies.open(&arrival.start, &bound, hello.cookie) == Some(&[])
         {
             let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.into() };
@@ -238,7 +238,7 @@ impl Gate {
     fn ask(&self, arrival: &Arrival<'_>, body: &[u8], reply: &mut [u8]) -> Result<Verdict, Discard> {
         let hello = ClientHello::decode(body).map_err(|_| Discard::MalformedHello)?;
         let prefix = hello.prefix();
-        let asked = match question(&hello, &self.common.settings) {
+        let asked = match question(&hello, &self.common) {
             Ok(Question::Verify) => return self.ask_to_verify(arrival, prefix, reply),
             Ok(Question::Retry) => self.decide(&hello),
             Err(error) => Err(error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE)),
@@ -299,7 +299,7 @@ impl Gate {
     }
 
     fn admits_13(&self) -> bool {
-        self.common.settings.admits(ProtocolVersion::DTLS_1_3)
+        self.common.offers(ProtocolVersion::DTLS_1_3)
     }
 }
 

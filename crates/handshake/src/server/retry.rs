@@ -21,7 +21,6 @@ use super::greeting::BoundFields;
 ///
 /// # Errors
 /// [`Error::TooLarge`] if the cookie is empty or longer than 65,535 bytes.
-#[cfg_attr(not(test), allow(dead_code, reason = "used from the states of DTLS 1.3 on"))]
 pub(crate) fn hello_retry_request(
     suite: CipherSuiteId,
     group: Option<NamedGroup>,
@@ -66,7 +65,6 @@ pub(crate) struct Retry {
 
 impl Retry {
     /// The body of the HelloRetryRequest that the client was sent, byte for byte.
-    #[cfg_attr(not(test), allow(dead_code, reason = "used from the states of DTLS 1.3 on"))]
     pub(crate) fn message(&self) -> Vec<u8> {
         hello_retry_request(self.suite, self.group, Some(&self.cookie))
             .expect("a cookie that came in an extension fits into one")
