@@ -3,6 +3,7 @@ use std::vec::Vec;
 
 use core::time::Duration;
 
+use drystone_record::{ContentType, peek_plaintext};
 use proptest::prelude::*;
 use rustls_pki_types::UnixTime;
 
@@ -10,7 +11,7 @@ use super::*;
 use crate::config::{CookieSettings, Settings};
 use crate::credential::Credentials;
 use crate::flight::{self, Fragment};
-use crate::message::registry::{AlertLevel, CipherSuiteId, ExtensionType, SignatureScheme};
+use crate::message::registry::{AlertLevel, CipherSuiteId, ExtensionType, HandshakeType, SignatureScheme};
 use crate::message::{
     Alert, AnyServerHello, ClientExtensions, HelloRetryRequest, HelloVerifyRequest, KeyShareEntry,
 };
@@ -19,6 +20,8 @@ use crate::time::Instant;
 const V12: ProtocolVersion = ProtocolVersion::DTLS_1_2;
 const V13: ProtocolVersion = ProtocolVersion::DTLS_1_3;
 const SENDER: Stranger<'_> = Stranger { id: b"client", network: b"net" };
+/// A group with large shares.
+const NOT_OURS: NamedGroup = NamedGroup(0x0202);
 const ILLEGAL_PARAMETER: Said = Said::Alert(AlertDescription::ILLEGAL_PARAMETER);
 
 fn start_at(milliseconds: u64) -> Start {
@@ -70,7 +73,7 @@ impl Hello {
                 CipherSuiteId::TLS_AES_256_GCM_SHA384,
                 CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
             ],
-            groups: Some(vec![NamedGroup::SECP256R1, NamedGroup::X25519]),
+            groups: Some(vec![NamedGroup::SECP256R1, NamedGroup::X25519, NOT_OURS]),
             shares: Some(vec![(NamedGroup::X25519, 32)]),
             cookie_last: false,
         }
@@ -78,7 +81,7 @@ impl Hello {
 
     /// With a key share that makes it larger than a datagram.
     fn large() -> Self {
-        Self { shares: Some(vec![(NamedGroup(4588), 1216), (NamedGroup::X25519, 32)]), ..Self::new() }
+        Self { shares: Some(vec![(NOT_OURS, 1216), (NamedGroup::X25519, 32)]), ..Self::new() }
     }
 
     fn body(&self) -> Vec<u8> {
@@ -314,7 +317,9 @@ fn a_hello_that_nothing_can_come_of_is_told_so() {
     let failure = Said::Alert(AlertDescription::HANDSHAKE_FAILURE);
     let suites = vec![CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256];
     assert_eq!(alert(Hello { suites, ..Hello::new() }), failure, "a suite of 1.2");
-    assert_eq!(alert(Hello { groups: Some(vec![NamedGroup::X448]), ..Hello::new() }), failure);
+    let groups = Some(vec![NamedGroup::X448]);
+    assert_eq!(alert(Hello { groups: groups.clone(), shares: Some(Vec::new()), ..Hello::new() }), failure);
+    assert_eq!(alert(Hello { groups, ..Hello::new() }), ILLEGAL_PARAMETER, "a share of no group of its own");
     let missing = Said::Alert(AlertDescription::MISSING_EXTENSION);
     assert_eq!(alert(Hello { groups: None, ..Hello::new() }), missing);
     assert_eq!(alert(Hello { shares: None, ..Hello::new() }), missing);
@@ -393,7 +398,7 @@ fn threat_53_an_answer_of_1_3_is_no_amplification() {
     let mut longest = 0;
     for suites in [CipherSuiteId::TLS_AES_128_GCM_SHA256, CipherSuiteId::TLS_AES_256_GCM_SHA384] {
         for shares in [0, 1, 2] {
-            let shares = vec![(NamedGroup::SECP256R1, 65); shares];
+            let shares = [(NamedGroup::SECP256R1, 65), (NOT_OURS, 65)][..shares].to_vec();
             let hello = Hello { suites: vec![suites], shares: Some(shares), ..Hello::new() };
             let mut bytes = hello.datagram();
             let (length, mut reply) = (bytes.len(), [0; Gate::MAX_REPLY]);
@@ -483,6 +488,36 @@ fn a_hello_of_1_2_in_pieces_is_asked_by_its_whole_where_1_3_is_admitted() {
     assert!(matches!(said, Said::Verify(_)), "{said:?}");
     let said = ask(&gate_12, start_at(0), SENDER, &mut pool, &piece(0, &body, 80..200));
     assert_eq!(said, Said::Nothing(Discard::NotBeforeCookie));
+}
+
+#[test]
+fn pieces_may_come_in_one_datagram() {
+    let gate = dual();
+    let mut pool = gate.partial_hellos();
+    let body = Hello::new().body();
+    let cut = |message_seq, body: &[u8]| {
+        [0..50, 50..100, 100..body.len()].map(|range| piece(message_seq, body, range))
+    };
+    let said = ask(&gate, start_at(0), SENDER, &mut pool, &cut(0, &body).concat());
+    assert!(matches!(said, Said::Retry(..)), "{said:?}");
+    let body = second(&Hello::new(), &said).body();
+    let said = ask(&gate, start_at(0), SENDER, &mut pool, &cut(1, &body).concat());
+    assert!(matches!(&said, Said::Accept(_, Some(held)) if *held == body), "{said:?}");
+    // What follows a part that is held does not undo it.
+    let [first, ..] = cut(0, &body);
+    let said = ask(&gate, start_at(0), SENDER, &mut pool, &[&first[..], &[22, 1, 2]].concat());
+    assert_eq!(said, Said::Hold);
+    // Not more than so many.
+    let body = Hello::large().body();
+    let crumbs: Vec<_> = (0..MAX_FRAGMENTS + 1).map(|at| piece(0, &body, at..at + 1)).collect();
+    let from = Stranger { id: b"crumbs", ..SENDER };
+    assert_eq!(ask(&gate, start_at(0), from, &mut pool, &crumbs.concat()), Said::Hold);
+    assert_eq!(
+        ask(&gate, start_at(0), from, &mut pool, &piece(0, &body, MAX_FRAGMENTS + 1..body.len())),
+        Said::Hold
+    );
+    let said = ask(&gate, start_at(0), from, &mut pool, &crumbs[MAX_FRAGMENTS]);
+    assert!(matches!(said, Said::Retry(..)), "{said:?}");
 }
 
 #[test]
