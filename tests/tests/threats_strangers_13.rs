@@ -21,6 +21,9 @@ use drystone_tests::identity::{Identity, settings};
 use drystone_tests::random::SplitMix64;
 use drystone_tests::rogue::{cut, fragment_header, start};
 
+/// A group with large shares.
+const NOT_OURS: NamedGroup = NamedGroup(0x0202);
+
 const SENDER: Stranger<'_> = Stranger { id: b"client", network: b"network" };
 
 fn both_versions(mut settings: Settings) -> Settings {
@@ -40,7 +43,7 @@ fn server_config() -> ServerConfig {
 fn hello(cookie: Option<&[u8]>, large: bool) -> Vec<u8> {
     let key = [9; 1216];
     let small = KeyShareEntry { group: NamedGroup::X25519, key_exchange: &key[..32] };
-    let shares = [KeyShareEntry { group: NamedGroup(0x0202), key_exchange: &key }, small];
+    let shares = [KeyShareEntry { group: NOT_OURS, key_exchange: &key }, small];
     let mut body = Vec::new();
     ClientHello {
         client_version: ProtocolVersion::DTLS_1_2,
@@ -52,7 +55,7 @@ fn hello(cookie: Option<&[u8]>, large: bool) -> Vec<u8> {
         extensions: ClientExtensions {
             cookie,
             supported_versions: Some((&[ProtocolVersion::DTLS_1_3]).into()),
-            supported_groups: Some((&[NamedGroup::X25519]).into()),
+            supported_groups: Some((&[NamedGroup::X25519, NOT_OURS]).into()),
             key_share: Some(shares[usize::from(!large)..].into()),
             signature_algorithms: Some((&[SignatureScheme::ECDSA_SECP256R1_SHA256]).into()),
             ..ClientExtensions::default()

@@ -9,10 +9,8 @@ use crate::message::registry::{
 };
 use crate::message::{Alert, HelloVerifyRequest};
 
+use super::fragments::RECORD_HEADER;
 use super::retry;
-
-/// Bytes of a classic record header (RFC 6347 section 4.1).
-const RECORD_HEADER: usize = 13;
 
 /// A HelloVerifyRequest. The version is DTLS 1.0 whatever is negotiated, the record number is the hello's and
 /// message_seq is 0 (RFC 6347 sections 4.2.1 and 4.2.2). The length of the datagram, if `out` has room for it.

@@ -1,24 +1,24 @@
 //! The gate before a server's associations: strangers are answered from their own datagrams, without memory but for a
 //! fixed pool.
 
-use drystone_record::{ContentType, Discard, peek_plaintext};
+use drystone_record::Discard;
 
 use super::answer;
-use super::choice::{common_group, common_suites};
 use super::cookie::{Bound, Cookies};
+use super::fragments::HelloFragments;
 use super::greeting::{BoundFields, Greeting, Proven};
+use super::ground13::{self, Choice};
 use super::hello::{Question, question};
 use super::partial::{PartialHellos, Stranger};
 use super::retry::{Content, Retry};
-use crate::ConfigError;
 use crate::codec::DecodeFault;
 use crate::config::{Common, PartialHelloSettings, ServerConfig};
 use crate::connection::{Datagram, Path};
-use crate::crypto::{CipherSuite, KeyExchangeGroup};
 use crate::flight::Fragment;
-use crate::message::registry::{AlertDescription, HandshakeType, NamedGroup, ProtocolVersion};
+use crate::message::registry::{AlertDescription, NamedGroup, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
 use crate::time::Start;
+use crate::{ConfigError, Error};
 
 /// Answers datagrams of unknown senders (RFC 6347 section 4.2.1, RFC 9147 section 5.1): asks for a cookie, and lets a
 /// hello with a good one through.
@@ -108,7 +108,7 @@ impl Gate {
     /// Memory for hellos in pieces, as much as the configuration says; none for a server of DTLS 1.2 alone, which does
     /// not need it.
     pub fn partial_hellos(&self) -> PartialHellos {
-        PartialHellos::new(Some(&self.partial).filter(|_| self.admits_13()))
+        PartialHellos::new(Some(&self.partial).filter(|_| self.offers_13()))
     }
 
     /// Looks at a stranger's datagram. `reply` needs [`MAX_REPLY`](Self::MAX_REPLY) bytes; what does not fit is not
@@ -144,18 +144,43 @@ impl Gate {
         start: Start,
         stranger: Stranger<'_>,
         datagram: &Datagram<'_>,
+        mut partial: Option<&mut PartialHellos>,
+        reply: &mut [u8],
+    ) -> Result<Verdict, Discard> {
+        let mut held = false;
+        for fragment in HelloFragments::new(datagram.remaining()).take(MAX_FRAGMENTS) {
+            let verdict = fragment.and_then(|(fragment, record_sequence)| {
+                let arrival = Arrival {
+                    start,
+                    peer_id: stranger.id,
+                    path: datagram.path(),
+                    message_seq: fragment.message_seq,
+                    record_sequence,
+                    allowance: allowance(datagram.length()),
+                };
+                self.judge_fragment(arrival, stranger, &fragment, partial.as_deref_mut(), reply)
+            });
+            match verdict {
+                Ok(Verdict::Hold) => held = true,
+                // Whatever follows a held part changes nothing about it.
+                Err(_) if held => break,
+                verdict => return verdict,
+            }
+        }
+        if held { Ok(Verdict::Hold) } else { Err(Discard::NotBeforeCookie) }
+    }
+
+    fn judge_fragment(
+        &self,
+        mut arrival: Arrival<'_>,
+        stranger: Stranger<'_>,
+        fragment: &Fragment<'_>,
         partial: Option<&mut PartialHellos>,
         reply: &mut [u8],
     ) -> Result<Verdict, Discard> {
-        let (fragment, record_sequence) = self.hello_fragment(datagram.remaining())?;
-        let mut arrival = Arrival {
-            start,
-            peer_id: stranger.id,
-            path: datagram.path(),
-            message_seq: fragment.message_seq,
-            record_sequence,
-            allowance: allowance(datagram.length()),
-        };
+        if fragment.length > self.common.settings.limits.other {
+            return Err(Discard::MalformedHello);
+        }
         let is_whole = fragment.is_whole();
         if fragment.offset == 0
             && let Some(verdict) = self.judge_beginning(&arrival, fragment.payload, is_whole, reply)?
@@ -166,33 +191,19 @@ impl Gate {
             return self.ask(&arrival, fragment.payload, reply);
         }
         // Later fragments alone prove nothing; of those of 1.2 the first one holds everything up to the cookie.
-        let partial = partial.filter(|_| self.admits_13()).ok_or(Discard::NotBeforeCookie)?;
-        let Some(body) = partial.insert(start.now, stranger, &fragment)? else { return Ok(Verdict::Hold) };
+        let partial = partial.filter(|_| self.offers_13()).ok_or(Discard::NotBeforeCookie)?;
+        let Some(body) = partial.insert(arrival.start.now, stranger, fragment)? else {
+            return Ok(Verdict::Hold);
+        };
         // At least so many bytes came.
         arrival.allowance = allowance(body.len());
         match self.judge_beginning(&arrival, body, true, reply)? {
             Some(Verdict::Accept(greeting)) => {
-                Ok(Verdict::Accept(Greeting { hello: Some(body.to_vec()), ..greeting }))
+                Ok(Verdict::Accept(Greeting { hello: Some(body.into()), ..greeting }))
             }
             Some(verdict) => Ok(verdict),
             None => self.ask(&arrival, body, reply),
         }
-    }
-
-    /// The first fragment of a datagram, if it is of a ClientHello, and the number of its record.
-    fn hello_fragment<'d>(&self, datagram: &'d [u8]) -> Result<(Fragment<'d>, u64), Discard> {
-        let record = peek_plaintext(datagram).ok_or(Discard::NotBeforeCookie)?;
-        if record.content_type != ContentType::HANDSHAKE {
-            return Err(Discard::NotBeforeCookie);
-        }
-        let (fragment, _) = Fragment::split_first(record.payload).map_err(|_| Discard::MalformedHello)?;
-        if fragment.msg_type != HandshakeType::CLIENT_HELLO {
-            return Err(Discard::NotBeforeCookie);
-        }
-        if fragment.length > self.common.settings.limits.other {
-            return Err(Discard::MalformedHello);
-        }
-        Ok((fragment, record.number.sequence))
     }
 
     /// The verdict, if what is there of the hello from its beginning is enough for one: it has a cookie, or no more is
@@ -206,7 +217,7 @@ impl Gate {
     ) -> Result<Option<Verdict>, Discard> {
         let hello = match ClientHelloPrefix::decode_prefix(beginning) {
             Ok(hello) => hello,
-            Err(error) if error.fault == DecodeFault::Truncated && !is_whole && self.admits_13() => {
+            Err(error) if error.fault == DecodeFault::Truncated && !is_whole && self.offers_13() => {
                 return Ok(None);
             }
             Err(_) => return Err(Discard::MalformedHello),
@@ -215,10 +226,10 @@ impl Gate {
         if self.common.offers(ProtocolVersion::DTLS_1_2)
             && self.cookies.open(&arrival.start, &bound, hello.cookie) == Some(&[])
         {
-            let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.to_vec() };
+            let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.into() };
             return Ok(Some(arrival.accept(proven)));
         }
-        if !self.admits_13() {
+        if !self.offers_13() {
             return self.ask_to_verify(arrival, hello, reply).map(Some);
         }
         let Some(cookie) = ClientHello::cookie_extension_of(beginning) else { return Ok(None) };
@@ -238,14 +249,14 @@ impl Gate {
     fn ask(&self, arrival: &Arrival<'_>, body: &[u8], reply: &mut [u8]) -> Result<Verdict, Discard> {
         let hello = ClientHello::decode(body).map_err(|_| Discard::MalformedHello)?;
         let prefix = hello.prefix();
-        let asked = match question(&hello, &self.common) {
-            Ok(Question::Verify) => return self.ask_to_verify(arrival, prefix, reply),
-            Ok(Question::Retry) => self.decide(&hello),
-            Err(error) => Err(error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE)),
-        };
-        match asked {
-            Ok(decision) => self.ask_to_retry(arrival, prefix, &decision, body, reply),
-            Err(description) => arrival.refuse(description, reply),
+        let decided = question(&hello, &self.common).and_then(|question| match question {
+            Question::Verify => Ok(None),
+            Question::Retry => self.decide(&hello).map(Some),
+        });
+        match decided {
+            Ok(None) => self.ask_to_verify(arrival, prefix, reply),
+            Ok(Some(decision)) => self.ask_to_retry(arrival, prefix, &decision, body, reply),
+            Err(error) => arrival.refuse(error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE), reply),
         }
     }
 
@@ -265,50 +276,40 @@ impl Gate {
         &self,
         arrival: &Arrival<'_>,
         hello: ClientHelloPrefix<'_>,
-        decision: &Decision,
+        Decision { choice, group }: &Decision,
         body: &[u8],
         reply: &mut [u8],
     ) -> Result<Verdict, Discard> {
-        let Decision { suite, group } = *decision;
         let bound = Bound { peer_id: arrival.peer_id, hello };
-        let content = Content::new(suite, group, body).ok_or(Discard::MalformedHello)?;
+        let (suite, sequence) = (choice.suite, arrival.record_sequence);
+        let content = Content::new(suite, *group, body).ok_or(Discard::MalformedHello)?;
         let cookie = self.cookies.make(&arrival.start, &bound, content.as_ref());
-        arrival.reply(reply, |out| {
-            answer::hello_retry_request(arrival.record_sequence, suite.id, group, cookie.as_ref(), out)
-        })
+        arrival
+            .reply(reply, |out| answer::hello_retry_request(sequence, suite.id, *group, cookie.as_ref(), out))
     }
 
-    /// What a HelloRetryRequest asks for, or the alert if nothing can come of the hello.
-    fn decide(&self, hello: &ClientHello<'_>) -> Result<Decision, AlertDescription> {
-        // RFC 9147 section 5.3.
-        if !hello.cookie.is_empty() {
-            return Err(AlertDescription::ILLEGAL_PARAMETER);
-        }
-        let suites = self.common.suites_of(ProtocolVersion::DTLS_1_3);
-        let suite = common_suites(suites, hello.cipher_suites, self.by_client).next();
-        let suite = suite.ok_or(AlertDescription::HANDSHAKE_FAILURE)?;
-        // RFC 9846 section 9.2: who agrees on keys has both.
-        let extensions = &hello.extensions;
-        let (Some(groups), Some(shares)) = (extensions.supported_groups, extensions.key_share) else {
-            return Err(AlertDescription::MISSING_EXTENSION);
-        };
-        let group = common_group(&self.common.groups, groups, self.by_client).map(KeyExchangeGroup::name);
-        let group = group.ok_or(AlertDescription::HANDSHAKE_FAILURE)?;
-        let has_share = shares.iter().any(|share| share.group == group);
-        Ok(Decision { suite, group: (!has_share).then_some(group) })
+    /// What a HelloRetryRequest asks for, or why nothing can come of the hello.
+    fn decide(&self, hello: &ClientHello<'_>) -> Result<Decision, Error> {
+        ground13::check_form(hello)?;
+        let choice = Choice::find(hello, &self.common, self.by_client)?;
+        let has_share = ground13::share_of(hello, choice.group).is_some();
+        Ok(Decision { choice, group: (!has_share).then_some(choice.group.name()) })
     }
 
-    fn admits_13(&self) -> bool {
+    fn offers_13(&self) -> bool {
         self.common.offers(ProtocolVersion::DTLS_1_3)
     }
 }
 
 /// What a HelloRetryRequest asks for beside the cookie.
 struct Decision {
-    suite: &'static CipherSuite,
-    /// `None` if there is a share of the wanted group already.
+    choice: Choice,
+    /// `None` if there is a share of the chosen group already.
     group: Option<NamedGroup>,
 }
+
+/// More fragments of a hello in one datagram are not looked at.
+const MAX_FRAGMENTS: usize = 16;
 
 /// The most bytes that may answer a stranger's hello of so many: a forged sender gets no more than the forger sent, or
 /// twice as much of very little (RFC 9147 section 5.1 would take three times).

@@ -1,6 +1,6 @@
 //! Hellos whose sender has proved its address, on their way from the gate to the association that they begin.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 use crate::connection::Path;
 use crate::flight::Fragment;
@@ -17,7 +17,7 @@ pub struct Greeting {
     pub(crate) record_sequence: u64,
     pub(crate) proven: Proven,
     /// The body of the hello, if it was put together from datagrams before the one that brought the verdict.
-    pub(crate) hello: Option<Vec<u8>>,
+    pub(crate) hello: Option<Box<[u8]>>,
 }
 
 /// What the cookie was checked for, by the question that it answers.
@@ -28,7 +28,7 @@ pub(crate) enum Proven {
         /// What the cookie binds.
         hello: BoundFields,
         /// The cookie.
-        cookie: Vec<u8>,
+        cookie: Box<[u8]>,
     },
     /// HelloRetryRequest.
     Retry(Retry),
@@ -39,7 +39,7 @@ pub(crate) enum Proven {
 pub(crate) struct BoundFields {
     pub(super) client_version: ProtocolVersion,
     pub(super) random: [u8; 32],
-    pub(super) session_id: Vec<u8>,
+    pub(super) session_id: Box<[u8]>,
 }
 
 /// Tells one hello of a client from another: its random and its message_seq.
@@ -79,11 +79,9 @@ impl Proven {
     /// fragments than the first, which the gate saw.
     pub(crate) fn covers(&self, hello: &ClientHello<'_>) -> bool {
         let cookies = match self {
-            Self::Verify { cookie, .. } => hello.cookie == cookie.as_slice(),
+            Self::Verify { cookie, .. } => hello.cookie == &**cookie,
             // RFC 9147 section 5.3: legacy_cookie is empty in 1.3.
-            Self::Retry(retry) => {
-                hello.cookie.is_empty() && hello.extensions.cookie == Some(retry.cookie.as_slice())
-            }
+            Self::Retry(retry) => hello.cookie.is_empty() && hello.extensions.cookie == Some(&*retry.cookie),
         };
         cookies && self.hello().are_of(hello)
     }
@@ -106,13 +104,13 @@ impl BoundFields {
         Self {
             client_version: hello.client_version,
             random: *hello.random,
-            session_id: hello.session_id.to_vec(),
+            session_id: hello.session_id.into(),
         }
     }
 
     fn are_of(&self, hello: &ClientHello<'_>) -> bool {
         self.client_version == hello.client_version
             && self.random == *hello.random
-            && self.session_id == hello.session_id
+            && *self.session_id == *hello.session_id
     }
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::choice;
 use super::terms::Terms;
 use crate::Error;
-use crate::config::ServerConfig;
+use crate::config::{Common, ServerConfig};
 use crate::crypto::{CipherSuite, KeyExchangeGroup};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::message::registry::{ProtocolVersion, SignatureScheme};
@@ -21,12 +21,11 @@ pub(super) struct Choice {
 
 impl Choice {
     /// Chooses by preference alone; whether there is a share of the group is another question.
-    pub(super) fn find(hello: &ClientHello<'_>, config: &ServerConfig) -> Result<Self, Error> {
-        let by_client = config.prefer_client_order;
-        let ours = config.common.suites_of(ProtocolVersion::DTLS_1_3);
+    pub(super) fn find(hello: &ClientHello<'_>, common: &Common, by_client: bool) -> Result<Self, Error> {
+        let ours = common.suites_of(ProtocolVersion::DTLS_1_3);
         let suite = choice::common_suites(ours, hello.cipher_suites, by_client).next();
         let groups = hello.extensions.supported_groups.ok_or(Misbehaviour::MissingExtension)?;
-        let group = choice::common_group(&config.common.groups, groups, by_client);
+        let group = choice::common_group(&common.groups, groups, by_client);
         Ok(Self {
             suite: suite.ok_or(Incompatibility::CipherSuite)?,
             group: group.ok_or(Incompatibility::Group)?,

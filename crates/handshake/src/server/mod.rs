@@ -3,6 +3,7 @@
 mod answer;
 mod choice;
 mod cookie;
+mod fragments;
 pub(crate) mod gate;
 pub(crate) mod greeting;
 mod ground12;

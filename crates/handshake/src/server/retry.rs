@@ -5,6 +5,7 @@
 //! content of the cookie:  suite (2) | group (2, 0 if no share is asked for) | Hash(ClientHello1)
 //! ```
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::Error;
@@ -59,7 +60,7 @@ pub(crate) struct Retry {
     pub(crate) group: Option<NamedGroup>,
     /// Hash(ClientHello1), with the hash of the suite.
     pub(crate) hello1_hash: Digest,
-    pub(super) cookie: Vec<u8>,
+    pub(super) cookie: Box<[u8]>,
 }
 
 impl Retry {
@@ -76,7 +77,7 @@ impl Retry {
         let group = Some(NamedGroup(reader.u16().ok()?)).filter(|group| *group != NO_GROUP);
         let hash = reader.rest();
         let hello1_hash = Digest::from_slice(hash).filter(|_| !hash.is_empty())?;
-        Some(Self { hello, suite, group, hello1_hash, cookie: cookie.to_vec() })
+        Some(Self { hello, suite, group, hello1_hash, cookie: cookie.into() })
     }
 }
 
@@ -120,7 +121,7 @@ mod tests {
     use crate::transcript::{Framing, TranscriptBuffer};
 
     fn fields() -> BoundFields {
-        BoundFields { client_version: ProtocolVersion::DTLS_1_2, random: [3; 32], session_id: Vec::new() }
+        BoundFields { client_version: ProtocolVersion::DTLS_1_2, random: [3; 32], session_id: Box::default() }
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(super) fn first_hello(
 ) -> Result<Next, Error> {
     cx.acknowledge_flights();
     check_form(hello)?;
-    let choice = Choice::find(hello, cx.config)?;
+    let choice = Choice::find(hello, cx.common, cx.config.prefer_client_order)?;
     let hash = choice.suite.hash;
     let transcript = transcript.into_transcript(Framing::WithoutFragmentFields, hash, false);
     match share_of(hello, choice.group) {
@@ -107,7 +107,7 @@ pub(super) fn second_hello(
     }
     let choice = match group {
         Some(group) => Choice { suite, group },
-        None => Choice { suite, ..Choice::find(hello, cx.config)? },
+        None => Choice { suite, ..Choice::find(hello, cx.common, cx.config.prefer_client_order)? },
     };
     let lone = hello.extensions.key_share.is_some_and(|shares| shares.len() == 1);
     let share = share_of(hello, choice.group).filter(|_| lone || group.is_none());

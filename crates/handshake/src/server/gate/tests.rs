@@ -3,6 +3,7 @@ use std::vec::Vec;
 
 use core::time::Duration;
 
+use drystone_record::{ContentType, peek_plaintext};
 use proptest::prelude::*;
 use rustls_pki_types::UnixTime;
 
@@ -10,7 +11,7 @@ use super::*;
 use crate::config::{CookieSettings, Settings};
 use crate::credential::Credentials;
 use crate::flight::{self, Fragment};
-use crate::message::registry::{AlertLevel, CipherSuiteId, SignatureScheme};
+use crate::message::registry::{AlertLevel, CipherSuiteId, ExtensionType, HandshakeType, SignatureScheme};
 use crate::message::{
     Alert, AnyServerHello, ClientExtensions, HelloRetryRequest, HelloVerifyRequest, KeyShareEntry,
 };
@@ -19,6 +20,8 @@ use crate::time::Instant;
 const V12: ProtocolVersion = ProtocolVersion::DTLS_1_2;
 const V13: ProtocolVersion = ProtocolVersion::DTLS_1_3;
 const SENDER: Stranger<'_> = Stranger { id: b"client", network: b"net" };
+/// A group with large shares.
+const NOT_OURS: NamedGroup = NamedGroup(0x0202);
 const ILLEGAL_PARAMETER: Said = Said::Alert(AlertDescription::ILLEGAL_PARAMETER);
 
 fn start_at(milliseconds: u64) -> Start {
@@ -31,8 +34,7 @@ fn start_at(milliseconds: u64) -> Start {
 fn config(secret: u8, versions: (ProtocolVersion, ProtocolVersion)) -> ServerConfig {
     let mut settings = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
     (settings.min_version, settings.max_version) = versions;
-    let mut cookies = CookieSettings::default();
-    cookies.secret = Some([secret; 32]);
+    let cookies = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
     ServerConfig::new(settings, Credentials::new(Vec::new())).unwrap().with_cookies(cookies)
 }
 
@@ -71,7 +73,7 @@ impl Hello {
                 CipherSuiteId::TLS_AES_256_GCM_SHA384,
                 CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
             ],
-            groups: Some(vec![NamedGroup::SECP256R1, NamedGroup::X25519]),
+            groups: Some(vec![NamedGroup::SECP256R1, NamedGroup::X25519, NOT_OURS]),
             shares: Some(vec![(NamedGroup::X25519, 32)]),
             cookie_last: false,
         }
@@ -79,7 +81,7 @@ impl Hello {
 
     /// With a key share that makes it larger than a datagram.
     fn large() -> Self {
-        Self { shares: Some(vec![(NamedGroup(4588), 1216), (NamedGroup::X25519, 32)]), ..Self::new() }
+        Self { shares: Some(vec![(NOT_OURS, 1216), (NamedGroup::X25519, 32)]), ..Self::new() }
     }
 
     fn body(&self) -> Vec<u8> {
@@ -88,16 +90,6 @@ impl Hello {
             let entry = |&(group, length)| KeyShareEntry { group, key_exchange: &key[..length] };
             shares.iter().map(entry).collect()
         });
-        let cookie_last: Vec<u8> = self
-            .cookie
-            .iter()
-            .filter(|_| self.cookie_last)
-            .flat_map(|cookie| [&(cookie.len() as u16).to_be_bytes()[..], cookie].concat())
-            .collect();
-        let late = [crate::message::RawExtension {
-            extension_type: crate::message::registry::ExtensionType::COOKIE,
-            data: &cookie_last,
-        }];
         let mut body = Vec::new();
         ClientHello {
             client_version: V12,
@@ -117,8 +109,8 @@ impl Hello {
         }
         .encode(&mut body)
         .unwrap();
-        if !cookie_last.is_empty() {
-            append_extension(&mut body, late[0]);
+        if let Some(cookie) = self.cookie.as_deref().filter(|_| self.cookie_last) {
+            append_cookie(&mut body, cookie);
         }
         body
     }
@@ -128,25 +120,16 @@ impl Hello {
     }
 }
 
-/// Puts an extension behind all others, where no encoder of ours puts it.
-fn append_extension(body: &mut Vec<u8>, extension: crate::message::RawExtension<'_>) {
-    let block = {
-        let mut reader = crate::codec::Reader::new("hello", body);
-        reader.take(2 + 32).unwrap();
-        for vector in [(1, 32), (1, 255), (2, 0xfffe), (1, 255)] {
-            let (width, ceiling) = vector;
-            let vector = if width == 1 {
-                crate::codec::Vector::u8(0, ceiling)
-            } else {
-                crate::codec::Vector::u16(0, ceiling)
-            };
-            reader.vector(vector).unwrap();
-        }
-        body.len() - reader.rest().len()
-    };
-    body.extend(extension.extension_type.0.to_be_bytes());
-    body.extend((extension.data.len() as u16).to_be_bytes());
-    body.extend(extension.data);
+/// Puts a cookie extension behind all others, where no encoder of ours puts it.
+fn append_cookie(body: &mut Vec<u8>, cookie: &[u8]) {
+    // The bytes before the extensions of `Hello`, whose suites are the only part of variable length.
+    let suites = usize::from(u16::from_be_bytes([body[36], body[37]]));
+    let block = 38 + suites + 2;
+    let length = cookie.len() as u16;
+    body.extend(ExtensionType::COOKIE.0.to_be_bytes());
+    body.extend((length + 2).to_be_bytes());
+    body.extend(length.to_be_bytes());
+    body.extend(cookie);
     let length = (body.len() - block - 2) as u16;
     body[block..block + 2].copy_from_slice(&length.to_be_bytes());
 }
@@ -199,7 +182,7 @@ fn ask(gate: &Gate, start: Start, from: Stranger<'_>, pool: &mut PartialHellos, 
         Verdict::Hold => return Said::Hold,
         Verdict::Accept(greeting) => {
             assert_eq!((greeting.path, greeting.record_sequence), (Path(3), 5));
-            return Said::Accept(greeting.proven, greeting.hello);
+            return Said::Accept(greeting.proven, greeting.hello.map(Vec::from));
         }
         Verdict::Reply(length) => length,
     };
@@ -254,7 +237,7 @@ fn a_question_of_1_3_and_what_its_cookie_brings_back() {
     assert_eq!((*suite, *group), (CipherSuiteId::TLS_AES_128_GCM_SHA256, None), "it has the share already");
     let second = second(&hello, &asked);
     let Said::Accept(Proven::Retry(retry), None) = say(&gate, &second) else { panic!("a good cookie") };
-    assert_eq!((retry.suite, retry.group, &retry.cookie), (*suite, *group, cookie));
+    assert_eq!((retry.suite, retry.group, &*retry.cookie), (*suite, *group, &**cookie));
     assert_eq!(retry.message(), *body, "byte for byte");
     // RFC 9846 section 4.1, with the framing of RFC 9147 section 5.2.
     let hello1 = hello.body();
@@ -334,7 +317,9 @@ fn a_hello_that_nothing_can_come_of_is_told_so() {
     let failure = Said::Alert(AlertDescription::HANDSHAKE_FAILURE);
     let suites = vec![CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256];
     assert_eq!(alert(Hello { suites, ..Hello::new() }), failure, "a suite of 1.2");
-    assert_eq!(alert(Hello { groups: Some(vec![NamedGroup::X448]), ..Hello::new() }), failure);
+    let groups = Some(vec![NamedGroup::X448]);
+    assert_eq!(alert(Hello { groups: groups.clone(), shares: Some(Vec::new()), ..Hello::new() }), failure);
+    assert_eq!(alert(Hello { groups, ..Hello::new() }), ILLEGAL_PARAMETER, "a share of no group of its own");
     let missing = Said::Alert(AlertDescription::MISSING_EXTENSION);
     assert_eq!(alert(Hello { groups: None, ..Hello::new() }), missing);
     assert_eq!(alert(Hello { shares: None, ..Hello::new() }), missing);
@@ -390,9 +375,8 @@ fn threat_54_wrong_truncated_foreign_and_expired_cookies_of_1_3_are_refused() {
 /// RFC 9147 section 5.1: a client may answer across the change of the key, but not across two.
 #[test]
 fn threat_54_a_cookie_outlives_one_change_of_the_key() {
-    let mut cookies = CookieSettings::default();
-    cookies.secret = Some([1; 32]);
-    cookies.rotation = Duration::from_secs(80);
+    let rotation = Duration::from_secs(80);
+    let cookies = CookieSettings { secret: Some([1; 32]), rotation, ..CookieSettings::default() };
     let gate = Gate::new(&config(1, (V12, V13)).with_cookies(cookies)).unwrap();
     let mut none = PartialHellos::new(None);
     for asked_at in (0..160_000).step_by(1000) {
@@ -414,7 +398,7 @@ fn threat_53_an_answer_of_1_3_is_no_amplification() {
     let mut longest = 0;
     for suites in [CipherSuiteId::TLS_AES_128_GCM_SHA256, CipherSuiteId::TLS_AES_256_GCM_SHA384] {
         for shares in [0, 1, 2] {
-            let shares = vec![(NamedGroup::SECP256R1, 65); shares];
+            let shares = [(NamedGroup::SECP256R1, 65), (NOT_OURS, 65)][..shares].to_vec();
             let hello = Hello { suites: vec![suites], shares: Some(shares), ..Hello::new() };
             let mut bytes = hello.datagram();
             let (length, mut reply) = (bytes.len(), [0; Gate::MAX_REPLY]);
@@ -504,6 +488,36 @@ fn a_hello_of_1_2_in_pieces_is_asked_by_its_whole_where_1_3_is_admitted() {
     assert!(matches!(said, Said::Verify(_)), "{said:?}");
     let said = ask(&gate_12, start_at(0), SENDER, &mut pool, &piece(0, &body, 80..200));
     assert_eq!(said, Said::Nothing(Discard::NotBeforeCookie));
+}
+
+#[test]
+fn pieces_may_come_in_one_datagram() {
+    let gate = dual();
+    let mut pool = gate.partial_hellos();
+    let body = Hello::new().body();
+    let cut = |message_seq, body: &[u8]| {
+        [0..50, 50..100, 100..body.len()].map(|range| piece(message_seq, body, range))
+    };
+    let said = ask(&gate, start_at(0), SENDER, &mut pool, &cut(0, &body).concat());
+    assert!(matches!(said, Said::Retry(..)), "{said:?}");
+    let body = second(&Hello::new(), &said).body();
+    let said = ask(&gate, start_at(0), SENDER, &mut pool, &cut(1, &body).concat());
+    assert!(matches!(&said, Said::Accept(_, Some(held)) if *held == body), "{said:?}");
+    // What follows a part that is held does not undo it.
+    let [first, ..] = cut(0, &body);
+    let said = ask(&gate, start_at(0), SENDER, &mut pool, &[&first[..], &[22, 1, 2]].concat());
+    assert_eq!(said, Said::Hold);
+    // Not more than so many.
+    let body = Hello::large().body();
+    let crumbs: Vec<_> = (0..MAX_FRAGMENTS + 1).map(|at| piece(0, &body, at..at + 1)).collect();
+    let from = Stranger { id: b"crumbs", ..SENDER };
+    assert_eq!(ask(&gate, start_at(0), from, &mut pool, &crumbs.concat()), Said::Hold);
+    assert_eq!(
+        ask(&gate, start_at(0), from, &mut pool, &piece(0, &body, MAX_FRAGMENTS + 1..body.len())),
+        Said::Hold
+    );
+    let said = ask(&gate, start_at(0), from, &mut pool, &crumbs[MAX_FRAGMENTS]);
+    assert!(matches!(said, Said::Retry(..)), "{said:?}");
 }
 
 #[test]
