@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use crate::ConfigError;
 use crate::credential::CredentialResolver;
-use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup};
+use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup, KeyLogLabel};
 use crate::flight::Limits;
-use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use crate::observe::{KeyLog, Observer};
 use crate::random::SecureRandom;
 use crate::verify::PeerVerifier;
@@ -45,7 +45,7 @@ pub struct Settings {
     pub random: Arc<dyn SecureRandom>,
     /// The lowest version to accept. Default: DTLS 1.2.
     pub min_version: ProtocolVersion,
-    /// The highest version to accept. Default: DTLS 1.2.
+    /// The highest version to accept. Default: DTLS 1.3.
     pub max_version: ProtocolVersion,
     /// The cipher suites to offer or accept, in the order of preference; `None` takes all of the provider's.
     pub cipher_suites: Option<Vec<CipherSuiteId>>,
@@ -64,6 +64,9 @@ pub struct Settings {
     pub require_extended_master_secret: bool,
     /// The most bytes of UDP payload that a datagram may have. Default: 1200; at least 228.
     pub mtu: usize,
+    /// Whether hellos carry reserved values that every server must ignore (GREASE, RFC 8701). Default: true. Only
+    /// clients that offer DTLS 1.3 do so.
+    pub grease: bool,
     /// The time until the first retransmission of a flight, doubled for each further one. Default: 400 ms, a
     /// deliberate exception to the 1 s that RFC 6347 section 4.2.4.1 and RFC 9147 section 5.8.2 recommend: games
     /// and calls should not wait a second for one lost datagram.
@@ -94,7 +97,7 @@ impl Settings {
             provider,
             random: Arc::new(random),
             min_version: ProtocolVersion::DTLS_1_2,
-            max_version: ProtocolVersion::DTLS_1_2,
+            max_version: ProtocolVersion::DTLS_1_3,
             cipher_suites: None,
             groups: None,
             first_key_share: FirstKeyShare::default(),
@@ -103,6 +106,7 @@ impl Settings {
             record_size_limit: None,
             require_extended_master_secret: true,
             mtu: 1200,
+            grease: true,
             initial_timeout: Duration::from_millis(400),
             max_retransmissions: 12,
             handshake_deadline: Some(Duration::from_secs(30)),
@@ -130,11 +134,13 @@ pub enum FirstKeyShare {
 }
 
 /// Settings after their check, with suites and groups resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) cipher_suites: Vec<&'static CipherSuite>,
     pub(crate) groups: Vec<&'static dyn KeyExchangeGroup>,
+    /// The versions that can be spoken, by preference: a suite of theirs is enabled.
+    pub(crate) versions: Vec<ProtocolVersion>,
     /// Those of `groups` that DTLS 1.2 may use.
     pub(crate) groups_12: Vec<&'static dyn KeyExchangeGroup>,
 }
@@ -166,7 +172,13 @@ impl Common {
         let groups = Self::resolve_groups(&settings)?;
         let mut groups_12 = groups.clone();
         groups_12.retain(|group| group.min_version().is_at_most(ProtocolVersion::DTLS_1_2));
-        Ok(Self { settings, cipher_suites, groups, groups_12 })
+        let can_be_spoken = |version: &ProtocolVersion| {
+            cipher_suites.iter().any(|suite| suite.version == *version)
+                && groups.iter().any(|group| group.min_version().is_at_most(*version))
+        };
+        let versions = [ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_2];
+        let versions = versions.into_iter().filter(can_be_spoken).collect();
+        Ok(Self { settings, cipher_suites, groups, groups_12, versions })
     }
 
     fn resolve_suites(settings: &Settings) -> Result<Vec<&'static CipherSuite>, ConfigError> {
@@ -199,8 +211,24 @@ impl Common {
         if groups.is_empty() { Err(ConfigError::NoGroup) } else { Ok(groups) }
     }
 
+    /// Writes a line of the key log (RFC 9850), if there is one.
+    pub(crate) fn log_key(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        if let Some(log) = &self.settings.key_log {
+            log.log(label, client_random, secret);
+        }
+    }
+
+    /// Whether a version may be offered or accepted.
+    pub(crate) fn offers(&self, version: ProtocolVersion) -> bool {
+        self.versions.contains(&version)
+    }
+
+    /// The signature schemes that the peer may use, by preference.
+    pub(crate) fn signature_schemes(&self) -> impl Iterator<Item = SignatureScheme> + '_ {
+        self.settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme)
+    }
+
     /// The group whose share the first hello of a client carries.
-    #[allow(dead_code, reason = "used from the first hello of DTLS 1.3 on")]
     pub(crate) fn first_share_group(&self) -> &'static dyn KeyExchangeGroup {
         let small = |group: &&dyn KeyExchangeGroup| group.share_length() <= SMALL_SHARE;
         let chosen = match self.settings.first_key_share {
@@ -216,9 +244,16 @@ impl Common {
     }
 
     /// The group with this name, if it is enabled.
-    #[allow(dead_code, reason = "used from the first hello of DTLS 1.3 on")]
     pub(crate) fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
         self.groups.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// The enabled suites of a version, by preference.
+    pub(crate) fn suites_of(
+        &self,
+        version: ProtocolVersion,
+    ) -> impl Iterator<Item = &'static CipherSuite> + Clone + '_ {
+        self.cipher_suites.iter().copied().filter(move |suite| suite.version == version)
     }
 
     /// The suite with this id, if it is enabled.
@@ -304,6 +339,29 @@ impl core::fmt::Debug for CookieSettings {
     }
 }
 
+/// How a server holds the first hellos that come in pieces ([`PartialHellos`](crate::PartialHellos)). Only servers that
+/// accept DTLS 1.3 do: the question of 1.3 needs the whole hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialHelloSettings {
+    /// How many hellos are held at a time; the oldest makes room for a newer one. Default: 64. With 0 a hello that
+    /// does not fit one datagram cannot be answered.
+    pub places: usize,
+    /// Bytes of memory for each. About a seventh is book-keeping; a hello that is longer than the rest is dropped.
+    /// Default: 4096, enough for hellos of 3,400 bytes.
+    pub place_bytes: usize,
+    /// How many of them one network may have. Default: 4.
+    pub places_per_network: usize,
+    /// How long the pieces are held, from the first one on. Default: 2 s.
+    pub lifetime: Duration,
+}
+
+impl Default for PartialHelloSettings {
+    fn default() -> Self {
+        Self { places: 64, place_bytes: 4096, places_per_network: 4, lifetime: Duration::from_secs(2) }
+    }
+}
+
 /// What a server needs. Shared by its gate and all its connections in an `Arc`.
 #[derive(Debug)]
 pub struct ServerConfig {
@@ -311,6 +369,7 @@ pub struct ServerConfig {
     pub(crate) credentials: Arc<dyn CredentialResolver>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) cookies: CookieSettings,
+    pub(crate) partial_hellos: PartialHelloSettings,
     pub(crate) prefer_client_order: bool,
     pub(crate) amplification_limit: Option<u32>,
 }
@@ -329,6 +388,7 @@ impl ServerConfig {
             credentials: Arc::new(credentials),
             client_auth: ClientAuth::None,
             cookies: CookieSettings::default(),
+            partial_hellos: PartialHelloSettings::default(),
             prefer_client_order: false,
             amplification_limit: Some(3),
         })
@@ -345,6 +405,13 @@ impl ServerConfig {
     #[must_use]
     pub fn with_cookies(mut self, cookies: CookieSettings) -> Self {
         self.cookies = cookies;
+        self
+    }
+
+    /// How hellos that come in pieces are held.
+    #[must_use]
+    pub fn with_partial_hellos(mut self, partial_hellos: PartialHelloSettings) -> Self {
+        self.partial_hellos = partial_hellos;
         self
     }
 

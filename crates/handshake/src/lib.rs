@@ -9,7 +9,8 @@
 //! ```
 //!
 //! * [`Connection`] is one association; its page says how to drive it.
-//! * [`Gate`] stands before a server's associations and answers strangers without memory.
+//! * [`Gate`] stands before a server's associations and answers strangers without memory but for a fixed pool,
+//!   [`PartialHellos`].
 //! * [`Settings`], [`ClientConfig`] and [`ServerConfig`] configure both.
 //! * [`PeerVerifier`], [`CredentialResolver`] and [`crypto::SigningKey`] are the call-outs; each may answer later.
 //!
@@ -31,6 +32,7 @@ mod credential;
 pub mod crypto;
 mod error;
 mod event;
+mod facts;
 mod flight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -43,17 +45,23 @@ mod signature;
 mod time;
 mod transcript;
 mod v12;
+mod v13;
 mod verify;
 
-pub use config::{ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, ServerConfig, Settings};
+pub use config::{
+    ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, PartialHelloSettings, ServerConfig,
+    Settings,
+};
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
-pub use event::{Answer, Connected, Event, Request, RequestId};
+pub use event::{Answer, Connected, Event, Request, RequestId, SessionTicket};
 pub use flight::Limits;
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};
-pub use server::gate::{Gate, Greeting, HelloId, Verdict};
+pub use server::gate::{Gate, Verdict};
+pub use server::greeting::{Greeting, HelloId};
+pub use server::partial::{PartialHellos, Stranger};
 pub use time::{Instant, Start};
 pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
 
