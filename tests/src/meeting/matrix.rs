@@ -1,0 +1,227 @@
+//! The tables of a meeting between drystone and another implementation. Owns which cells there are and which of them the
+//! other one cannot fill.
+
+use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
+
+use super::cell::{Act, Encounter};
+use super::{Drystone, Facts, FirstAnswer, Plan, Stack, identity};
+use crate::interop::{Cell, KeyKind, Table};
+use crate::link::Direction;
+
+const PROTOCOL: &str = "drystone-interop";
+
+/// Every group that one of the two may have, in the order of the tables.
+const GROUPS: [NamedGroup; 4] =
+    [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1, NamedGroup::X25519MLKEM768];
+
+/// The suites of DTLS 1.2, with the kind of key that each is tried with.
+const SUITES_12: [(CipherSuiteId, KeyKind); 6] = [
+    (CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, KeyKind::P256),
+    (CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, KeyKind::P256),
+    (CipherSuiteId::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, KeyKind::P256),
+    (CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, KeyKind::Rsa2048),
+    (CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, KeyKind::Rsa2048),
+    (CipherSuiteId::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256, KeyKind::Rsa2048),
+];
+
+/// The suites of DTLS 1.3. RFC 9846 takes the kind of key out of them.
+const SUITES_13: [(CipherSuiteId, KeyKind); 3] = [
+    (CipherSuiteId::TLS_AES_128_GCM_SHA256, KeyKind::P256),
+    (CipherSuiteId::TLS_AES_256_GCM_SHA384, KeyKind::P256),
+    (CipherSuiteId::TLS_CHACHA20_POLY1305_SHA256, KeyKind::P256),
+];
+
+/// Handshakes per cell over the bad network: `DRYSTONE_INTEROP_HANDSHAKES`, or `default`.
+///
+/// # Panics
+/// If the variable is not a number.
+pub fn handshakes(default: u64) -> u64 {
+    std::env::var("DRYSTONE_INTEROP_HANDSHAKES")
+        .map_or(default, |text| text.parse().expect("DRYSTONE_INTEROP_HANDSHAKES is a number"))
+}
+
+/// drystone in one role, another implementation in the other, one version.
+#[derive(Clone, Copy)]
+pub struct Against<'a> {
+    /// The other implementation.
+    pub peer: &'a dyn Stack,
+    /// The version that both speak.
+    pub version: ProtocolVersion,
+    /// drystone serves; otherwise it connects.
+    pub we_serve: bool,
+    /// Handshakes per cell over the bad network.
+    pub count: u64,
+}
+
+impl core::fmt::Debug for Against<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}", self.title("meetings"))
+    }
+}
+
+impl<'a> Against<'a> {
+    /// Each suite with each group.
+    pub fn suites_and_groups(self) -> Table {
+        let mut cells = Vec::new();
+        for &(suite, key) in self.suites() {
+            for group in GROUPS {
+                cells.push(self.suite_cell(suite, key, group));
+            }
+        }
+        Table::fill(self.title("cipher suites and groups"), cells)
+    }
+
+    /// Certificates on one or both sides, small datagrams, ALPN, retries, changes of keys.
+    pub fn settings(self) -> Table {
+        let mut cells = Vec::new();
+        for key in KeyKind::ALL {
+            cells.push(self.key_cell("server certificate", key, 1200, false));
+            cells.push(self.key_cell("client certificate too", key, 1200, true));
+            for (row, mtu) in [("client certificate, MTU 256", 256), ("client certificate, MTU 300", 300)] {
+                cells.push(self.key_cell(row, key, mtu, true));
+            }
+        }
+        cells.push(self.alpn_cell());
+        cells.extend(self.cells_of_13());
+        Table::fill(self.title("certificates and settings"), cells)
+    }
+
+    fn suite_cell(self, suite: CipherSuiteId, key: KeyKind, group: NamedGroup) -> Cell<'a> {
+        let (row, column) = (suite.to_string(), group.to_string());
+        for stack in [&Drystone as &dyn Stack, self.peer] {
+            let lacks = if !stack.has_suite(suite) {
+                "that suite"
+            } else if !stack.has_group(self.version, group) {
+                "that group in this version"
+            } else if !stack.has_key(key) {
+                "certificates for that suite"
+            } else {
+                continue;
+            };
+            return Cell::absent(row, column, format!("{} lacks {lacks}", stack.name()));
+        }
+        let (mut client, mut server) = self.plans(key);
+        (client.suite, server.suite) = (Some(suite), Some(suite));
+        server.groups = vec![group];
+        client.groups = vec![group];
+        // In DTLS 1.2 a client that offers no secp256r1 says that it takes no certificate with such a key either
+        // (RFC 8422 section 5.1.1): it comes last.
+        if self.is_12() && key == KeyKind::P256 && group != NamedGroup::SECP256R1 {
+            client.groups.push(NamedGroup::SECP256R1);
+        }
+        let expected = Facts { suite: Some(suite), group: Some(group), ..Facts::default() };
+        self.cell(row, column, Encounter { expected, ..self.encounter(client, server) })
+    }
+
+    fn key_cell(self, row: &str, key: KeyKind, mtu: usize, mutual: bool) -> Cell<'a> {
+        let column = key.name();
+        let has_chain = identity(key).chain.len() > 1;
+        if !self.peer.has_key(key) {
+            return Cell::absent(row, column, format!("{} lacks such keys", self.peer.name()));
+        }
+        if has_chain && !self.peer.has_chains() {
+            return Cell::absent(row, column, format!("{} sends one certificate only", self.peer.name()));
+        }
+        let (mut client, mut server) = self.plans(key);
+        (client.mtu, server.mtu) = (mtu, mtu);
+        if mutual {
+            (client.identity, server.trust) = (Some(identity(key)), Some(identity(key)));
+        }
+        self.cell(row, column, self.encounter(client, server))
+    }
+
+    fn alpn_cell(self) -> Cell<'a> {
+        let (row, column) = ("ALPN", KeyKind::P256.name());
+        if !self.peer.has_alpn() {
+            return Cell::absent(row, column, format!("{} lacks it", self.peer.name()));
+        }
+        let (mut client, mut server) = self.plans(KeyKind::P256);
+        (client.alpn, server.alpn) = (Some(PROTOCOL), Some(PROTOCOL));
+        let expected = Facts { alpn: Some(PROTOCOL.as_bytes().to_vec()), ..Facts::default() };
+        self.cell(row, column, Encounter { expected, ..self.encounter(client, server) })
+    }
+
+    /// What DTLS 1.2 does not have.
+    fn cells_of_13(self) -> Vec<Cell<'a>> {
+        if self.is_12() {
+            return Vec::new();
+        }
+        let column = KeyKind::P256.name();
+        let (mut client, mut server) = self.plans(KeyKind::P256);
+        client.groups = vec![NamedGroup::X25519, NamedGroup::SECP384R1];
+        server.groups = vec![NamedGroup::SECP384R1];
+        let expected = Facts { group: Some(NamedGroup::SECP384R1), ..Facts::default() };
+        let retry = Encounter { expected, other_group: true, ..self.encounter(client, server) };
+        let cookie = match retry.server.0.first_answer(self.version) {
+            FirstAnswer::Cookie => "HelloRetryRequest, cookie and group",
+            FirstAnswer::Hello => "HelloRetryRequest, group",
+        };
+        let mut cells = vec![self.cell(cookie, column, retry)];
+        for (side, sender) in [("client", Direction::ToServer), ("server", Direction::ToClient)] {
+            for (how, request_peer) in [("", false), (", both asked", true)] {
+                let (mut client, mut server) = self.plans(KeyKind::P256);
+                client.rekey_early = sender == Direction::ToServer;
+                server.rekey_early = sender == Direction::ToClient;
+                let act = Act::Rekey { sender, request_peer };
+                let encounter = Encounter { act, ..self.encounter(client, server) };
+                cells.push(self.cell(format!("KeyUpdate by the {side}{how}"), column, encounter));
+            }
+        }
+        cells.extend(self.version_cells());
+        cells
+    }
+
+    /// One side has both versions, or both have.
+    fn version_cells(self) -> Vec<Cell<'a>> {
+        let both = [("client", true, false), ("server", false, true), ("both sides", true, true)];
+        let cells = both.into_iter().map(|(who, client_has_both, server_has_both)| {
+            let (mut client, mut server) = self.plans(KeyKind::P256);
+            for (plan, has_both) in [(&mut client, client_has_both), (&mut server, server_has_both)] {
+                if has_both {
+                    plan.min_version = ProtocolVersion::DTLS_1_2;
+                }
+            }
+            self.cell(format!("both versions: {who}"), KeyKind::P256.name(), self.encounter(client, server))
+        });
+        cells.collect()
+    }
+
+    /// A client that trusts a server with such a key.
+    fn plans(self, key: KeyKind) -> (Plan, Plan) {
+        let plan = Plan::only(self.version);
+        let client = Plan { trust: Some(identity(key)), ..plan.clone() };
+        (client, Plan { identity: Some(identity(key)), ..plan })
+    }
+
+    fn encounter(self, client: Plan, server: Plan) -> Encounter<'a> {
+        let (ours, theirs): (&dyn Stack, &dyn Stack) = (&Drystone, self.peer);
+        let (client_stack, server_stack) = if self.we_serve { (theirs, ours) } else { (ours, theirs) };
+        Encounter {
+            client: (client_stack, client),
+            server: (server_stack, server),
+            version: self.version,
+            expected: Facts::default(),
+            other_group: false,
+            act: Act::Talk,
+        }
+    }
+
+    fn cell(self, row: impl Into<String>, column: impl Into<String>, encounter: Encounter<'a>) -> Cell<'a> {
+        let count = self.count;
+        Cell::new(row, column, move || encounter.run(count))
+    }
+
+    fn suites(self) -> &'static [(CipherSuiteId, KeyKind)] {
+        if self.is_12() { &SUITES_12 } else { &SUITES_13 }
+    }
+
+    fn is_12(self) -> bool {
+        self.version.is_at_most(ProtocolVersion::DTLS_1_2)
+    }
+
+    fn title(self, what: &str) -> String {
+        let (ours, theirs) = (Drystone.name(), self.peer.name());
+        let (client, server) = if self.we_serve { (theirs, ours) } else { (ours, theirs) };
+        format!("{}, {client} client with {server} server: {what}, {} handshakes each", self.version, self.count)
+    }
+}
