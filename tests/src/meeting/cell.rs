@@ -137,7 +137,9 @@ impl Encounter<'_> {
     }
 
     fn check_sizes(&self, meeting: &Meeting) -> Result<(), String> {
-        for (direction, plan) in [(Direction::ToServer, &self.client.1), (Direction::ToClient, &self.server.1)] {
+        for (direction, plan) in
+            [(Direction::ToServer, &self.client.1), (Direction::ToClient, &self.server.1)]
+        {
             let largest = meeting.wire.largest(direction);
             if largest > plan.mtu {
                 return Err(format!("a datagram of {largest} bytes {direction:?}, MTU {}", plan.mtu));
@@ -150,7 +152,8 @@ impl Encounter<'_> {
 /// A packet each way.
 fn talk(meeting: &mut Meeting, mark: u8) -> Result<(), String> {
     for direction in Direction::BOTH {
-        let payload: Vec<u8> = (0..PAYLOAD).map(|index| index as u8 ^ mark.rotate_left(4) ^ direction as u8).collect();
+        let payload: Vec<u8> =
+            (0..PAYLOAD).map(|index| index as u8 ^ mark.rotate_left(4) ^ direction as u8).collect();
         meeting.deliver(direction, &payload)?;
     }
     Ok(())

@@ -222,6 +222,9 @@ impl<'a> Against<'a> {
     fn title(self, what: &str) -> String {
         let (ours, theirs) = (Drystone.name(), self.peer.name());
         let (client, server) = if self.we_serve { (theirs, ours) } else { (ours, theirs) };
-        format!("{}, {client} client with {server} server: {what}, {} handshakes each", self.version, self.count)
+        format!(
+            "{}, {client} client with {server} server: {what}, {} handshakes each",
+            self.version, self.count
+        )
     }
 }
