@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
 use drystone_handshake::{
-    ClientAuth, ClientConfig, Connection, Credentials, Datagram, Event, Gate, Instant, Path, ServerConfig,
-    Settings, Start, Verdict, crypto,
+    ClientAuth, ClientConfig, Connection, Credentials, Datagram, Event, Gate, Instant, PartialHellos, Path,
+    ServerConfig, Settings, Start, Stranger, Verdict, crypto,
 };
 
 use super::{Facts, FirstAnswer, Maker, Party, Plan, Stack};
@@ -50,7 +50,8 @@ impl Stack for Drystone {
         let config = Arc::new(config);
         Ok(Box::new(move |clock| {
             let gate = Gate::new(&config).expect("a source of random numbers");
-            Box::new(Ours::stranger(Some((gate, Arc::clone(&config))), clock))
+            let partial = gate.partial_hellos();
+            Box::new(Ours::stranger(Some((gate, partial, Arc::clone(&config))), clock))
         }))
     }
 
@@ -94,7 +95,7 @@ fn settings_of(plan: &Plan) -> Settings {
 struct Ours {
     connection: Option<Connection>,
     /// A server that has not let its client in yet.
-    gate: Option<(Gate, Arc<ServerConfig>)>,
+    gate: Option<(Gate, PartialHellos, Arc<ServerConfig>)>,
     clock: Clock,
     /// Datagrams made outside of the connection: the gate's, and sealed application data.
     outgoing: VecDeque<Vec<u8>>,
@@ -104,7 +105,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn stranger(gate: Option<(Gate, Arc<ServerConfig>)>, clock: &Clock) -> Self {
+    fn stranger(gate: Option<(Gate, PartialHellos, Arc<ServerConfig>)>, clock: &Clock) -> Self {
         Self {
             connection: None,
             gate,
@@ -118,12 +119,14 @@ impl Ours {
 
     /// Lets the gate look at a stranger's datagram.
     fn greet(&mut self, now: Duration, datagram: &mut [u8]) {
-        let Some((gate, config)) = &self.gate else { return };
+        let Some((gate, partial, config)) = &mut self.gate else { return };
         self.clock.advance_to(now);
         let start = start(&self.clock);
-        let mut reply = [0; 64];
-        match gate.answer(start, b"peer", &mut Datagram::new(Path::default(), datagram), &mut reply) {
-            Verdict::Drop(_) => {}
+        let mut reply = [0; Gate::MAX_REPLY];
+        let peer = Stranger { id: b"peer", network: &[] };
+        let mut datagram = Datagram::new(Path::default(), datagram);
+        match gate.answer_or_hold(start, peer, &mut datagram, partial, &mut reply) {
+            Verdict::Drop(_) | Verdict::Hold => {}
             Verdict::Reply(length) => self.outgoing.push_back(reply[..length].to_vec()),
             Verdict::Accept(greeting) => {
                 let connection = Connection::server(Arc::clone(config), greeting, start);
