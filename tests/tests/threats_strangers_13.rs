@@ -11,13 +11,13 @@ use drystone_handshake::message::registry::{
 };
 use drystone_handshake::message::{AnyServerHello, ClientExtensions, ClientHello, KeyShareEntry};
 use drystone_handshake::{
-    CookieSettings, Credentials, Datagram, Gate, PartialHellos, Path, ServerConfig, Settings, Stranger,
-    Verdict,
+    Connection, CookieSettings, Credentials, Datagram, Gate, PartialHellos, Path, ServerConfig, Settings,
+    Stranger, Verdict,
 };
 use drystone_tests::alloc::measure;
 use drystone_tests::clock::Clock;
 use drystone_tests::counting::{counting_credential, counting_provider};
-use drystone_tests::identity::{Identity, settings};
+use drystone_tests::identity::{Identity, client_config, name, settings, settings_of, settings_of_both};
 use drystone_tests::random::SplitMix64;
 use drystone_tests::rogue::{cut, fragment_header, start};
 
@@ -26,17 +26,11 @@ const NOT_OURS: NamedGroup = NamedGroup(0x0202);
 
 const SENDER: Stranger<'_> = Stranger { id: b"client", network: b"network" };
 
-fn both_versions(mut settings: Settings) -> Settings {
-    settings.min_version = ProtocolVersion::DTLS_1_2;
-    settings.max_version = ProtocolVersion::DTLS_1_3;
-    settings
-}
-
 fn server_config() -> ServerConfig {
     let credentials = Credentials::single(Identity::p256().credential());
     let mut cookies = CookieSettings::default();
     cookies.secret = Some([1; 32]);
-    ServerConfig::new(both_versions(settings()), credentials).unwrap().with_cookies(cookies)
+    ServerConfig::new(settings_of_both(), credentials).unwrap().with_cookies(cookies)
 }
 
 /// The body of a client's hello with a share of X25519 and perhaps a large one of a group that we do not know.
@@ -162,7 +156,7 @@ fn threat_61_no_datagram_makes_the_gate_of_1_3_allocate_or_panic() {
 fn threat_62_the_gate_of_1_3_does_no_asymmetric_operation() {
     let (provider, groups) = counting_provider();
     let (credential, signatures) = counting_credential(Identity::p256());
-    let mut settings = both_versions(settings());
+    let mut settings = settings_of_both();
     settings.provider = provider;
     let config = ServerConfig::new(settings, Credentials::single(credential)).unwrap();
     let gate = Gate::new(&config).unwrap();
@@ -188,10 +182,8 @@ fn the_pool_is_one_fixed_piece_of_memory() {
     assert!(heap.live_bytes <= 256 * 1024, "{heap:?}");
     let ((), heap) = measure(|| drop(partial));
     assert!(heap.live_bytes < 0);
-    let mut only_12 = settings();
-    only_12.max_version = ProtocolVersion::DTLS_1_2;
     let credentials = Credentials::single(Identity::p256().credential());
-    let gate = Gate::new(&ServerConfig::new(only_12, credentials).unwrap()).unwrap();
+    let gate = Gate::new(&ServerConfig::new(settings(), credentials).unwrap()).unwrap();
     let (_, heap) = measure(|| gate.partial_hellos());
     assert_eq!(heap.count, 0, "a server of 1.2 alone has none");
 }
@@ -279,4 +271,132 @@ fn threat_14_taken_connections_ask_by_a_hello_in_pieces() {
         take(&mut taken);
     }
     assert_eq!(taken[0].get_status(), Status::Handshaking);
+}
+
+/// Cuts the first fragment of a hello before its cookie ends, wherever either version has it: the gate learns of the
+/// cookie only from the whole, as with clients that put it behind large key shares.
+fn cut_before_cookie(datagram: &[u8]) -> Vec<Vec<u8>> {
+    const HEADERS: usize = 13 + 12;
+    const CUT: usize = 50;
+    let begins_hello = datagram[0] == 22 && datagram[13] == 1 && datagram[19..22] == [0; 3];
+    if !begins_hello || datagram.len() <= HEADERS + CUT {
+        return vec![datagram.to_vec()];
+    }
+    let part = |offset: usize, payload: &[u8]| {
+        let mut part = [&datagram[..HEADERS], payload].concat();
+        part[11..13].copy_from_slice(&(payload.len() as u16 + 12).to_be_bytes());
+        part[19..22].copy_from_slice(&(offset as u32).to_be_bytes()[1..]);
+        part[22..25].copy_from_slice(&(payload.len() as u32).to_be_bytes()[1..]);
+        part
+    };
+    let (first, rest) = datagram[HEADERS..].split_at(CUT);
+    vec![part(0, first), part(CUT, rest)]
+}
+
+fn receive(connection: &mut Connection, now: drystone_handshake::Instant, bytes: &mut [u8]) {
+    let mut datagram = Datagram::new(Path::default(), bytes);
+    while connection.receive(now, &mut datagram).is_some() {}
+}
+
+fn client_connection(settings: Settings, start: drystone_handshake::Start) -> Connection {
+    Connection::client(client_config(settings, Identity::p256()), name(), start).unwrap()
+}
+
+#[test]
+fn threat_14_hellos_whose_cookie_comes_late_connect_in_both_versions() {
+    for settings in
+        [settings_of(ProtocolVersion::DTLS_1_2), settings_of(ProtocolVersion::DTLS_1_3), settings_of_both()]
+    {
+        let config = Arc::new(server_config());
+        let gate = Gate::new(&config).unwrap();
+        let mut partial = gate.partial_hellos();
+        let start = start(&Clock::new());
+        let mut client = client_connection(settings, start);
+        let mut server: Option<Connection> = None;
+        let (mut out, mut reply, mut held) = ([0; 2048], [0; Gate::MAX_REPLY], 0);
+        for _ in 0..10 {
+            while let Some(transmit) = client.poll_transmit(start.now, &mut out) {
+                for mut bytes in cut_before_cookie(&out[..transmit.len]) {
+                    let mut datagram = Datagram::new(Path::default(), &mut bytes);
+                    if server.is_none() {
+                        match gate.answer_or_hold(start, SENDER, &mut datagram, &mut partial, &mut reply) {
+                            Verdict::Hold => held += 1,
+                            Verdict::Reply(length) => receive(&mut client, start.now, &mut reply[..length]),
+                            Verdict::Accept(greeting) => {
+                                server =
+                                    Some(Connection::server(Arc::clone(&config), greeting, start).unwrap());
+                            }
+                            Verdict::Drop(reason) => panic!("{reason}"),
+                        }
+                    }
+                    if let Some(server) = &mut server {
+                        assert!(server.receive(start.now, &mut datagram).is_none());
+                    }
+                }
+            }
+            while let Some(transmit) =
+                server.as_mut().and_then(|server| server.poll_transmit(start.now, &mut out))
+            {
+                receive(&mut client, start.now, &mut out[..transmit.len]);
+            }
+        }
+        assert!(held >= 2, "both hellos came in pieces");
+        let server = server.expect("let in");
+        assert!(client.is_connected(), "{:?}", client.error());
+        assert!(server.is_connected(), "{:?}", server.error());
+    }
+}
+
+/// A client over a socket whose hellos are cut, until it is connected; the server is polled meanwhile.
+fn connect_cut(socket: &UdpSocket, mut poll: impl FnMut()) {
+    let clock = drystone::Clock::new();
+    let mut client = client_connection(settings_of(ProtocolVersion::DTLS_1_3), clock.start());
+    let (begun, mut buffer) = (Instant::now(), [0; 2048]);
+    while !client.is_connected() && begun.elapsed() < Duration::from_secs(20) {
+        while let Some(transmit) = client.poll_transmit(clock.now(), &mut buffer) {
+            for part in cut_before_cookie(&buffer[..transmit.len]) {
+                socket.send(&part).unwrap();
+                poll();
+            }
+        }
+        poll();
+        if let Ok(length) = socket.recv(&mut buffer) {
+            receive(&mut client, clock.now(), &mut buffer[..length]);
+        }
+        if client.poll_timeout().is_some_and(|at| at <= clock.now()) {
+            client.handle_timeout(clock.now());
+        }
+    }
+    assert!(client.is_connected(), "{:?}", client.error());
+}
+
+#[test]
+fn threat_14_a_server_lets_in_by_a_cookie_that_comes_late() {
+    let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::new(server_config())).unwrap();
+    let socket = client_of(server.local_addr().unwrap());
+    connect_cut(&socket, || drop(server.poll(Duration::ZERO).unwrap()));
+    assert_eq!(server.stats().accepted, 1);
+}
+
+#[test]
+fn threat_14_a_dtls_server_lets_in_by_a_cookie_that_comes_late() {
+    for takes in [false, true] {
+        let mut udp = UdpServer::new();
+        udp.listen(0, "127.0.0.1").unwrap();
+        let mut dtls = DtlsServer::new();
+        dtls.setup_with(Arc::new(server_config())).unwrap();
+        let socket = client_of(([127, 0, 0, 1], udp.get_local_port()).into());
+        let mut peers: Vec<PacketPeerDtls> = Vec::new();
+        connect_cut(&socket, || {
+            if takes {
+                udp.poll().unwrap();
+                peers.extend(udp.take_connection().map(|peer| dtls.take_connection(peer)));
+                peers.retain(|peer| peer.get_status().is_active());
+            } else {
+                peers.extend(dtls.accept(&mut udp));
+            }
+            peers.iter_mut().for_each(PacketPeerDtls::poll);
+        });
+        assert_eq!(peers.len(), 1, "takes: {takes}");
+    }
 }
