@@ -144,7 +144,6 @@ pub(crate) struct CommonArgs {
     pub(crate) max: Option<ProtocolVersion>,
     /// Renews the keys of both directions each time that N packets have been sent on a connection; needs DTLS 1.3
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    #[allow(dead_code, reason = "read as soon as connections can renew their keys")]
     pub(crate) key_update_after: Option<u64>,
     /// Most bytes of UDP payload in one datagram
     #[arg(long, value_name = "BYTES")]
@@ -152,7 +151,7 @@ pub(crate) struct CommonArgs {
     /// Appends secrets to this file, for Wireshark
     #[arg(long, value_name = "FILE")]
     pub(crate) keylog: Option<PathBuf>,
-    /// Prints each handshake message, alert and ChangeCipherSpec
+    /// Prints each handshake message, alert, ChangeCipherSpec and ACK
     #[arg(long)]
     pub(crate) msg: bool,
     /// Prints one JSON object per line

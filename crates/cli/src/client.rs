@@ -8,6 +8,7 @@ use drystone::{Client, ClientEvent, Clock, Event, Instant};
 
 use crate::args::{ClientArgs, parse_name};
 use crate::fault::Fault;
+use crate::pace::Pace;
 use crate::report::{ConnectedReport, Report, Reporter};
 use crate::{echo, lines, settings};
 
@@ -42,6 +43,8 @@ pub(crate) struct Session {
     pub(crate) reporter: Reporter,
     pub(crate) clock: Clock,
     deadline: Option<Instant>,
+    /// When the keys are renewed.
+    pace: Pace,
 }
 
 /// What one step brought.
@@ -68,7 +71,8 @@ impl Session {
         };
         reporter.report(&Report::Status { peer: None, status: "handshaking" });
         let client = Client::new((server.host.as_str(), server.port), name, config)?;
-        Ok(Self { client, reporter, clock, deadline })
+        let pace = Pace::new(arguments.common.key_update_after);
+        Ok(Self { client, reporter, clock, deadline, pace })
     }
 
     /// Waits until the handshake is done.
@@ -108,7 +112,12 @@ impl Session {
     }
 
     pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), Fault> {
-        self.client.send(payload).map_err(Fault::local)
+        self.client.send(payload).map_err(Fault::local)?;
+        if self.pace.sent_one() {
+            self.client.update_keys(true).map_err(Fault::local)?;
+            self.reporter.json_only(&Report::Status { peer: None, status: "renewing_keys" });
+        }
+        Ok(())
     }
 
     /// The most bytes that one packet may have.

@@ -15,6 +15,7 @@ mod fault;
 mod files;
 mod lines;
 mod names;
+mod pace;
 mod report;
 mod server;
 mod settings;

@@ -1,13 +1,14 @@
 //! `drystone server`: sends every packet of every peer back.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone::{Event, PeerId, Server, ServerEvent, ServerOptions};
+use drystone::{Event, PeerId, SendError, Server, ServerEvent, ServerOptions};
 
 use crate::args::ServerArgs;
 use crate::fault::Fault;
+use crate::pace::Pace;
 use crate::report::{ConnectedReport, Content, Report, Reporter};
 use crate::settings;
 
@@ -20,7 +21,8 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
     options.cookies = !arguments.no_cookie;
     let mut server = Server::bind_with(arguments.listen, config, options).map_err(Fault::local)?;
     reporter.report(&Report::Listening { addr: server.local_addr().map_err(Fault::local)? });
-    let mut guests = Guests { reporter, present: HashSet::new(), gone: 0 };
+    let pace = Pace::new(arguments.common.key_update_after);
+    let mut guests = Guests { reporter, pace, present: HashMap::new(), gone: 0 };
     let clock = drystone::Clock::new();
     let deadline = arguments.common.timeout.map(|timeout| clock.now() + timeout);
     let mut copy = Vec::new();
@@ -35,7 +37,7 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
                 copy.clear();
                 copy.extend_from_slice(packet.payload);
                 guests.packet(peer, &copy);
-                if let Err(error) = server.send(peer, &copy) {
+                if let Err(error) = guests.echo(&mut server, peer, &copy) {
                     guests.error(peer, &error.to_string());
                 }
             }
@@ -49,7 +51,9 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
 /// Who is there, who has gone, and what is said about it.
 struct Guests {
     reporter: Reporter,
-    present: HashSet<PeerId>,
+    /// When a new guest's keys are renewed.
+    pace: Pace,
+    present: HashMap<PeerId, Pace>,
     /// How many were connected and are no more. Failed handshakes do not count: strangers could end the run.
     gone: u64,
 }
@@ -60,6 +64,16 @@ impl Guests {
         self.reporter.report(&Report::Packet { peer: Some(peer.number()), size: payload.len(), content });
     }
 
+    /// Sends a packet back, and renews the keys as often as was asked for.
+    fn echo(&mut self, server: &mut Server, peer: PeerId, payload: &[u8]) -> Result<(), SendError> {
+        server.send(peer, payload)?;
+        if self.present.get_mut(&peer).is_some_and(Pace::sent_one) {
+            server.update_keys(peer, true)?;
+            self.reporter.json_only(&Report::Status { peer: Some(peer.number()), status: "renewing_keys" });
+        }
+        Ok(())
+    }
+
     fn error(&self, peer: PeerId, reason: &str) {
         self.reporter.report(&Report::Error { peer: Some(peer.number()), reason });
     }
@@ -68,7 +82,7 @@ impl Guests {
         let number = Some(peer.number());
         match event {
             Event::Connected(connected) => {
-                self.present.insert(peer);
+                self.present.insert(peer, self.pace);
                 let report = ConnectedReport::new(connected, Some((peer, server.address(peer))));
                 return self.reporter.report(&Report::Connected(&report));
             }
@@ -83,7 +97,7 @@ impl Guests {
             // The command's call-outs all answer at once.
             _ => return,
         }
-        self.gone += u64::from(self.present.remove(&peer));
+        self.gone += u64::from(self.present.remove(&peer).is_some());
     }
 
     fn out_of_time(&self, wanted: Option<u64>) -> Result<(), Fault> {

@@ -1,5 +1,7 @@
 //! Shows what passes outside of application data (`--msg`).
 
+use drystone::message::AnyServerHello;
+use drystone::message::registry::HandshakeType;
 use drystone::{Direction, Observed, Observer};
 
 use crate::report::{Report, Reporter};
@@ -7,7 +9,7 @@ use crate::report::{Report, Reporter};
 /// Bytes of a handshake message before its body (RFC 6347 section 4.2.2).
 const HANDSHAKE_HEADER: usize = 12;
 
-/// Reports each handshake message, alert and ChangeCipherSpec.
+/// Reports each handshake message, alert, ChangeCipherSpec and ACK.
 #[derive(Debug)]
 pub(crate) struct Watch {
     reporter: Reporter,
@@ -28,7 +30,7 @@ impl Observer for Watch {
         let report = match item {
             Observed::Handshake { msg_type, message_seq, body } => Report::Message {
                 direction,
-                message: msg_type.to_string(),
+                message: name_of(msg_type, body),
                 size: HANDSHAKE_HEADER + body.len(),
                 message_seq: Some(message_seq),
                 level: None,
@@ -50,9 +52,24 @@ impl Observer for Watch {
                 level: Some(level),
                 epoch: Some(epoch),
             },
+            Observed::Ack { epoch, body } => Report::Message {
+                direction,
+                message: "ACK".to_owned(),
+                size: body.len(),
+                message_seq: None,
+                level: None,
+                epoch: Some(epoch),
+            },
             // Later kinds are none of those that the option promises.
             _ => return,
         };
         self.reporter.report(&report);
     }
+}
+
+/// A HelloRetryRequest has the type of a ServerHello (RFC 9846 section 4.2.3), and means something else to a reader.
+fn name_of(msg_type: HandshakeType, body: &[u8]) -> String {
+    let is_retry = msg_type == HandshakeType::SERVER_HELLO
+        && matches!(AnyServerHello::decode(body), Ok(AnyServerHello::Retry(_)));
+    if is_retry { "HelloRetryRequest".to_owned() } else { msg_type.to_string() }
 }

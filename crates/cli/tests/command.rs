@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 use process::{Finished, Running, drystone, scratch};
 use serde_json::Value;
 
+/// The group that two of us agree on by default.
+const GROUP: &str = if cfg!(feature = "pq") { "X25519MLKEM768" } else { "x25519" };
+
 /// A server on a free port with a fresh certificate for `localhost`, and the file that its clients trust.
 fn server(test: &str, arguments: &[&str]) -> (Running, String, PathBuf) {
     let certificate = scratch(test).join("server.pem");
@@ -34,7 +37,7 @@ fn port_of(address: &str) -> &str {
 fn the_demo_shows_a_whole_life() {
     let demo = drystone(&["demo"], "");
     assert_eq!(demo.code, 0, "{demo:?}");
-    for part in ["handshaking", "DTLS 1.2", "TLS_ECDHE_ECDSA_WITH_", "x25519", "round-trip time", "goodbye"] {
+    for part in ["handshaking", "DTLS 1.3, TLS_AES_128_GCM_SHA256, ", GROUP, "round-trip time", "goodbye"] {
         assert!(demo.out.contains(part), "{part} is missing: {demo:?}");
     }
     assert_eq!(demo.err, "");
@@ -53,9 +56,9 @@ fn two_hundred_packets_come_back_unchanged() {
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
     assert_eq!(names, ["status", "status", "connected", "echo_test", "closed", "status"]);
     let connected = &events[2];
-    assert_eq!(connected["version"], "DTLS 1.2");
-    assert_eq!(connected["cipher_suite"], "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
-    assert_eq!(connected["group"], "x25519");
+    assert_eq!(connected["version"], "DTLS 1.3");
+    assert_eq!(connected["cipher_suite"], "TLS_AES_128_GCM_SHA256");
+    assert_eq!(connected["group"], GROUP);
     assert_eq!(connected["signature_scheme"], "ecdsa_secp256r1_sha256");
     assert_eq!(connected["server_name"], "localhost");
     assert_eq!(connected["peer_subject"], "CN=localhost");
@@ -70,14 +73,28 @@ fn two_hundred_packets_come_back_unchanged() {
     assert_eq!(server.events().last().unwrap()["event"], "closed");
 
     let log = std::fs::read_to_string(keys).unwrap();
-    let fields: Vec<_> = log.trim_end().split(' ').collect();
-    assert_eq!((fields[0], fields[1].len(), fields[2].len()), ("CLIENT_RANDOM", 64, 96), "{log}");
+    let mut labels = Vec::new();
+    for line in log.lines() {
+        let fields: Vec<_> = line.split(' ').collect();
+        assert_eq!((fields.len(), fields[1].len(), fields[2].len()), (3, 64, 64), "{log}");
+        labels.push(fields[0]);
+    }
+    labels.sort_unstable();
+    let expected = [
+        "CLIENT_HANDSHAKE_TRAFFIC_SECRET",
+        "CLIENT_TRAFFIC_SECRET_0",
+        "EXPORTER_SECRET",
+        "SERVER_HANDSHAKE_TRAFFIC_SECRET",
+        "SERVER_TRAFFIC_SECRET_0",
+    ];
+    assert_eq!(labels, expected, "{log}");
 }
 
 #[test]
 fn lines_are_packets_and_messages_are_shown() {
     let (_server, address, certificate) = server("lines", &[]);
-    let client = client(&address, &certificate, &["--msg"], "one\n\ntwo words\nno line end");
+    let asked = ["--msg", "--max", "1.2"];
+    let client = client(&address, &certificate, &asked, "one\n\ntwo words\nno line end");
     assert_eq!(client.code, 0, "{client:?}");
     let lines: Vec<_> = client.out.lines().collect();
     let connected = lines.iter().position(|line| line.starts_with("connected: DTLS 1.2")).unwrap();
@@ -90,6 +107,23 @@ fn lines_are_packets_and_messages_are_shown() {
         "sent ChangeCipherSpec, 1 bytes",
         "received Finished, 24 bytes",
         "sent Alert close_notify, 2 bytes",
+    ] {
+        assert!(client.out.contains(message), "{message} is missing: {client:?}");
+    }
+}
+
+#[test]
+fn the_messages_of_dtls_13_are_shown() {
+    let (_server, address, certificate) = server("messages-13", &[]);
+    let client = client(&address, &certificate, &["--msg"], "hi\n");
+    assert_eq!(client.code, 0, "{client:?}");
+    for message in [
+        "received HelloRetryRequest, ",
+        "received ServerHello, ",
+        "received EncryptedExtensions, ",
+        "received Finished, 44 bytes, message_seq 5",
+        "received ACK, ",
+        "sent Alert close_notify, 2 bytes, level 1, epoch 3",
     ] {
         assert!(client.out.contains(message), "{message} is missing: {client:?}");
     }
@@ -352,4 +386,99 @@ fn client_certificates_are_asked_for_and_judged() {
         finished.events().into_iter().filter(|event| event["event"] == "connected").collect();
     assert!(connected[0]["peer_fingerprint"].is_null(), "{connected:?}");
     assert_eq!(connected[1]["peer_fingerprint"].as_str().unwrap().len(), 32 * 3 - 1, "{connected:?}");
+}
+
+/// The names of the handshake messages that a run with `--msg --json` shows, one direction's.
+fn messages(run: &Finished, direction: &str) -> Vec<String> {
+    let events = run.events();
+    let passed = events.iter().filter(|event| event["event"] == "message" && event["direction"] == direction);
+    passed.map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+}
+
+fn count(names: &[String], name: &str) -> usize {
+    names.iter().filter(|found| *found == name).count()
+}
+
+#[test]
+#[cfg(feature = "pq")]
+fn the_hybrid_group_is_preferred_and_its_share_asked_for_or_sent_at_once() {
+    let (_server, address, certificate) = server("pq", &["--max", "1.3"]);
+    let visit = |arguments: &[&str]| {
+        let fixed = ["--msg", "--json", "--echo-test", "20"];
+        let visit = client(&address, &certificate, &[&fixed, arguments].concat(), "");
+        assert_eq!(visit.code, 0, "{visit:?}");
+        let events = visit.events();
+        let connected = events.iter().find(|event| event["event"] == "connected").unwrap();
+        let agreed = (connected["version"].to_string(), connected["group"].to_string());
+        let hello = events.iter().find(|event| event["message"] == "ClientHello").unwrap();
+        (agreed, hello["size"].as_u64().unwrap(), count(&messages(&visit, "received"), "HelloRetryRequest"))
+    };
+    let hybrid = ("\"DTLS 1.3\"".to_owned(), "\"X25519MLKEM768\"".to_owned());
+    // A small first hello, and one question for cookie and share together.
+    let (agreed, size, retries) = visit(&["--max", "1.3"]);
+    assert_eq!((&agreed, retries), (&hybrid, 1));
+    assert!(size < 500, "{size}");
+    let (agreed, size, retries) = visit(&["--max", "1.3", "--pq-share"]);
+    assert_eq!((&agreed, retries), (&hybrid, 1));
+    assert!(size > 1300, "{size}");
+    let (agreed, _, _) = visit(&["--max", "1.3", "--group", "secp384r1", "--group", "x25519mlkem768"]);
+    assert_eq!(agreed, hybrid, "the server's order counts");
+    let (agreed, _, _) = visit(&["--max", "1.3", "--group", "secp256r1"]);
+    assert_eq!(agreed.1, "\"secp256r1\"");
+    // DTLS 1.2 knows no hybrid, and takes what is left.
+    let (agreed, _, _) = visit(&["--max", "1.2"]);
+    assert_eq!(agreed, ("\"DTLS 1.2\"".to_owned(), "\"x25519\"".to_owned()));
+}
+
+#[test]
+#[cfg(feature = "pq")]
+fn without_cookies_the_hybrid_share_spares_a_round_trip() {
+    let (_server, address, certificate) = server("pq-no-cookie", &["--max", "1.3", "--no-cookie"]);
+    for (arguments, retries) in [(&["--pq-share"][..], 0), (&[], 1)] {
+        let fixed = ["--min", "1.3", "--max", "1.3", "--msg", "--json", "--echo-test", "5"];
+        let visit = client(&address, &certificate, &[&fixed, arguments].concat(), "");
+        assert_eq!(visit.code, 0, "{visit:?}");
+        assert_eq!(count(&messages(&visit, "received"), "HelloRetryRequest"), retries, "{visit:?}");
+    }
+}
+
+#[test]
+fn keys_are_renewed_as_packets_pass() {
+    let (server, address, certificate) =
+        server("keys", &["--max", "1.3", "--key-update-after", "40", "--peers", "1"]);
+    let asked = ["--max", "1.3", "--key-update-after", "25", "--echo-test", "200", "--msg", "--json"];
+    let client = client(&address, &certificate, &asked, "");
+    assert_eq!(client.code, 0, "{client:?}");
+    let renewals =
+        |run: &Finished| run.events().iter().filter(|event| event["status"] == "renewing_keys").count();
+    assert_eq!(renewals(&client), 8);
+    // A request that meets one under way is merged with it.
+    for direction in ["sent", "received"] {
+        let updates = count(&messages(&client, direction), "KeyUpdate");
+        assert!((2..=13).contains(&updates), "{updates} {direction}: {client:?}");
+    }
+    assert!(count(&messages(&client, "received"), "ACK") >= 2, "{client:?}");
+    let server = server.finish();
+    assert_eq!((server.code, renewals(&server)), (0, 5), "{server:?}");
+}
+
+#[test]
+fn dtls_12_cannot_renew_its_keys() {
+    let (_server, address, certificate) = server("keys-12", &[]);
+    let asked = ["--max", "1.2", "--key-update-after", "3", "--echo-test", "5"];
+    let client = client(&address, &certificate, &asked, "");
+    assert_eq!(client.code, 1, "{client:?}");
+    assert!(client.err.contains("DTLS 1.2 cannot change its keys"), "{client:?}");
+}
+
+#[test]
+fn versions_that_do_not_meet_end_with_protocol_version() {
+    for (of_server, of_client) in [("1.3", "1.2"), ("1.2", "1.3")] {
+        let only = |version: &'static str| ["--min", version, "--max", version];
+        let (_server, address, certificate) = server(&format!("only-{of_server}"), &only(of_server));
+        let client = client(&address, &certificate, &[&only(of_client), ["--msg"].as_slice()].concat(), "");
+        assert_eq!(client.code, 2, "{client:?}");
+        assert!(client.out.contains("Alert protocol_version"), "{client:?}");
+        assert!(client.err.contains("version"), "{client:?}");
+    }
 }

@@ -202,6 +202,16 @@ impl Client {
         }
     }
 
+    /// Changes the keys of what is sent (DTLS 1.3), and asks the server to change its own too if `request_peer`: see
+    /// [`Connection::update_keys`].
+    ///
+    /// # Errors
+    /// [`Misuse`] if the connection is not made (or no more), or speaks DTLS 1.2.
+    pub fn update_keys(&mut self, request_peer: bool) -> Result<(), Misuse> {
+        self.connection.update_keys(self.clock.now(), request_peer)
+        // What follows from it is due at once: the next `poll` begins with it.
+    }
+
     /// Says goodbye. Nothing can be sent afterwards; events that already came can still be polled.
     pub fn close(&mut self) {
         let now = self.clock.now();

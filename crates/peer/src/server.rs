@@ -197,6 +197,19 @@ impl Server {
         Ok(sent?)
     }
 
+    /// Changes the keys of what is sent to a peer (DTLS 1.3), and asks the peer to change its own too if
+    /// `request_peer`: see [`Connection::update_keys`].
+    ///
+    /// # Errors
+    /// [`SendError::NoSuchPeer`], or [`SendError::Misuse`] if the peer is not connected, or speaks DTLS 1.2.
+    pub fn update_keys(&mut self, peer: PeerId, request_peer: bool) -> Result<(), SendError> {
+        let now = self.clock.now();
+        let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
+        known.connection.update_keys(now, request_peer)?;
+        self.settle(peer, now);
+        Ok(())
+    }
+
     /// Says goodbye to a peer, whose id means nothing afterwards. Unknown ids are ignored: the peer may have gone
     /// just before.
     pub fn close(&mut self, peer: PeerId) {

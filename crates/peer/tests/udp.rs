@@ -95,6 +95,55 @@ fn expect_packet(client: &mut Client, payload: &[u8]) {
 }
 
 #[test]
+fn keys_are_renewed_from_either_side() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut client = Client::new(server.local_addr().unwrap(), localhost(), client_config).unwrap();
+    assert!(matches!(client.update_keys(true), Err(Misuse::NotConnected)));
+    let peer = connect(&mut client, &mut server);
+
+    // Each request renews both directions: the first keys of application data are those of epoch 3.
+    client.update_keys(true).unwrap();
+    renewed(&mut client, &mut server, 4);
+    server.update_keys(peer, true).unwrap();
+    renewed(&mut client, &mut server, 5);
+
+    client.close();
+    assert_eq!(serve_until_idle(&mut server), [Seen::Closed(peer.number())]);
+    assert!(matches!(server.update_keys(peer, true), Err(SendError::NoSuchPeer)));
+}
+
+/// Sends until packets leave and arrive in the epoch.
+fn renewed(client: &mut Client, server: &mut Server, epoch: u64) {
+    let deadline = Instant::now() + PATIENCE;
+    let (mut sent_in, mut returned_in) = (0, 0);
+    while (sent_in, returned_in) != (epoch, epoch) {
+        assert!(Instant::now() < deadline, "sent in {sent_in}, returned in {returned_in}, wanted {epoch}");
+        client.send(b"tick").unwrap();
+        let echo = match server.poll(Duration::from_millis(20)).unwrap() {
+            Some(ServerEvent::Packet(peer, packet)) => {
+                sent_in = packet.number.epoch;
+                Some(peer)
+            }
+            Some(other) => panic!("unexpected {other:?}"),
+            None => None,
+        };
+        if let Some(peer) = echo {
+            server.send(peer, b"tock").unwrap();
+        }
+        match client.poll(Duration::from_millis(20)).unwrap() {
+            Some(ClientEvent::Packet(packet)) => returned_in = packet.number.epoch,
+            Some(other) => panic!("unexpected {other:?}"),
+            None => {}
+        }
+    }
+    // What is still under way must not confuse the next look.
+    while let Some(event) = client.poll(Duration::from_millis(20)).unwrap() {
+        assert!(matches!(event, ClientEvent::Packet(_)), "{event:?}");
+    }
+}
+
+#[test]
 fn several_clients_talk_to_one_server_and_leave() {
     let (client_config, server_config) = configs();
     let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
