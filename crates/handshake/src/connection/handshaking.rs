@@ -114,7 +114,6 @@ impl Connection {
             // The question for the cookie was message 0.
             handshaking.io.flights.start_message_seq_at(1);
             if let Some(hello) = greeting.held_hello() {
-                // Its last fragment, in the datagram that comes next, sets the states going.
                 let _ = handshaking.io.flights.incoming.hold(0, hello);
             }
             handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
