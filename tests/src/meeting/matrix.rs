@@ -83,7 +83,11 @@ impl<'a> Against<'a> {
         }
         cells.push(self.alpn_cell());
         cells.extend(self.cells_of_13());
-        Table::fill(self.title("certificates and settings"), cells)
+        let table = Table::fill(self.title("certificates and settings"), cells);
+        match self.mutual(KeyKind::P256).fault_under_loss() {
+            Some((who, why)) => table.note(format!("client certificates without loss only: {who}: {why}")),
+            None => table,
+        }
     }
 
     fn suite_cell(self, suite: CipherSuiteId, key: KeyKind, group: NamedGroup) -> Cell<'a> {
@@ -122,12 +126,12 @@ impl<'a> Against<'a> {
         if has_chain && !self.peer.has_chains() {
             return Cell::absent(row, column, format!("{} sends one certificate only", self.peer.name()));
         }
-        let (mut client, mut server) = self.plans(key);
-        (client.mtu, server.mtu) = (mtu, mtu);
-        if mutual {
-            (client.identity, server.trust) = (Some(identity(key)), Some(identity(key)));
+        let mut encounter = self.mutual(key);
+        if !mutual {
+            (encounter.client.1.identity, encounter.server.1.trust) = (None, None);
         }
-        self.cell(row, column, self.encounter(client, server))
+        (encounter.client.1.mtu, encounter.server.1.mtu) = (mtu, mtu);
+        self.cell(row, column, encounter)
     }
 
     fn alpn_cell(self) -> Cell<'a> {
@@ -193,6 +197,14 @@ impl<'a> Against<'a> {
         (client, Plan { identity: Some(identity(key)), ..plan })
     }
 
+    /// Both show certificates.
+    fn mutual(self, key: KeyKind) -> Encounter<'a> {
+        let (client, server) = self.plans(key);
+        let (client, server) =
+            (Plan { identity: Some(identity(key)), ..client }, Plan { trust: Some(identity(key)), ..server });
+        self.encounter(client, server)
+    }
+
     fn encounter(self, client: Plan, server: Plan) -> Encounter<'a> {
         let (ours, theirs): (&dyn Stack, &dyn Stack) = (&Drystone, self.peer);
         let (client_stack, server_stack) = if self.we_serve { (theirs, ours) } else { (ours, theirs) };
@@ -222,6 +234,9 @@ impl<'a> Against<'a> {
     fn title(self, what: &str) -> String {
         let (ours, theirs) = (Drystone.name(), self.peer.name());
         let (client, server) = if self.we_serve { (theirs, ours) } else { (ours, theirs) };
-        format!("{}, {client} client with {server} server: {what}, {} handshakes each", self.version, self.count)
+        format!(
+            "{}, {client} client with {server} server: {what}, {} handshakes each",
+            self.version, self.count
+        )
     }
 }
