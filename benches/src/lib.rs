@@ -103,7 +103,7 @@ impl Setup {
     /// Shows a stranger's datagram to the server's gate; whether it is answered with a cookie.
     pub fn greet(&self, bytes: &mut [u8]) -> bool {
         let mut datagram = Datagram::new(Path::default(), bytes);
-        let verdict = self.gate.answer(self.start, b"client", &mut datagram, &mut [0; 64]);
+        let verdict = self.gate.answer(self.start, b"client", &mut datagram, &mut [0; Gate::MAX_REPLY]);
         matches!(verdict, Verdict::Reply(_))
     }
 
@@ -111,14 +111,14 @@ impl Setup {
         let server = match server {
             Some(server) => server,
             None => {
-                let mut reply = [0; 64];
+                let mut reply = [0; Gate::MAX_REPLY];
                 let mut datagram = Datagram::new(Path::default(), bytes);
                 match self.gate.answer(self.start, b"client", &mut datagram, &mut reply) {
                     Verdict::Reply(length) => return self.receive(client, &mut reply[..length]),
-                    Verdict::Drop(reason) => panic!("{reason}"),
                     Verdict::Accept(greeting) => server.insert(
                         Connection::server(Arc::clone(&self.server), greeting, self.start).expect("a server"),
                     ),
+                    verdict => panic!("{verdict:?}"),
                 }
             }
         };

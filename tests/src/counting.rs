@@ -39,6 +39,10 @@ impl KeyExchangeGroup for CountingGroup {
         NamedGroup::X25519
     }
 
+    fn share_length(&self) -> usize {
+        ring::X25519.share_length()
+    }
+
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
         self.0.count();
         ring::X25519.start()

@@ -11,24 +11,24 @@ use drystone_handshake::crypto::{
     CryptoProvider, KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, SharedSecret, StartedKeyExchange,
     ring,
 };
-use drystone_handshake::message::registry::NamedGroup;
+use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
 use drystone_handshake::{Error, SecureRandom, Settings};
 use drystone_x509::PrivateKeyDer;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls_pki_types::PrivatePkcs8KeyDer;
 use x25519_dalek::{PublicKey, StaticSecret};
 
-use crate::identity::Identity;
+use crate::identity::{Identity, only};
 use crate::random::SplitMix64;
 
-/// Settings whose every random number follows from `seed`. Give each end a seed of its own: two ends with the same
+/// Settings for DTLS 1.2 whose every random number follows from `seed`. Give each end a seed of its own: two ends with the same
 /// seed would have the same key shares.
 ///
 /// The identity must sign without random numbers too: [`identity`].
 pub fn settings(seed: u64) -> Settings {
     let mut seeds = SplitMix64::new(seed);
     let provider = provider(seeds.next_u64());
-    Settings::new(provider, SeededRandom::new(seeds.next_u64()))
+    only(ProtocolVersion::DTLS_1_2, Settings::new(provider, SeededRandom::new(seeds.next_u64())))
 }
 
 /// ring's provider with X25519 from a seed as its only group.
@@ -98,6 +98,10 @@ impl SeededX25519 {
 impl KeyExchangeGroup for SeededX25519 {
     fn name(&self) -> NamedGroup {
         NamedGroup::X25519
+    }
+
+    fn share_length(&self) -> usize {
+        32
     }
 
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {

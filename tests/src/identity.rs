@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use drystone_handshake::message::registry::ProtocolVersion;
 use drystone_handshake::{ClientConfig, Credential, Credentials, FromRng, ServerConfig, Settings, crypto};
 use drystone_x509::{CertificateDer, Policy, PrivateKeyDer, TrustAnchors};
 use rcgen::{
@@ -87,8 +88,25 @@ impl Identity {
     }
 }
 
-/// Settings with ring and the operating system's random numbers.
+/// Settings with ring and the operating system's random numbers, for DTLS 1.2 alone.
 pub fn settings() -> Settings {
+    settings_of(ProtocolVersion::DTLS_1_2)
+}
+
+/// Settings for one version.
+pub fn settings_of(version: ProtocolVersion) -> Settings {
+    only(version, settings_of_both())
+}
+
+/// These settings, for one version.
+pub fn only(version: ProtocolVersion, mut settings: Settings) -> Settings {
+    settings.min_version = version;
+    settings.max_version = version;
+    settings
+}
+
+/// Settings for both versions.
+pub fn settings_of_both() -> Settings {
     Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng))
 }
 

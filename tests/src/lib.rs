@@ -1,6 +1,7 @@
 //! What the tests of several crates share: simulated time and network, counted allocations, programs to talk to.
 
 pub mod alloc;
+pub mod capture;
 pub mod clock;
 pub mod counting;
 pub mod deterministic;

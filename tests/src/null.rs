@@ -22,6 +22,7 @@ use rustls_pki_types::{
 };
 
 use crate::deterministic::{self, SeededRandom};
+use crate::identity::only;
 
 /// What a null AEAD notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +42,9 @@ pub const SIGNATURE: [u8; 64] = [0x5a; 64];
 const KEY_LENGTH: usize = 16;
 const TAG_LENGTH: usize = 16;
 
-/// Settings over the null algorithms, with random numbers that follow from `seed`.
+/// Settings over the null algorithms for DTLS 1.2, with random numbers that follow from `seed`.
 pub fn settings(integrity: Integrity, seed: u64) -> Settings {
-    Settings::new(provider(integrity), SeededRandom::new(seed))
+    only(ProtocolVersion::DTLS_1_2, Settings::new(provider(integrity), SeededRandom::new(seed)))
 }
 
 /// A client and a server over the null algorithms, who both present [`credential`] and trust everybody.
@@ -212,6 +213,10 @@ const SHARE: [u8; 32] = [0x42; 32];
 impl KeyExchangeGroup for NullGroup {
     fn name(&self) -> NamedGroup {
         NamedGroup::X25519
+    }
+
+    fn share_length(&self) -> usize {
+        SHARE.len()
     }
 
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {

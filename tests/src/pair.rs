@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use drystone_handshake::{
-    ClientConfig, Connected, Connection, Datagram, Event, Gate, Instant, Misuse, Path, ServerConfig, Start,
-    Verdict,
+    ClientConfig, Connected, Connection, Datagram, Event, Gate, Instant, Misuse, PartialHellos, Path,
+    ServerConfig, Start, Stranger, Verdict,
 };
 use rustls_pki_types::ServerName;
 
@@ -70,7 +70,7 @@ pub struct Pair {
     pub client: End,
     /// The server.
     pub server: End,
-    gate: Option<Gate>,
+    gate: Option<(Gate, PartialHellos)>,
     server_config: Arc<ServerConfig>,
 }
 
@@ -93,7 +93,9 @@ impl Pair {
         name: ServerName<'static>,
         link: Link,
     ) -> Self {
-        let gate = Some(Gate::new(&server).expect("a source of random numbers"));
+        let gate = Gate::new(&server).expect("a source of random numbers");
+        let partial = gate.partial_hellos();
+        let gate = Some((gate, partial));
         let connection = Connection::client(client, name, start(&clock)).expect("a source of random numbers");
         let client = End { connection: Some(connection), ..End::default() };
         Self { clock, link, client, server: End::default(), gate, server_config: server }
@@ -206,14 +208,16 @@ impl Pair {
     fn greet(&mut self, bytes: &mut [u8]) -> bool {
         let start = start(&self.clock);
         let config = Arc::clone(&self.server_config);
-        let Some(gate) = &self.gate else {
+        let Some((gate, partial)) = &mut self.gate else {
             let connection = Connection::server_without_cookie(config, Path::default(), start);
             self.server.connection = Some(connection.expect("a server begins"));
             return true;
         };
-        let mut reply = [0; 64];
-        match gate.answer(start, CLIENT_ID, &mut Datagram::new(Path::default(), bytes), &mut reply) {
-            Verdict::Drop(_) => false,
+        let mut reply = [0; Gate::MAX_REPLY];
+        let sender = Stranger { id: CLIENT_ID, network: &[] };
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        match gate.answer_or_hold(start, sender, &mut datagram, partial, &mut reply) {
+            Verdict::Drop(_) | Verdict::Hold => false,
             Verdict::Reply(length) => {
                 self.server.datagrams += 1;
                 self.link.send(self.clock.now(), Direction::ToClient, &reply[..length]);

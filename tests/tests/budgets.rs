@@ -21,7 +21,7 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, gate: &Gate
             let association = match &mut association {
                 Some(association) => association,
                 None => {
-                    let mut reply = [0; 64];
+                    let mut reply = [0; Gate::MAX_REPLY];
                     let mut datagram = Datagram::new(Path::default(), bytes);
                     match gate.answer(start, b"client", &mut datagram, &mut reply) {
                         Verdict::Reply(length) => {
@@ -30,7 +30,7 @@ fn handshake(client: &Arc<ClientConfig>, server: &Arc<ServerConfig>, gate: &Gate
                         }
                         Verdict::Accept(greeting) => association
                             .insert(Connection::server(Arc::clone(server), greeting, start).unwrap()),
-                        Verdict::Drop(reason) => panic!("{reason}"),
+                        verdict => panic!("{verdict:?}"),
                     }
                 }
             };

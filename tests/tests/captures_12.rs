@@ -2,9 +2,7 @@
 //! every protected record opens, every handshake message decodes, both Finished fit the transcript, and what we see in
 //! each datagram is what Wireshark saw.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use drystone_handshake::crypto::prf12::{MasterSecret, Randoms};
@@ -17,7 +15,9 @@ use drystone_handshake::message::{
 use drystone_record::{
     AdmittedTypes, ClassicNonce, ContentType, Opened, Protection, ReadEpoch, ReadEpochs, Records,
 };
-use serde_json::Value;
+use drystone_tests::capture::{self, Capture, Message, Pieces, Recorded, names_in};
+
+const FOLDER: &str = "dtls12-captures";
 
 /// The connections with suites that we have.
 const OPENED: [&str; 6] = [
@@ -46,9 +46,9 @@ const OUT_OF_SCOPE: [(&str, CipherSuiteId); 5] = [
 #[test]
 fn every_connection_with_a_suite_of_ours_is_read_to_its_end() {
     for name in OPENED {
-        let capture = load(name);
+        let capture = Capture::load(FOLDER, name);
         let mut reading = Reading::of(name, &capture);
-        for datagram in capture["datagrams"].as_array().unwrap() {
+        for datagram in capture.datagrams {
             reading.datagram(datagram);
         }
         reading.check_end();
@@ -58,7 +58,7 @@ fn every_connection_with_a_suite_of_ours_is_read_to_its_end() {
 #[test]
 fn the_other_connections_have_other_suites() {
     for (name, suite) in OUT_OF_SCOPE {
-        let chosen = chosen_suite(&load(name));
+        let chosen = chosen_suite(&Capture::load(FOLDER, name));
         assert_eq!(chosen, suite, "{name}");
         assert!(ring::provider().cipher_suite(chosen).is_none(), "{name} is in scope now: {chosen}");
     }
@@ -68,11 +68,7 @@ fn the_other_connections_have_other_suites() {
 fn no_connection_is_forgotten() {
     let listed: BTreeSet<_> =
         OPENED.into_iter().chain(OUT_OF_SCOPE.map(|(name, _)| name)).map(String::from).collect();
-    let there: BTreeSet<_> = fs::read_dir(folder())
-        .unwrap()
-        .filter_map(|entry| Some(entry.unwrap().file_name().to_str()?.strip_suffix(".json")?.to_owned()))
-        .collect();
-    assert_eq!(listed, there);
+    assert_eq!(listed, capture::names(FOLDER));
 }
 
 /// A connection while it is being read.
@@ -95,8 +91,7 @@ struct Reader {
     pending: Option<ReadEpoch>,
     /// The connection id that the end was told to write.
     connection_id_length: usize,
-    /// Messages that are not whole yet.
-    pieces: BTreeMap<u16, Vec<u8>>,
+    pieces: Pieces,
 }
 
 impl Reader {
@@ -106,23 +101,20 @@ impl Reader {
             epochs: ReadEpochs::new(epoch),
             pending: None,
             connection_id_length: 0,
-            pieces: BTreeMap::new(),
+            pieces: Pieces::default(),
         }
     }
 }
 
 impl Reading {
-    fn of(name: &'static str, capture: &Value) -> Self {
-        let line = capture["keylog"][0].as_str().unwrap();
-        let [label, client_random, master_secret] = line.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("{name}: {line}")
-        };
-        assert_eq!(label, "CLIENT_RANDOM", "{name}");
+    fn of(name: &'static str, capture: &Capture) -> Self {
+        let [line] = &capture.key_log[..] else { panic!("{name}: more than a master secret") };
+        assert_eq!(line.label, "CLIENT_RANDOM", "{name}");
         Self {
             name,
-            master_secret: hex(master_secret),
+            master_secret: line.secret.clone(),
             ends: [Reader::new(), Reader::new()],
-            randoms: Randoms { client: hex(client_random).try_into().unwrap(), server: [0; 32] },
+            randoms: Randoms { client: line.client_random, server: [0; 32] },
             suite: None,
             transcript: Vec::new(),
             finished: Vec::new(),
@@ -130,13 +122,8 @@ impl Reading {
     }
 
     /// Reads a datagram, and compares what is in it with what Wireshark saw.
-    fn datagram(&mut self, datagram: &Value) {
-        let sender = match datagram["sender"].as_str().unwrap() {
-            "client" => Side::Client,
-            _ => Side::Server,
-        };
-        let info = datagram["info"].as_str().unwrap();
-        let mut bytes = hex(datagram["hex"].as_str().unwrap());
+    fn datagram(&mut self, datagram: Recorded) {
+        let Recorded { sender, info, mut bytes } = datagram;
         let mut records = Records::new(&mut bytes);
         let mut seen = Vec::new();
         loop {
@@ -146,7 +133,7 @@ impl Reading {
             let opened = opened.unwrap_or_else(|error| panic!("{}: {info}: {error}", self.name));
             self.record(sender, &opened, &mut seen);
         }
-        assert_eq!(seen, names_in(info), "{}: {info}", self.name);
+        assert_eq!(seen, names_in(&info), "{}: {info}", self.name);
     }
 
     fn record(&mut self, sender: Side, record: &Opened<'_>, seen: &mut Vec<&'static str>) {
@@ -169,9 +156,9 @@ impl Reading {
             ContentType::HANDSHAKE => {
                 let mut rest = &*record.payload;
                 while !rest.is_empty() {
-                    let (message, after) = self.fragment(sender, rest);
-                    if let Some((header, body)) = message {
-                        seen.push(self.message(sender, record.number.epoch, &header, &body));
+                    let (message, after) = self.ends[sender as usize].pieces.take(rest);
+                    if let Some(message) = message {
+                        seen.push(self.message(sender, record.number.epoch, &message));
                     }
                     rest = after;
                 }
@@ -180,29 +167,9 @@ impl Reading {
         }
     }
 
-    /// Takes a fragment off the front; gives its message, with the header of one that was not cut, if it is whole now.
-    /// Nothing is lost or reordered on the loopback.
-    #[expect(clippy::type_complexity, reason = "used once")]
-    fn fragment<'r>(&mut self, sender: Side, record: &'r [u8]) -> (Option<([u8; 12], Vec<u8>)>, &'r [u8]) {
-        let (header, rest) = record.split_first_chunk::<12>().unwrap();
-        let [msg_type, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = *header;
-        let number = |bytes: [u8; 3]| bytes.into_iter().fold(0, |sum, byte| sum << 8 | usize::from(byte));
-        let (payload, after) = rest.split_at(number([f2, f1, f0]));
-        let message_seq = u16::from_be_bytes([s1, s0]);
-        let pieces = &mut self.ends[sender as usize].pieces;
-        let body = pieces.entry(message_seq).or_default();
-        assert_eq!(number([o2, o1, o0]), body.len(), "{}: fragments in order", self.name);
-        body.extend(payload);
-        if body.len() < number([l2, l1, l0]) {
-            return (None, after);
-        }
-        let whole = [msg_type, l2, l1, l0, s1, s0, 0, 0, 0, l2, l1, l0];
-        (pieces.remove(&message_seq).map(|body| (whole, body)), after)
-    }
-
     /// Decodes a message, acts on it, and gives Wireshark's name for it.
-    fn message(&mut self, sender: Side, epoch: u64, header: &[u8; 12], body: &[u8]) -> &'static str {
-        let msg_type = HandshakeType(header[0]);
+    fn message(&mut self, sender: Side, epoch: u64, message: &Message) -> &'static str {
+        let Message { msg_type, ref body, .. } = *message;
         assert_eq!(epoch, u64::from(msg_type == HandshakeType::FINISHED), "{}: {msg_type}", self.name);
         let name = match msg_type {
             HandshakeType::CLIENT_HELLO => {
@@ -260,7 +227,7 @@ impl Reading {
             }
             other => panic!("{}: {other}", self.name),
         };
-        self.transcript.extend(header);
+        self.transcript.extend(message.header());
         self.transcript.extend(body);
         name
     }
@@ -312,64 +279,10 @@ impl Reading {
     }
 }
 
-/// The names that Wireshark gives to the whole messages and records of a datagram. It does not open ChaCha20-Poly1305 of
-/// DTLS 1.2; what is encrypted at its place in the handshake is Finished.
-fn names_in(info: &str) -> Vec<&str> {
-    let mut names = Vec::new();
-    let mut rest = info;
-    while !rest.is_empty() {
-        let end = rest.find([',', '(']).unwrap_or(rest.len());
-        let (name, mut after) = rest.split_at(end);
-        if let Some(remark) = after.strip_prefix('(') {
-            let (remark, behind) = remark.split_once(')').expect("a remark ends");
-            after = behind;
-            if remark == "Fragment" {
-                rest = after.trim_start_matches(", ");
-                continue;
-            }
-        }
-        names.push(match name.trim_end() {
-            "Encrypted Handshake Message" => "Finished",
-            "Encrypted Alert" => "Alert",
-            name => name,
-        });
-        rest = after.trim_start_matches(", ");
-    }
-    names
-}
-
-#[test]
-fn wiresharks_words_are_understood() {
-    assert_eq!(
-        names_in("Certificate (Fragment), Certificate (Reassembled), Server Key Exchange (Fragment)"),
-        ["Certificate"]
-    );
-    assert_eq!(names_in("Alert (Level: Warning, Description: Close Notify)"), ["Alert"]);
-    assert_eq!(
-        names_in("Change Cipher Spec, Encrypted Handshake Message"),
-        ["Change Cipher Spec", "Finished"]
-    );
-}
-
 /// The suite in the ServerHello, which stands at the start of a datagram.
-fn chosen_suite(capture: &Value) -> CipherSuiteId {
-    let datagrams = capture["datagrams"].as_array().unwrap();
-    let hello = datagrams.iter().map(|datagram| hex(datagram["hex"].as_str().unwrap()));
-    let hello = hello.into_iter().find(|bytes| (bytes[0], bytes[13]) == (22, 2)).expect("a ServerHello");
+fn chosen_suite(capture: &Capture) -> CipherSuiteId {
+    let mut datagrams = capture.datagrams.iter().map(|datagram| &datagram.bytes);
+    let hello = datagrams.find(|bytes| (bytes[0], bytes[13]) == (22, 2)).expect("a ServerHello");
     let length = usize::from(u16::from_be_bytes([hello[23], hello[24]]));
     ServerHello::decode(&hello[25..25 + length]).unwrap().cipher_suite
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../vectors/dtls12-captures")
-}
-
-fn load(name: &str) -> Value {
-    let path = folder().join(name).with_extension("json");
-    serde_json::from_str(&fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}")))
-        .unwrap()
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }

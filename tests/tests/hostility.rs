@@ -232,6 +232,7 @@ impl House {
                 assert!(reply <= length, "amplified");
                 reasons.answered += 1;
             }
+            Verdict::Hold => panic!("{class:?} was held"),
             Verdict::Accept(_) => panic!("{class:?} was taken for a client"),
         }
     }
@@ -270,7 +271,7 @@ impl House {
 
 impl Newcomer {
     fn travel(&mut self, start: Start, gate: &Gate, config: &Arc<ServerConfig>) {
-        let (mut out, mut reply) = ([0; LONGEST], [0; 64]);
+        let (mut out, mut reply) = ([0; LONGEST], [0; Gate::MAX_REPLY]);
         while let Some(transmit) = self.client.poll_transmit(start.now, &mut out) {
             let mut datagram = Datagram::new(Path::default(), &mut out[..transmit.len]);
             if self.server.is_none() {
@@ -280,7 +281,7 @@ impl Newcomer {
                         let server = Connection::server(Arc::clone(config), greeting, start);
                         self.server = Some(server.unwrap());
                     }
-                    Verdict::Drop(reason) => panic!("{reason}"),
+                    verdict => panic!("{verdict:?}"),
                 }
             }
             if let Some(server) = &mut self.server {

@@ -51,7 +51,7 @@ impl Hellos {
         let mut client = Connection::client(Arc::clone(config), name(), start).unwrap();
         let mut out = [0; 2048];
         let first = client.poll_transmit(start.now, &mut out).unwrap().len;
-        let mut reply = [0; 64];
+        let mut reply = [0; Gate::MAX_REPLY];
         let verdict =
             elsewhere.answer(start, b"", &mut Datagram::new(Path::default(), &mut out[..first]), &mut reply);
         let Verdict::Reply(length) = verdict else { panic!("{verdict:?}") };
@@ -77,7 +77,8 @@ impl Hellos {
             self.sent += 1;
         }
         poll();
-        self.answered += strangers.iter().filter(|stranger| stranger.recv(&mut [0; 64]).is_ok()).count();
+        self.answered +=
+            strangers.iter().filter(|stranger| stranger.recv(&mut [0; Gate::MAX_REPLY]).is_ok()).count();
     }
 }
 

@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
+use drystone_handshake::crypto::KeyLogLabel;
 use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::{Connection, Datagram, Direction as Way, KeyLog, Observed, Observer, Path};
 use drystone_record::{ContentType, RecordNumber};
@@ -13,13 +14,13 @@ use drystone_tests::pair::{End, Pair};
 use drystone_tests::rogue::raw_record;
 use drystone_tests::scenario::Variant;
 
-type Line = (&'static str, [u8; 32], Vec<u8>);
+type Line = (KeyLogLabel, [u8; 32], Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Lines(Mutex<Vec<Line>>);
 
 impl KeyLog for Lines {
-    fn log(&self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
+    fn log(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
         self.0.lock().unwrap().push((label, *client_random, secret.to_vec()));
     }
 }
@@ -57,7 +58,7 @@ fn key_log_lines_are_equal_on_both_sides() {
         let lines = client.0.lock().unwrap().clone();
         assert_eq!(lines, *server.0.lock().unwrap());
         assert_eq!(lines.len(), 1);
-        assert_eq!((lines[0].0, lines[0].2.len()), ("CLIENT_RANDOM", 48));
+        assert_eq!((lines[0].0, lines[0].2.len()), (KeyLogLabel::ClientRandom, 48));
     }
 }
 

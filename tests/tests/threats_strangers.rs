@@ -26,7 +26,12 @@ fn gate() -> Gate {
 
 fn ask(gate: &Gate, clock: &Clock, peer: &[u8], datagram: &[u8]) -> Verdict {
     let mut bytes = datagram.to_vec();
-    gate.answer(start(clock), peer, &mut Datagram::new(Path::default(), &mut bytes), &mut [0; 64])
+    gate.answer(
+        start(clock),
+        peer,
+        &mut Datagram::new(Path::default(), &mut bytes),
+        &mut [0; Gate::MAX_REPLY],
+    )
 }
 
 fn hello(rogue: &mut Rogue) -> Vec<u8> {
@@ -37,7 +42,7 @@ fn hello(rogue: &mut Rogue) -> Vec<u8> {
 fn with_cookie(gate: &Gate, clock: &Clock, peer: &[u8]) -> Rogue {
     let mut rogue = Rogue::new(Side::Client, Identity::p256());
     let mut bytes = hello(&mut rogue);
-    let mut reply = [0; 64];
+    let mut reply = [0; Gate::MAX_REPLY];
     let mut datagram = Datagram::new(Path::default(), &mut bytes);
     let Verdict::Reply(length) = gate.answer(start(clock), peer, &mut datagram, &mut reply) else {
         panic!("a stranger is asked for a cookie")
@@ -62,7 +67,7 @@ fn threat_53_without_a_cookie_no_more_goes_out_than_comes_in() {
                 assert!(reply <= size, "{reply} bytes for {size}");
                 shortest_answered = shortest_answered.min(size);
             }
-            Verdict::Drop(_) => {}
+            Verdict::Drop(_) | Verdict::Hold => {}
             Verdict::Accept(_) => panic!("there was no cookie"),
         }
     }
@@ -253,14 +258,14 @@ fn threat_61_no_datagram_makes_the_gate_allocate_or_panic() {
         }
         let length = datagram.len();
         let start = start(&clock);
-        let mut reply = [0; 64];
+        let mut reply = [0; Gate::MAX_REPLY];
         let (verdict, heap) = measure(|| {
             gate.answer(start, b"stranger", &mut Datagram::new(Path::default(), &mut datagram), &mut reply)
         });
         assert_eq!(heap.count, 0, "round {round}: {verdict:?}");
         match verdict {
             Verdict::Reply(reply) => assert!(reply <= length),
-            Verdict::Drop(_) => {}
+            Verdict::Drop(_) | Verdict::Hold => {}
             Verdict::Accept(_) => panic!("no cookie was right"),
         }
     }
@@ -277,7 +282,7 @@ fn threat_61_a_refused_hello_costs_no_allocation() {
     datagrams.extend(message.fragments(20).iter().map(|fragment| rogue.handshake_record(fragment)));
     for mut datagram in datagrams {
         let start = start(&clock);
-        let mut reply = [0; 64];
+        let mut reply = [0; Gate::MAX_REPLY];
         let (verdict, heap) = measure(|| {
             gate.answer(start, b"client", &mut Datagram::new(Path::default(), &mut datagram), &mut reply)
         });
@@ -342,7 +347,7 @@ fn threat_40_a_second_association_of_an_address_ends_the_first_only_when_it_is_c
     let mut rogue = Rogue::new(Side::Client, identity);
     rogue.randoms.client = [0x99; 32];
     let mut bytes = hello(&mut rogue);
-    let mut reply = [0; 64];
+    let mut reply = [0; Gate::MAX_REPLY];
     let first =
         gate.answer(start(&clock), b"client", &mut Datagram::new(Path::default(), &mut bytes), &mut reply);
     let Verdict::Reply(length) = first else { panic!("asked for a cookie") };

@@ -112,6 +112,10 @@ pub(crate) struct ClientArgs {
     /// Private key of the certificate, PEM or DER
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// Sends the share of X25519MLKEM768 in the first hello already, which then needs several datagrams; without it, the
+    /// share of the first small group goes first and the server asks for the large one together with the cookie
+    #[arg(long)]
+    pub(crate) pq_share: bool,
     /// Instead of reading standard input, sends N packets from 1 byte to the most that fits the MTU, and checks
     /// that each comes back unchanged
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -132,12 +136,16 @@ pub(crate) struct CommonArgs {
     /// Key exchange group by its IANA name, most preferred first; all if none is given
     #[arg(long, value_name = "NAME", value_parser = names::group)]
     pub(crate) group: Vec<NamedGroup>,
-    /// Lowest version to accept
+    /// Lowest version to accept, 1.2 if none is given
     #[arg(long, value_name = "VERSION", value_parser = names::version)]
     pub(crate) min: Option<ProtocolVersion>,
-    /// Highest version to accept
+    /// Highest version to accept, 1.3 if none is given
     #[arg(long, value_name = "VERSION", value_parser = names::version)]
     pub(crate) max: Option<ProtocolVersion>,
+    /// Renews the keys of both directions each time that N packets have been sent on a connection; needs DTLS 1.3
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[allow(dead_code, reason = "read as soon as connections can renew their keys")]
+    pub(crate) key_update_after: Option<u64>,
     /// Most bytes of UDP payload in one datagram
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<usize>,
@@ -223,6 +231,12 @@ mod tests {
         assert!(accepts("drystone demo"));
         assert!(accepts("drystone client h:1 --insecure"));
         assert!(accepts("drystone server --listen 127.0.0.1:0 --self-signed localhost --write-cert x"));
+        assert!(accepts(
+            "drystone client h:1 --insecure --min 1.3 --max 1.3 --pq-share --key-update-after 1"
+        ));
+        assert!(accepts(
+            "drystone server --listen 127.0.0.1:0 --self-signed a --max 1.2 --key-update-after 9"
+        ));
         for wrong in [
             "drystone",
             "drystone client h:1",
@@ -230,9 +244,12 @@ mod tests {
             "drystone client h:1 --insecure --cert x",
             "drystone client h:1 --insecure --key x",
             "drystone client h:1 --insecure --echo-test 0",
-            "drystone client h:1 --insecure --max 1.3",
+            "drystone client h:1 --insecure --max 1.1",
+            "drystone client h:1 --insecure --key-update-after 0",
+            "drystone client h:1 --insecure --key-update-after",
             "drystone server --listen 127.0.0.1:0",
             "drystone server --listen 127.0.0.1 --self-signed a",
+            "drystone server --listen 127.0.0.1:0 --self-signed a --pq-share",
             "drystone server --listen 127.0.0.1:0 --self-signed a --cert x --key y",
             "drystone server --listen 127.0.0.1:0 --cert x --key y --write-cert z",
             "drystone server --listen 127.0.0.1:0 --self-signed a --client-ca x --insecure-clients",

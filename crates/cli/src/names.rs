@@ -6,25 +6,20 @@ use std::fmt::Display;
 use drystone::crypto;
 use drystone::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
 
-/// Versions that have a name here, and whether the library speaks them.
-const VERSIONS: &[(&str, ProtocolVersion, bool)] =
-    &[("1.2", ProtocolVersion::DTLS_1_2, true), ("1.3", ProtocolVersion::DTLS_1_3, false)];
+/// The versions that the library speaks.
+const VERSIONS: &[(&str, ProtocolVersion)] =
+    &[("1.2", ProtocolVersion::DTLS_1_2), ("1.3", ProtocolVersion::DTLS_1_3)];
 
 pub(crate) fn version(text: &str) -> Result<ProtocolVersion, String> {
-    match VERSIONS.iter().find(|(name, ..)| *name == text) {
-        Some((_, version, true)) => Ok(*version),
-        Some((_, version, false)) => Err(format!("{version} is not there yet")),
-        None => {
-            Err(unknown("version", VERSIONS.iter().filter(|(.., spoken)| *spoken).map(|(name, ..)| name)))
-        }
-    }
+    VERSIONS
+        .iter()
+        .find(|(name, _)| *name == text)
+        .map(|(_, version)| *version)
+        .ok_or_else(|| unknown("version", VERSIONS.iter().map(|(name, _)| name)))
 }
 
 pub(crate) fn cipher_suite(text: &str) -> Result<CipherSuiteId, String> {
-    let provider = crypto::ring::provider();
-    let spoken = |version| VERSIONS.iter().any(|(_, known, spoken)| *known == version && *spoken);
-    let suites = provider.cipher_suites.iter().filter(|suite| spoken(suite.version)).map(|suite| suite.id);
-    named(text, "cipher suite", suites)
+    named(text, "cipher suite", crypto::ring::provider().cipher_suites.iter().map(|suite| suite.id))
 }
 
 pub(crate) fn group(text: &str) -> Result<NamedGroup, String> {
@@ -57,9 +52,12 @@ mod tests {
             cipher_suite("tls_ecdhe_ecdsa_with_aes_128_gcm_sha256"),
             Ok(CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256)
         );
+        assert_eq!(cipher_suite("tls_aes_128_gcm_sha256"), Ok(CipherSuiteId::TLS_AES_128_GCM_SHA256));
         assert_eq!(group("X25519"), Ok(NamedGroup::X25519));
+        assert_eq!(group("x25519mlkem768").ok(), cfg!(feature = "pq").then_some(NamedGroup::X25519MLKEM768));
         assert_eq!(group("SECP256r1"), Ok(NamedGroup::SECP256R1));
         assert_eq!(version("1.2"), Ok(ProtocolVersion::DTLS_1_2));
+        assert_eq!(version("1.3"), Ok(ProtocolVersion::DTLS_1_3));
     }
 
     #[test]
@@ -68,7 +66,6 @@ mod tests {
         assert!(message.contains("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256"), "{message}");
         let message = group("curve25519").unwrap_err();
         assert!(message.contains("x25519") && message.contains("secp384r1"), "{message}");
-        assert_eq!(version("1.1").unwrap_err(), "unknown version; known are 1.2");
-        assert_eq!(version("1.3").unwrap_err(), "DTLS 1.3 is not there yet");
+        assert_eq!(version("1.1").unwrap_err(), "unknown version; known are 1.2, 1.3");
     }
 }

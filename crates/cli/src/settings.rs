@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use drystone::message::registry::NamedGroup;
 use drystone::x509::{Policy, TrustAnchors};
 use drystone::{
-    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, KeyLogFile, PeerVerifier,
-    ServerConfig, Settings,
+    ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, FirstKeyShare, KeyLogFile,
+    PeerVerifier, ServerConfig, Settings,
 };
 
 use crate::args::{ClientArgs, ClientAuthMode, CommonArgs, ServerArgs};
@@ -15,7 +16,10 @@ use crate::report::Reporter;
 use crate::watch::Watch;
 
 pub(crate) fn client(arguments: &ClientArgs, reporter: Reporter) -> Result<ClientConfig, Fault> {
-    let settings = common(&arguments.common, reporter)?;
+    let mut settings = common(&arguments.common, reporter)?;
+    if arguments.pq_share {
+        send_hybrid_share(&mut settings)?;
+    }
     let config = if arguments.insecure {
         ClientConfig::new(settings, DangerouslyAcceptAnyCertificate)
     } else {
@@ -32,6 +36,22 @@ pub(crate) fn client(arguments: &ClientArgs, reporter: Reporter) -> Result<Clien
         }
         _ => config,
     })
+}
+
+/// `--pq-share`, which must not be without effect: the share that is sent is that of the most preferred group.
+fn send_hybrid_share(settings: &mut Settings) -> Result<(), Fault> {
+    let preferred = match &settings.groups {
+        Some(names) => names.first().and_then(|name| settings.provider.group(*name)),
+        None => settings.provider.groups.first().copied(),
+    };
+    let hybrid = preferred.is_some_and(|group| {
+        group.name() == NamedGroup::X25519MLKEM768 && group.min_version().is_at_most(settings.max_version)
+    });
+    if !hybrid {
+        return Err(Fault::local("--pq-share needs X25519MLKEM768 as the first --group, and DTLS 1.3"));
+    }
+    settings.first_key_share = FirstKeyShare::Preferred;
+    Ok(())
 }
 
 pub(crate) fn server(arguments: &ServerArgs, reporter: Reporter) -> Result<ServerConfig, Fault> {
@@ -89,4 +109,35 @@ fn common(arguments: &CommonArgs, reporter: Reporter) -> Result<Settings, Fault>
         settings.observer = Some(Arc::new(Watch::new(reporter)));
     }
     Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::args::{Arguments, Command};
+
+    fn client_of(arguments: &str) -> Result<ClientConfig, Fault> {
+        let line = format!("drystone client h:1 --insecure {arguments}");
+        match Arguments::try_parse_from(line.split_whitespace()).unwrap().command {
+            Command::Client(arguments) => client(&arguments, Reporter::new(false)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_hybrid_share_needs_its_group_and_its_version() {
+        let accepted = |arguments| client_of(arguments).is_ok();
+        assert_eq!(accepted("--pq-share --max 1.3"), cfg!(feature = "pq"));
+        assert!(!accepted("--pq-share --max 1.2"));
+        assert!(!accepted("--pq-share --max 1.3 --group x25519"));
+        if cfg!(feature = "pq") {
+            assert!(accepted("--pq-share --max 1.3 --group X25519MLKEM768 --group x25519"));
+            assert!(!accepted("--pq-share --max 1.3 --group x25519 --group X25519MLKEM768"));
+            // DTLS 1.2 has no hybrid group.
+            assert!(accepted("--max 1.3 --group X25519MLKEM768"));
+            assert!(!accepted("--max 1.2 --group X25519MLKEM768"));
+        }
+    }
 }

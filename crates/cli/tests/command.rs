@@ -195,7 +195,7 @@ fn mistakes_exit_1_with_one_line() {
     let address = taken.local_addr().unwrap().to_string();
     let server = ["server", "--listen", "127.0.0.1:0", "--self-signed", "localhost"];
     let with = |arguments: &[&'static str]| [server.as_slice(), arguments].concat();
-    let cases: [(Vec<&str>, &str); 14] = [
+    let cases: [(Vec<&str>, &str); 16] = [
         (vec![], "subcommand"),
         (vec!["client", "localhost:1"], "--insecure"),
         (vec!["client", "localhost", "--insecure"], "HOST:PORT"),
@@ -205,7 +205,9 @@ fn mistakes_exit_1_with_one_line() {
             "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
         ),
         (vec!["client", "localhost:1", "--insecure", "--group", "P-256"], "secp256r1"),
-        (vec!["client", "localhost:1", "--insecure", "--max", "1.3"], "DTLS 1.3 is not there yet"),
+        (vec!["client", "localhost:1", "--insecure", "--max", "1.1"], "1.2, 1.3"),
+        (vec!["client", "localhost:1", "--insecure", "--min", "1.3", "--max", "1.2"], "version"),
+        (vec!["client", "localhost:1", "--insecure", "--group", "x25519", "--pq-share"], "X25519MLKEM768"),
         (vec!["client", "localhost:1", "--ca", "/nonexistent.pem"], "/nonexistent.pem"),
         (vec!["client", "localhost:1", "--insecure", "--mtu", "100"], "228"),
         (vec!["client", "no such host:1", "--insecure"], "--name"),

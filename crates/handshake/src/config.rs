@@ -6,9 +6,9 @@ use core::time::Duration;
 
 use crate::ConfigError;
 use crate::credential::CredentialResolver;
-use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup};
+use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup, KeyLogLabel};
 use crate::flight::Limits;
-use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use crate::observe::{KeyLog, Observer};
 use crate::random::SecureRandom;
 use crate::verify::PeerVerifier;
@@ -16,6 +16,10 @@ use crate::verify::PeerVerifier;
 /// The least MTU: room for every record of the handshake's smallest pieces (RFC 9147 section 4.4 takes 228 bytes of
 /// payload as the floor after repeated loss).
 pub const MIN_MTU: usize = 228;
+
+/// The longest share, in bytes, that a first hello carries without being asked to: with all else that a
+/// hello says it stays within one datagram of the usual sizes.
+const SMALL_SHARE: usize = 256;
 
 /// The least time until a retransmission.
 pub(crate) const MIN_TIMEOUT: Duration = Duration::from_millis(1);
@@ -41,12 +45,14 @@ pub struct Settings {
     pub random: Arc<dyn SecureRandom>,
     /// The lowest version to accept. Default: DTLS 1.2.
     pub min_version: ProtocolVersion,
-    /// The highest version to accept. Default: DTLS 1.2.
+    /// The highest version to accept. Default: DTLS 1.3.
     pub max_version: ProtocolVersion,
     /// The cipher suites to offer or accept, in the order of preference; `None` takes all of the provider's.
     pub cipher_suites: Option<Vec<CipherSuiteId>>,
     /// The groups to offer or accept, in the order of preference; `None` takes all of the provider's.
     pub groups: Option<Vec<NamedGroup>>,
+    /// Which of the groups the first hello of a client has a share for. Default: the first small one.
+    pub first_key_share: FirstKeyShare,
     /// Application protocols in the order of preference (RFC 7301); empty means that none is negotiated.
     pub alpn: Vec<Vec<u8>>,
     /// DTLS-SRTP protection profiles in the order of preference (RFC 5764); empty means that none is negotiated.
@@ -58,6 +64,9 @@ pub struct Settings {
     pub require_extended_master_secret: bool,
     /// The most bytes of UDP payload that a datagram may have. Default: 1200; at least 228.
     pub mtu: usize,
+    /// Whether hellos carry reserved values that every server must ignore (GREASE, RFC 8701). Default: true. Only
+    /// clients that offer DTLS 1.3 do so.
+    pub grease: bool,
     /// The time until the first retransmission of a flight, doubled for each further one. Default: 400 ms, a
     /// deliberate exception to the 1 s that RFC 6347 section 4.2.4.1 and RFC 9147 section 5.8.2 recommend: games
     /// and calls should not wait a second for one lost datagram.
@@ -88,14 +97,16 @@ impl Settings {
             provider,
             random: Arc::new(random),
             min_version: ProtocolVersion::DTLS_1_2,
-            max_version: ProtocolVersion::DTLS_1_2,
+            max_version: ProtocolVersion::DTLS_1_3,
             cipher_suites: None,
             groups: None,
+            first_key_share: FirstKeyShare::default(),
             alpn: Vec::new(),
             srtp_profiles: Vec::new(),
             record_size_limit: None,
             require_extended_master_secret: true,
             mtu: 1200,
+            grease: true,
             initial_timeout: Duration::from_millis(400),
             max_retransmissions: 12,
             handshake_deadline: Some(Duration::from_secs(30)),
@@ -108,12 +119,30 @@ impl Settings {
     }
 }
 
+/// Which group a DTLS 1.3 client sends a key share for in its first hello; one share is sent. All groups are listed in
+/// any case: a server that prefers another one asks for its share in the HelloRetryRequest that carries the cookie.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FirstKeyShare {
+    /// The most preferred group whose share has at most 256 bytes, so that the first hello fits one datagram; the most
+    /// preferred group of all if there is none.
+    #[default]
+    Small,
+    /// The most preferred group, however large its share is. With a hybrid group the hello becomes larger than most
+    /// datagrams; that spares a round trip only with servers that ask for no cookie.
+    Preferred,
+}
+
 /// Settings after their check, with suites and groups resolved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) cipher_suites: Vec<&'static CipherSuite>,
     pub(crate) groups: Vec<&'static dyn KeyExchangeGroup>,
+    /// The versions that can be spoken, by preference: a suite of theirs is enabled.
+    pub(crate) versions: Vec<ProtocolVersion>,
+    /// Those of `groups` that DTLS 1.2 may use.
+    pub(crate) groups_12: Vec<&'static dyn KeyExchangeGroup>,
 }
 
 impl Common {
@@ -141,7 +170,15 @@ impl Common {
         }
         let cipher_suites = Self::resolve_suites(&settings)?;
         let groups = Self::resolve_groups(&settings)?;
-        Ok(Self { settings, cipher_suites, groups })
+        let mut groups_12 = groups.clone();
+        groups_12.retain(|group| group.min_version().is_at_most(ProtocolVersion::DTLS_1_2));
+        let can_be_spoken = |version: &ProtocolVersion| {
+            cipher_suites.iter().any(|suite| suite.version == *version)
+                && groups.iter().any(|group| group.min_version().is_at_most(*version))
+        };
+        let versions = [ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_2];
+        let versions = versions.into_iter().filter(can_be_spoken).collect();
+        Ok(Self { settings, cipher_suites, groups, groups_12, versions })
     }
 
     fn resolve_suites(settings: &Settings) -> Result<Vec<&'static CipherSuite>, ConfigError> {
@@ -162,7 +199,7 @@ impl Common {
 
     fn resolve_groups(settings: &Settings) -> Result<Vec<&'static dyn KeyExchangeGroup>, ConfigError> {
         let provided = &settings.provider.groups;
-        let groups: Vec<_> = match &settings.groups {
+        let mut groups: Vec<_> = match &settings.groups {
             None => provided.to_vec(),
             Some(names) => names
                 .iter()
@@ -170,12 +207,53 @@ impl Common {
                 .collect::<Option<_>>()
                 .ok_or(ConfigError::Unsupported("implementation of one of `groups`"))?,
         };
+        groups.retain(|group| group.min_version().is_at_most(settings.max_version));
         if groups.is_empty() { Err(ConfigError::NoGroup) } else { Ok(groups) }
+    }
+
+    /// Writes a line of the key log (RFC 9850), if there is one.
+    pub(crate) fn log_key(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        if let Some(log) = &self.settings.key_log {
+            log.log(label, client_random, secret);
+        }
+    }
+
+    /// Whether a version may be offered or accepted.
+    pub(crate) fn offers(&self, version: ProtocolVersion) -> bool {
+        self.versions.contains(&version)
+    }
+
+    /// The signature schemes that the peer may use, by preference.
+    pub(crate) fn signature_schemes(&self) -> impl Iterator<Item = SignatureScheme> + '_ {
+        self.settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme)
+    }
+
+    /// The group whose share the first hello of a client carries.
+    pub(crate) fn first_share_group(&self) -> &'static dyn KeyExchangeGroup {
+        let small = |group: &&dyn KeyExchangeGroup| group.share_length() <= SMALL_SHARE;
+        let chosen = match self.settings.first_key_share {
+            FirstKeyShare::Small => self.groups.iter().copied().find(small),
+            FirstKeyShare::Preferred => None,
+        };
+        chosen.or_else(|| self.groups.first().copied()).expect("a configuration without a group is refused")
+    }
+
+    /// The group with this name, if it is enabled and DTLS 1.2 may use it.
+    pub(crate) fn group_12(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
+        self.groups_12.iter().copied().find(|group| group.name() == name)
     }
 
     /// The group with this name, if it is enabled.
     pub(crate) fn group(&self, name: NamedGroup) -> Option<&'static dyn KeyExchangeGroup> {
         self.groups.iter().copied().find(|group| group.name() == name)
+    }
+
+    /// The enabled suites of a version, by preference.
+    pub(crate) fn suites_of(
+        &self,
+        version: ProtocolVersion,
+    ) -> impl Iterator<Item = &'static CipherSuite> + Clone + '_ {
+        self.cipher_suites.iter().copied().filter(move |suite| suite.version == version)
     }
 
     /// The suite with this id, if it is enabled.
@@ -261,6 +339,29 @@ impl core::fmt::Debug for CookieSettings {
     }
 }
 
+/// How a server holds the first hellos that come in pieces ([`PartialHellos`](crate::PartialHellos)). Only servers that
+/// accept DTLS 1.3 do: the question of 1.3 needs the whole hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialHelloSettings {
+    /// How many hellos are held at a time; the oldest makes room for a newer one. Default: 64. With 0 a hello that
+    /// does not fit one datagram cannot be answered.
+    pub places: usize,
+    /// Bytes of memory for each. About a seventh is book-keeping; a hello that is longer than the rest is dropped.
+    /// Default: 4096, enough for hellos of 3,400 bytes.
+    pub place_bytes: usize,
+    /// How many of them one network may have. Default: 4.
+    pub places_per_network: usize,
+    /// How long the pieces are held, from the first one on. Default: 2 s.
+    pub lifetime: Duration,
+}
+
+impl Default for PartialHelloSettings {
+    fn default() -> Self {
+        Self { places: 64, place_bytes: 4096, places_per_network: 4, lifetime: Duration::from_secs(2) }
+    }
+}
+
 /// What a server needs. Shared by its gate and all its connections in an `Arc`.
 #[derive(Debug)]
 pub struct ServerConfig {
@@ -268,6 +369,7 @@ pub struct ServerConfig {
     pub(crate) credentials: Arc<dyn CredentialResolver>,
     pub(crate) client_auth: ClientAuth,
     pub(crate) cookies: CookieSettings,
+    pub(crate) partial_hellos: PartialHelloSettings,
     pub(crate) prefer_client_order: bool,
     pub(crate) amplification_limit: Option<u32>,
 }
@@ -286,6 +388,7 @@ impl ServerConfig {
             credentials: Arc::new(credentials),
             client_auth: ClientAuth::None,
             cookies: CookieSettings::default(),
+            partial_hellos: PartialHelloSettings::default(),
             prefer_client_order: false,
             amplification_limit: Some(3),
         })
@@ -305,6 +408,13 @@ impl ServerConfig {
         self
     }
 
+    /// How hellos that come in pieces are held.
+    #[must_use]
+    pub fn with_partial_hellos(mut self, partial_hellos: PartialHelloSettings) -> Self {
+        self.partial_hellos = partial_hellos;
+        self
+    }
+
     /// Chooses suites and groups by the client's order instead of the server's.
     #[must_use]
     pub fn prefer_client_order(mut self, yes: bool) -> Self {
@@ -319,5 +429,97 @@ impl ServerConfig {
     pub fn with_amplification_limit(mut self, times: Option<u32>) -> Self {
         self.amplification_limit = times;
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::crypto::{KeyExchangeError, SharedSecret, StartedKeyExchange, ring};
+    use crate::random::FromRng;
+
+    /// A group that is only its data.
+    #[derive(Debug)]
+    struct Data(NamedGroup, usize, ProtocolVersion);
+
+    impl KeyExchangeGroup for Data {
+        fn name(&self) -> NamedGroup {
+            self.0
+        }
+
+        fn share_length(&self) -> usize {
+            self.1
+        }
+
+        fn min_version(&self) -> ProtocolVersion {
+            self.2
+        }
+
+        fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
+            Err(KeyExchangeError::RandomFailure)
+        }
+
+        fn respond(&self, _: &[u8]) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
+            Err(KeyExchangeError::RandomFailure)
+        }
+    }
+
+    static HYBRID: Data = Data(NamedGroup::X25519MLKEM768, 1216, ProtocolVersion::DTLS_1_3);
+    static LARGE: Data = Data(NamedGroup(0xfe02), 257, ProtocolVersion::DTLS_1_2);
+    static LARGEST_SMALL: Data = Data(NamedGroup(0xfe01), 256, ProtocolVersion::DTLS_1_2);
+
+    fn common(
+        groups: &[&'static dyn KeyExchangeGroup],
+        change: impl FnOnce(&mut Settings),
+    ) -> Result<Common, ConfigError> {
+        let mut provider = ring::provider();
+        provider.groups = groups.to_vec();
+        let mut settings = Settings::new(provider, FromRng(getrandom::SysRng));
+        settings.max_version = ProtocolVersion::DTLS_1_3;
+        change(&mut settings);
+        Common::new(settings)
+    }
+
+    fn first_share(groups: &[&'static dyn KeyExchangeGroup], choice: FirstKeyShare) -> NamedGroup {
+        let common = common(groups, |settings| settings.first_key_share = choice).unwrap();
+        common.first_share_group().name()
+    }
+
+    #[test]
+    fn the_first_share_is_the_first_small_one() {
+        let small = |groups: &[&'static dyn KeyExchangeGroup]| first_share(groups, FirstKeyShare::default());
+        assert_eq!(small(&[&HYBRID, ring::SECP256R1, ring::X25519]), NamedGroup::SECP256R1);
+        assert_eq!(small(&[&LARGE, &LARGEST_SMALL, ring::X25519]), LARGEST_SMALL.0);
+        // Where all are large there is no better choice than the preferred one.
+        assert_eq!(small(&[&HYBRID, &LARGE]), NamedGroup::X25519MLKEM768);
+    }
+
+    #[test]
+    fn the_preferred_share_is_sent_at_once_if_told_so() {
+        let preferred = |groups: &[_]| first_share(groups, FirstKeyShare::Preferred);
+        assert_eq!(preferred(&[&HYBRID, ring::X25519]), NamedGroup::X25519MLKEM768);
+        assert_eq!(preferred(&[ring::X25519, &HYBRID]), NamedGroup::X25519);
+    }
+
+    #[test]
+    fn dtls_12_has_no_hybrid() {
+        let both = common(&[&HYBRID, ring::X25519, ring::SECP384R1], |_| ()).unwrap();
+        assert!(both.group(NamedGroup::X25519MLKEM768).is_some());
+        assert!(both.group_12(NamedGroup::X25519MLKEM768).is_none());
+        assert!(both.group_12(NamedGroup::SECP384R1).is_some());
+        let names: Vec<_> = both.groups_12.iter().map(|group| group.name()).collect();
+        assert_eq!(names, [NamedGroup::X25519, NamedGroup::SECP384R1]);
+
+        // Where DTLS 1.2 is the highest version it is not even listed.
+        let only_12 = |settings: &mut Settings| settings.max_version = ProtocolVersion::DTLS_1_2;
+        let old = common(&[&HYBRID, ring::X25519], only_12).unwrap();
+        assert_eq!(old.groups.iter().map(|group| group.name()).collect::<Vec<_>>(), [NamedGroup::X25519]);
+        let none = common(&[&HYBRID, ring::X25519], |settings| {
+            only_12(settings);
+            settings.groups = Some(vec![NamedGroup::X25519MLKEM768]);
+        });
+        assert_eq!(none.err(), Some(ConfigError::NoGroup));
     }
 }

@@ -38,7 +38,11 @@ pub enum Error {
     DateMissing,
     /// The client sent no certificate although one is required.
     #[error("the client sent no certificate although one is required")]
-    CertificateRequired,
+    CertificateRequired {
+        /// certificate_required in DTLS 1.3 (RFC 9846 section 4.5.1.4), handshake_failure in 1.2 (RFC 5246 section
+        /// 7.4.6).
+        alert: AlertDescription,
+    },
     /// The signature over the handshake does not fit the peer's certificate.
     #[error("the peer's handshake signature is wrong")]
     BadSignature,
@@ -138,6 +142,24 @@ pub enum Misbehaviour {
     /// Handshake data followed a message after which the keys change, or came in the wrong epoch.
     #[error("handshake data crosses a change of keys")]
     CrossesKeyChange,
+    /// The server's session id is not the one that was offered: empty (RFC 9147 section 5).
+    #[error("its session id is not the one that was offered")]
+    SessionId,
+    /// A HelloRetryRequest that changes nothing (RFC 9846 section 4.2.4).
+    #[error("it asked for the same hello again")]
+    NothingToRetry,
+    /// A second ClientHello that is not what was asked for (RFC 9846 section 4.2.2).
+    #[error("its second hello differs from the first in more than was asked for")]
+    SecondHello,
+    /// A mandatory extension of DTLS 1.3 is not there (RFC 9846 section 9.2).
+    #[error("a mandatory extension is missing")]
+    MissingExtension,
+    /// A CertificateRequest of the handshake has a context (RFC 9846 section 4.4.2).
+    #[error("its certificate request has a context")]
+    RequestContext,
+    /// More than 32 KeyUpdates without application data between them.
+    #[error("it changed its keys again and again without sending anything")]
+    TooManyKeyUpdates,
     /// The client fell back to an older version although both sides have a newer one (RFC 7507).
     #[error("it fell back to an older version without need")]
     InappropriateFallback,
@@ -179,8 +201,7 @@ impl Error {
             Self::Incompatible(incompatibility) => incompatibility.alert(),
             Self::Certificate(error) => certificate_alert(error),
             Self::DateMissing => AlertDescription::INTERNAL_ERROR,
-            // RFC 5246 section 7.4.6: "fatal handshake_failure"; certificate_required is of 1.3 only.
-            Self::CertificateRequired => AlertDescription::HANDSHAKE_FAILURE,
+            Self::CertificateRequired { alert } => *alert,
             Self::BadSignature | Self::BadFinished => AlertDescription::DECRYPT_ERROR,
             Self::RecordOverflow => AlertDescription::RECORD_OVERFLOW,
             Self::ForgeryLimit => AlertDescription::BAD_RECORD_MAC,
@@ -199,7 +220,10 @@ impl Misbehaviour {
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::UnofferedVersion => AlertDescription::PROTOCOL_VERSION,
             Self::RenegotiationInfo => AlertDescription::HANDSHAKE_FAILURE,
-            Self::CrossesKeyChange | Self::TooManyCookies => AlertDescription::UNEXPECTED_MESSAGE,
+            Self::CrossesKeyChange | Self::TooManyCookies | Self::TooManyKeyUpdates => {
+                AlertDescription::UNEXPECTED_MESSAGE
+            }
+            Self::MissingExtension => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
             Self::EmptyCertificateList => AlertDescription::DECODE_ERROR,
             Self::UnofferedCipherSuite
@@ -213,6 +237,10 @@ impl Misbehaviour {
             | Self::RecordSizeLimit
             | Self::Downgrade
             | Self::Cookie
+            | Self::SessionId
+            | Self::NothingToRetry
+            | Self::SecondHello
+            | Self::RequestContext
             | Self::ContradictingFragments => AlertDescription::ILLEGAL_PARAMETER,
         }
     }
@@ -301,6 +329,9 @@ pub enum Misuse {
     /// The write key may protect no more records; the association is closed.
     #[error("the write key is used up")]
     KeyLimit,
+    /// The negotiated version cannot change its keys: DTLS 1.2.
+    #[error("DTLS 1.2 cannot change its keys: connect anew")]
+    NoKeyUpdate,
     /// The label of an exporter is one that the protocol itself uses (RFC 5705 section 4).
     #[error("the label is reserved by the protocol")]
     ReservedLabel,
@@ -326,7 +357,7 @@ pub enum ConfigError {
     #[error("no cipher suite is left for the chosen versions: widen `cipher_suites` or the versions")]
     NoCipherSuite,
     /// No group is left after the settings.
-    #[error("no group is left: widen `groups`")]
+    #[error("no group is left: widen `groups` or the versions")]
     NoGroup,
     /// No signature verifier.
     #[error("the provider verifies no signature scheme")]

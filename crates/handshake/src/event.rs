@@ -9,6 +9,7 @@ use drystone_x509::{CertificateDer, ServerName, UnixTime};
 
 use crate::Error;
 use crate::credential::Credential;
+use crate::message::NewSessionTicket13;
 use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 
 /// Something that happened; taken with [`Connection::poll_event`](crate::Connection::poll_event).
@@ -24,10 +25,42 @@ pub enum Event {
     Closed,
     /// The association ended with an error; also in [`Connection::error`](crate::Connection::error).
     Failed(Error),
-    /// The write key has protected 7/8 of what it may: start a new association soon (DTLS 1.2 cannot re-key).
+    /// The write key has protected 7/8 of what it may: start a new association soon. Only in DTLS 1.2, which cannot change
+    /// its keys; DTLS 1.3 does so by itself.
     KeysNearLimit,
     /// A newer association of the same address took this one's place (RFC 6347 section 4.2.8).
     AssociationReplaced,
+    /// The server gave a ticket for a later handshake (DTLS 1.3).
+    TicketReceived(Box<SessionTicket>),
+}
+
+/// A ticket that a server gave (RFC 9846 section 4.7.1). Has no use yet but to be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionTicket {
+    /// How long the server takes it, in seconds.
+    pub lifetime: u32,
+    /// What is added to its age, in milliseconds, when it is used.
+    pub age_add: u32,
+    /// Tells this ticket's key from those of the others of this association.
+    pub nonce: Vec<u8>,
+    /// The ticket.
+    pub ticket: Vec<u8>,
+    /// Bytes of early data that it is good for; `None` for none.
+    pub max_early_data: Option<u32>,
+}
+
+impl SessionTicket {
+    pub(crate) fn decode(body: &[u8]) -> Result<Self, Error> {
+        let message = NewSessionTicket13::decode(body)?;
+        Ok(Self {
+            lifetime: message.ticket_lifetime,
+            age_add: message.ticket_age_add,
+            nonce: message.ticket_nonce.to_vec(),
+            ticket: message.ticket.to_vec(),
+            max_early_data: message.extensions.early_data,
+        })
+    }
 }
 
 /// What was negotiated, and who the peer is.

@@ -9,12 +9,15 @@
 //! ```
 //!
 //! * [`Connection`] is one association; its page says how to drive it.
-//! * [`Gate`] stands before a server's associations and answers strangers without memory.
+//! * [`Gate`] stands before a server's associations and answers strangers without memory but for a fixed pool,
+//!   [`PartialHellos`].
 //! * [`Settings`], [`ClientConfig`] and [`ServerConfig`] configure both.
 //! * [`PeerVerifier`], [`CredentialResolver`] and [`crypto::SigningKey`] are the call-outs; each may answer later.
 //!
 //! No socket, no clock, no global state; `no_std` with `alloc`. Time and datagrams are arguments, randomness is a
 //! setting. Whoever wants sockets uses the crate `drystone`.
+//!
+//! The feature `pq` adds the post-quantum group X25519MLKEM768.
 #![no_std]
 
 extern crate alloc;
@@ -29,6 +32,7 @@ mod credential;
 pub mod crypto;
 mod error;
 mod event;
+mod facts;
 mod flight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -41,17 +45,23 @@ mod signature;
 mod time;
 mod transcript;
 mod v12;
+mod v13;
 mod verify;
 
-pub use config::{ClientAuth, ClientConfig, CookieSettings, MIN_MTU, ServerConfig, Settings};
+pub use config::{
+    ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, PartialHelloSettings, ServerConfig,
+    Settings,
+};
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
-pub use event::{Answer, Connected, Event, Request, RequestId};
+pub use event::{Answer, Connected, Event, Request, RequestId, SessionTicket};
 pub use flight::Limits;
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};
-pub use server::gate::{Gate, Greeting, HelloId, Verdict};
+pub use server::gate::{Gate, Verdict};
+pub use server::greeting::{Greeting, HelloId};
+pub use server::partial::{PartialHellos, Stranger};
 pub use time::{Instant, Start};
 pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
 

@@ -16,6 +16,8 @@ use crate::config::Common;
 use crate::connection::io::Io;
 use crate::connection::{Config, Established, LastFinished};
 use crate::credential::{Credential, CredentialOffer, CredentialResolver};
+use crate::crypto::KeyLogLabel;
+use crate::crypto::schedule13::TrafficSecret;
 use crate::event::{Answer, Connected, Request};
 pub(crate) use crate::flight::Message;
 use crate::message::registry::{HandshakeType, SignatureScheme};
@@ -23,6 +25,7 @@ use crate::observe::{Direction, Observed};
 use crate::server::ServerState;
 use crate::time::{Instant, Start};
 use crate::transcript::{Transcript, TranscriptBuffer};
+use crate::v13::Traffic;
 use crate::verify::{PeerCertificates, PeerVerifier};
 use crate::{Error, RequestId};
 
@@ -79,7 +82,15 @@ pub(crate) enum Next {
     /// Wait for the answer to this request; messages wait too.
     Request(State, Request),
     /// The handshake is done.
-    Connected(Box<(Connected, Established)>),
+    Connected(Box<Outcome>),
+}
+
+/// What a handshake leaves.
+pub(crate) struct Outcome {
+    pub(crate) connected: Connected,
+    pub(crate) established: Established,
+    /// The secrets of an association that can change its keys.
+    pub(crate) traffic: Option<Traffic>,
 }
 
 /// What a state may use and cause. `C` is the configuration of its role.
@@ -112,7 +123,7 @@ impl<C> Context<'_, C> {
         msg_type: HandshakeType,
         body: Vec<u8>,
     ) -> Result<(), Error> {
-        let message_seq = self.io.take_message_seq()?;
+        let message_seq = self.io.flights.take_message_seq()?;
         transcript.push(msg_type, message_seq, &body)?;
         self.stage(epoch, msg_type, message_seq, body);
         Ok(())
@@ -124,7 +135,7 @@ impl<C> Context<'_, C> {
         transcript: &mut TranscriptBuffer,
         body: Vec<u8>,
     ) -> Result<(), Error> {
-        let message_seq = self.io.take_message_seq()?;
+        let message_seq = self.io.flights.take_message_seq()?;
         transcript.push(HandshakeType::CLIENT_HELLO, message_seq, &body)?;
         self.stage(0, HandshakeType::CLIENT_HELLO, message_seq, body);
         Ok(())
@@ -149,7 +160,7 @@ impl<C> Context<'_, C> {
         transcript: &mut Transcript,
         verify_data: [u8; 12],
     ) -> Result<(), Error> {
-        let (msg_type, message_seq) = (HandshakeType::FINISHED, self.io.take_message_seq()?);
+        let (msg_type, message_seq) = (HandshakeType::FINISHED, self.io.flights.take_message_seq()?);
         transcript.push(msg_type, message_seq, &verify_data)?;
         self.observe(Direction::Sent, Observed::ChangeCipherSpec);
         let body = &verify_data;
@@ -163,9 +174,19 @@ impl<C> Context<'_, C> {
         self.io.flush(self.now);
     }
 
-    /// Keys for what we send from the next flush on.
+    /// Nothing of our flight is missing any more.
+    pub(crate) fn flight_answered(&mut self) {
+        self.io.flights.stop();
+    }
+
+    /// Keys for what we send in this epoch from now on.
     pub(crate) fn install_write(&mut self, epoch: WriteEpoch) {
-        self.io.pending_write = Some(epoch);
+        self.io.new_writes.push(epoch);
+    }
+
+    /// Keys for what we receive from now on. Nothing that was written without them counts any more.
+    pub(crate) fn install_read(&mut self, epoch: ReadEpoch) {
+        self.io.new_reads.push(epoch);
     }
 
     /// Keys for what we receive once the peer's ChangeCipherSpec has come (rule 3 of the protocol rules).
@@ -179,11 +200,19 @@ impl<C> Context<'_, C> {
         }
     }
 
+    /// From here on flights are acknowledged, and epoch 0 admits what DTLS 1.3 writes in plaintext.
+    pub(crate) fn acknowledge_flights(&mut self) {
+        self.io.acknowledge_flights();
+    }
+
     /// Writes a line of the key log (RFC 9850).
-    pub(crate) fn log_key(&self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
-        if let Some(log) = &self.common.settings.key_log {
-            log.log(label, client_random, secret);
-        }
+    pub(crate) fn log_key(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        self.common.log_key(label, client_random, secret);
+    }
+
+    /// Writes a traffic secret to the key log.
+    pub(crate) fn log_secret(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &TrafficSecret) {
+        self.log_key(label, client_random, secret.secret().expose());
     }
 }
 

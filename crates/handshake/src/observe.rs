@@ -2,6 +2,7 @@
 
 use core::fmt::Debug;
 
+use crate::crypto::KeyLogLabel;
 use crate::message::registry::{AlertDescription, HandshakeType};
 
 /// Sees what passes on the wire outside of application data. For logs and tools; it cannot change anything.
@@ -44,10 +45,18 @@ pub enum Observed<'a> {
         /// The epoch it came in or leaves in.
         epoch: u64,
     },
+    /// An ACK (DTLS 1.3, RFC 9147 section 7).
+    Ack {
+        /// The epoch it came in or leaves in.
+        epoch: u64,
+        /// The numbers of the acknowledged records, as they stand in the record.
+        body: &'a [u8],
+    },
 }
 
 /// Receives secrets for tools that decrypt captures (RFC 9850). Whoever has them can read the association.
 pub trait KeyLog: Send + Sync + Debug {
-    /// One line of a key log file is `label`, the client's random and the secret, the latter two in hexadecimal.
-    fn log(&self, label: &'static str, client_random: &[u8; 32], secret: &[u8]);
+    /// One line of a key log file is `label` (as it displays itself), the client's random and the secret, the latter two
+    /// in hexadecimal.
+    fn log(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]);
 }

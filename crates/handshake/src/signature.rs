@@ -1,10 +1,11 @@
 //! Verifying handshake signatures: the scheme must be one that we offered, and fit the suite and the key.
 
 use drystone_x509::{KeyKind, PublicKey};
+use rustls_pki_types::SignatureVerificationAlgorithm;
 
 use crate::Error;
 use crate::config::Common;
-use crate::crypto::Authentication;
+use crate::crypto::{Authentication, SignatureVerifier, signs_certificate_verify13};
 use crate::error::Misbehaviour;
 use crate::message::DigitallySigned;
 use crate::message::registry::SignatureScheme;
@@ -27,6 +28,30 @@ pub(crate) fn verify_12(
     signed: &DigitallySigned<'_>,
     message: &[u8],
 ) -> Result<SignatureVerified, Error> {
+    verify(common, public_key, signed, message, |verifier| verifier.algorithms)
+}
+
+/// Checks a DTLS 1.3 signature, where ECDSA schemes fix the curve and RSA-PKCS1 signs certificates only (RFC 9846
+/// section 4.3.3): such schemes have no algorithms for it.
+pub(crate) fn verify_13(
+    common: &Common,
+    public_key: &PublicKey,
+    signed: &DigitallySigned<'_>,
+    message: &[u8],
+) -> Result<SignatureVerified, Error> {
+    if !signs_certificate_verify13(signed.algorithm) {
+        return Err(Misbehaviour::UnofferedSignatureScheme.into());
+    }
+    verify(common, public_key, signed, message, |verifier| verifier.algorithms_fixed_curve)
+}
+
+fn verify(
+    common: &Common,
+    public_key: &PublicKey,
+    signed: &DigitallySigned<'_>,
+    message: &[u8],
+    algorithms: impl Fn(&SignatureVerifier) -> &'static [&'static dyn SignatureVerificationAlgorithm],
+) -> Result<SignatureVerified, Error> {
     let verifier = common
         .settings
         .provider
@@ -34,7 +59,7 @@ pub(crate) fn verify_12(
         .filter(|verifier| scheme_fits_key(verifier.scheme, public_key.kind()))
         .ok_or(Misbehaviour::UnofferedSignatureScheme)?;
     public_key
-        .verify_signature(verifier.algorithms, message, signed.signature)
+        .verify_signature(algorithms(verifier), message, signed.signature)
         .map(|()| SignatureVerified(()))
         .map_err(|_| Error::BadSignature)
 }

@@ -1,20 +1,20 @@
 //! What both roles of DTLS 1.2 share: keys from the premaster secret, Finished, and the established part.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use drystone_record::{AdmittedTypes, ClassicNonce, Protection, ReadEpoch, WriteEpoch};
-use drystone_x509::{CertificateDer, PublicKey};
-use subtle::ConstantTimeEq;
+use drystone_x509::CertificateDer;
 
 use crate::Error;
-use crate::connection::Established;
+use crate::connection::{Established, Exporter};
 use crate::crypto::prf12::{MasterSecret, Randoms};
-use crate::crypto::{CipherSuite, Digest, KeyExchangeError, Secret, SharedSecret, Side};
+use crate::crypto::{CipherSuite, Digest, KeyExchangeError, KeyLogLabel, Secret, SharedSecret, Side};
 use crate::error::Misbehaviour;
-use crate::event::Connected;
-use crate::machine::{Context, Next, PeerVerified};
+use crate::facts::{Facts, FinishedVerified, PeerChain};
+use crate::machine::{Context, Next, Outcome, PeerVerified};
 use crate::message::Certificate12;
-use crate::message::registry::{HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+use crate::message::registry::{HandshakeType, ProtocolVersion};
 use crate::signature::SignatureVerified;
 use crate::transcript::Transcript;
 
@@ -44,7 +44,7 @@ impl Keys {
             Some(hash) => MasterSecret::extended(suite.hmac, premaster, hash),
             None => MasterSecret::from_randoms(suite.hmac, premaster, &randoms),
         };
-        cx.log_key("CLIENT_RANDOM", &randoms.client, master.secret().expose());
+        cx.log_key(KeyLogLabel::ClientRandom, &randoms.client, master.secret().expose());
         Self { suite, master, randoms, extended: session_hash.is_some() }
     }
 
@@ -107,8 +107,7 @@ impl Keys {
         transcript: &Transcript,
         body: &[u8],
     ) -> Result<FinishedVerified, Error> {
-        let expected = self.verify_data(sender, transcript);
-        if bool::from(expected.ct_eq(body)) { Ok(FinishedVerified(())) } else { Err(Error::BadFinished) }
+        FinishedVerified::check(&self.verify_data(sender, transcript), body)
     }
 
     /// The connected association. Every proof is needed.
@@ -119,46 +118,24 @@ impl Keys {
         _: SignatureVerified,
         _: FinishedVerified,
     ) -> Next {
-        let connected = Connected {
-            version: ProtocolVersion::DTLS_1_2,
-            cipher_suite: self.suite.id,
-            group: facts.group,
-            signature_scheme: facts.signature_scheme,
-            alpn: facts.alpn,
-            srtp_profile: facts.srtp_profile,
-            server_name: facts.server_name,
-            peer_chain: facts.peer_chain,
-            extended_master_secret: self.extended,
-        };
         let established = Established::new(
             ProtocolVersion::DTLS_1_2,
-            Exporter { master: self.master, randoms: self.randoms, extended: self.extended },
+            Exporter::Master(MasterExporter {
+                master: self.master,
+                randoms: self.randoms,
+                extended: self.extended,
+            }),
             facts.srtp_profile,
             facts.peer_record_limit,
         );
-        Next::Connected(alloc::boxed::Box::new((connected, established)))
+        let connected = facts.into_connected(ProtocolVersion::DTLS_1_2, self.suite.id, self.extended);
+        Next::Connected(Box::new(Outcome { connected, established, traffic: None }))
     }
-}
-
-/// Proof that the peer's Finished fits the handshake; needed to connect.
-#[derive(Debug)]
-pub(crate) struct FinishedVerified(());
-
-/// What was negotiated and learnt on the way.
-#[derive(Debug)]
-pub(crate) struct Facts {
-    pub(crate) group: NamedGroup,
-    pub(crate) signature_scheme: SignatureScheme,
-    pub(crate) alpn: Option<Vec<u8>>,
-    pub(crate) srtp_profile: Option<SrtpProfile>,
-    pub(crate) server_name: Option<alloc::string::String>,
-    pub(crate) peer_chain: Vec<CertificateDer<'static>>,
-    pub(crate) peer_record_limit: Option<u16>,
 }
 
 /// What the exporter needs for the life of the association (RFC 5705).
 #[derive(Debug)]
-pub(crate) struct Exporter {
+pub(crate) struct MasterExporter {
     pub(crate) master: MasterSecret,
     pub(crate) randoms: Randoms,
     /// RFC 7627 section 5.4: without it, exported keys are not bound to the handshake.
@@ -168,11 +145,7 @@ pub(crate) struct Exporter {
 /// Reads a chain and its leaf's key. An empty chain is `None`.
 pub(crate) fn read_chain(body: &[u8]) -> Result<Option<PeerChain>, Error> {
     let message = Certificate12::decode(body)?;
-    let certificates: Vec<_> =
-        message.certificate_list.iter().map(|entry| CertificateDer::from(entry.cert_data.to_vec())).collect();
-    let Some(leaf) = certificates.first() else { return Ok(None) };
-    let public_key = PublicKey::of_certificate(leaf)?;
-    Ok(Some(PeerChain { certificates, public_key }))
+    PeerChain::new(message.certificate_list.iter().map(|entry| entry.cert_data))
 }
 
 /// The Certificate message with these certificates.
@@ -181,13 +154,6 @@ pub(crate) fn write_chain(chain: &[CertificateDer<'static>]) -> Result<Vec<u8>, 
     let mut body = Vec::new();
     Certificate12 { certificate_list: entries.as_slice().into() }.encode(&mut body)?;
     Ok(body)
-}
-
-/// The peer's certificates, not yet trusted.
-#[derive(Debug)]
-pub(crate) struct PeerChain {
-    pub(crate) certificates: Vec<CertificateDer<'static>>,
-    pub(crate) public_key: PublicKey,
 }
 
 impl From<KeyExchangeError> for Error {

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use drystone_handshake::KeyLog;
+use drystone_handshake::crypto::KeyLogLabel;
 
 /// Appends secrets to a file in the format of RFC 9850, which Wireshark and others read.
 ///
@@ -42,9 +43,9 @@ impl KeyLogFile {
 
 impl KeyLog for KeyLogFile {
     /// A line that cannot be written is lost: a full disk must not end an association.
-    fn log(&self, label: &'static str, client_random: &[u8; 32], secret: &[u8]) {
-        let mut line = Vec::with_capacity(label.len() + 2 * (client_random.len() + secret.len()) + 3);
-        line.extend_from_slice(label.as_bytes());
+    fn log(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
+        let mut line = label.to_string().into_bytes();
+        line.reserve_exact(2 * (client_random.len() + secret.len()) + 3);
         for bytes in [client_random.as_slice(), secret] {
             line.push(b' ');
             line.extend(bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).map(hex_digit));
@@ -68,8 +69,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("drystone-key-log-{}", std::process::id()));
         let _ = std::fs::remove_file(&path);
         let log = KeyLogFile::append(&path).unwrap();
-        log.log("CLIENT_RANDOM", &[0xab; 32], &[0x00, 0x19, 0xff]);
-        log.log("CLIENT_RANDOM", &[0x01; 32], &[0xf0]);
+        log.log(KeyLogLabel::ClientRandom, &[0xab; 32], &[0x00, 0x19, 0xff]);
+        log.log(KeyLogLabel::ServerTrafficSecret(7), &[0x01; 32], &[0xf0]);
         let text = std::fs::read_to_string(&path).unwrap();
         #[cfg(unix)]
         {
@@ -77,8 +78,11 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         std::fs::remove_file(&path).unwrap();
-        let expected =
-            format!("CLIENT_RANDOM {} 0019ff\nCLIENT_RANDOM {} f0\n", "ab".repeat(32), "01".repeat(32));
+        let expected = format!(
+            "CLIENT_RANDOM {} 0019ff\nSERVER_TRAFFIC_SECRET_7 {} f0\n",
+            "ab".repeat(32),
+            "01".repeat(32)
+        );
         assert_eq!(text, expected);
     }
 }

@@ -24,6 +24,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
+//! | `pq` (on by default) | the post-quantum group X25519MLKEM768 of DTLS 1.3, first in the order of preference |
 //! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
 //! | `generate` | new keys and self-signed certificates (`Crypto`) |
 //! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |

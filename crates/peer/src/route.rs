@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use drystone_handshake::{Connection, Instant};
+use drystone_handshake::{Connection, Instant, Stranger};
 
 /// Names one association of one server. Never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -176,17 +176,31 @@ impl Sender {
     }
 }
 
-/// What cookies are bound to: the address (IPv4 in its mapped form) and the port.
-pub(crate) fn peer_id_bytes(address: SocketAddr) -> [u8; 18] {
-    let ip = match address.ip() {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-        IpAddr::V6(v6) => v6,
-    };
-    let mut bytes = [0; 18];
-    let (first, last) = bytes.split_at_mut(16);
-    first.copy_from_slice(&ip.octets());
-    last.copy_from_slice(&address.port().to_be_bytes());
-    bytes
+/// What the gate is told of a sender.
+pub(crate) struct SenderBytes {
+    id: [u8; 18],
+    network: usize,
+}
+
+impl SenderBytes {
+    /// Cookies are bound to the address (IPv4 in its mapped form) and the port. One attacker may have all of a network
+    /// of 2^8 IPv4 addresses, or of 2^72 IPv6 addresses: what a provider gives to a site.
+    pub(crate) fn of(address: SocketAddr) -> Self {
+        const MAPPED: usize = 12;
+        let (ip, network) = match address.ip().to_canonical() {
+            IpAddr::V4(v4) => (v4.to_ipv6_mapped(), MAPPED + 3),
+            IpAddr::V6(v6) => (v6, 7),
+        };
+        let mut id = [0; 18];
+        let (first, last) = id.split_at_mut(16);
+        first.copy_from_slice(&ip.octets());
+        last.copy_from_slice(&address.port().to_be_bytes());
+        Self { id, network }
+    }
+
+    pub(crate) fn as_stranger(&self) -> Stranger<'_> {
+        Stranger { id: &self.id, network: self.id.get(..self.network).unwrap_or_default() }
+    }
 }
 
 /// Whether a datagram begins with a plaintext record (epoch 0, RFC 6347 section 4.1) that holds a ClientHello: keeps
@@ -300,9 +314,31 @@ mod tests {
 
     #[test]
     fn cookies_are_bound_to_address_and_port() {
-        let bytes = peer_id_bytes(address("10.0.0.1:258"));
-        assert_eq!(bytes, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2]);
-        assert_eq!(bytes, peer_id_bytes(address("[::ffff:10.0.0.1]:258")));
+        let bytes = |text| SenderBytes::of(address(text)).id;
+        let expected = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2];
+        assert_eq!(bytes("10.0.0.1:258"), expected);
+        assert_eq!(bytes("[::ffff:10.0.0.1]:258"), expected);
+    }
+
+    #[test]
+    fn neighbours_share_a_network() {
+        let network = |text| SenderBytes::of(address(text)).as_stranger().network.to_vec();
+        let same = [
+            ("10.0.0.1:258", "10.0.0.255:3"),
+            ("10.0.0.1:258", "[::ffff:10.0.0.7]:3"),
+            ("[2001:db8:1:200::1]:5", "[2001:db8:1:2ff:ffff::]:6"),
+        ];
+        for (one, other) in same {
+            assert_eq!(network(one), network(other));
+        }
+        let different = [
+            ("10.0.0.1:5", "10.0.1.1:5"),
+            ("[2001:db8:1:200::1]:5", "[2001:db8:1:300::1]:5"),
+            ("0.0.0.1:5", "[::1]:5"),
+        ];
+        for (one, other) in different {
+            assert_ne!(network(one), network(other));
+        }
     }
 
     #[test]

@@ -9,15 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, Path, RequestId, ServerConfig,
-    Verdict,
+    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, PartialHellos, Path, RequestId,
+    ServerConfig, Verdict,
 };
 
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
 use crate::error::{SendError, ServerError};
 use crate::inbox::{self, Arrived, Packet};
-use crate::route::{Peer, PeerId, Route, Table, may_be_client_hello, peer_id_bytes};
+use crate::route::{Peer, PeerId, Route, SenderBytes, Table, may_be_client_hello};
 use crate::socket::{Arrival, MAX_DATAGRAM, Socket};
 
 /// A DTLS server with its UDP socket and all its peers.
@@ -27,7 +27,7 @@ use crate::socket::{Arrival, MAX_DATAGRAM, Socket};
 /// [`Event::Failed`]) on, and is gone after [`Event::Closed`], [`Event::Failed`] or [`Event::AssociationReplaced`].
 /// Dropping the server says goodbye to all peers.
 ///
-/// Strangers cost it no memory: an association is made only for a sender that returned a cookie, so that its address
+/// Strangers cost it no memory, but for a fixed pool that holds hellos in pieces: an association is made only for a sender that returned a cookie, so that its address
 /// is proved. Associations whose handshake is not done are limited in number and time; connected ones are never
 /// given up for newcomers. A client that lost its state and connects anew from the same address gets a second
 /// association, which replaces the first one only when its handshake is done (RFC 6347 section 4.2.8).
@@ -38,6 +38,7 @@ pub struct Server {
     clock: Clock,
     config: Arc<ServerConfig>,
     gate: Gate,
+    partial: PartialHellos,
     options: ServerOptions,
     table: Table,
     deadlines: Deadlines<PeerId>,
@@ -81,7 +82,8 @@ impl Default for ServerOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
-    /// Hellos without a good cookie that were answered by asking for one.
+    /// Hellos without a good cookie that were answered: by asking for one, or by the alert that says why nothing can
+    /// come of them.
     pub cookies_asked: u64,
     /// Associations that were begun.
     pub accepted: u64,
@@ -144,6 +146,7 @@ impl Server {
             socket,
             clock: Clock::new(),
             config,
+            partial: gate.partial_hellos(),
             gate,
             options,
             table: Table::new(),
@@ -280,6 +283,7 @@ impl Server {
             None if self.options.cookies => match self.ask_gate(from, length) {
                 Verdict::Accept(greeting) => self.accept(from, length, now, Some(greeting)),
                 Verdict::Reply(length) => self.ask_for_cookie(length, from),
+                Verdict::Hold => {}
                 Verdict::Drop(_) => self.stats.strangers_dropped += 1,
             },
             None => self.accept(from, length, now, None),
@@ -291,8 +295,8 @@ impl Server {
         let greeting = match self.ask_gate(from, length) {
             Verdict::Accept(greeting) => greeting,
             Verdict::Reply(length) => return self.ask_for_cookie(length, from),
-            // Perhaps a later fragment of the hello that began the association.
-            Verdict::Drop(_) => return self.deliver(route, length, now),
+            // Perhaps a fragment of the hello that began the association.
+            Verdict::Drop(_) | Verdict::Hold => return self.deliver(route, length, now),
         };
         let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&greeting));
         if is_of(route.current) || route.challenger.is_some_and(is_of) {
@@ -308,7 +312,8 @@ impl Server {
     fn ask_gate(&mut self, from: SocketAddr, length: usize) -> Verdict {
         let mut datagram =
             Datagram::new(Path::default(), self.received.get_mut(..length).unwrap_or_default());
-        self.gate.answer(self.clock.start(), &peer_id_bytes(from), &mut datagram, &mut self.out)
+        let (start, sender) = (self.clock.start(), SenderBytes::of(from));
+        self.gate.answer_or_hold(start, sender.as_stranger(), &mut datagram, &mut self.partial, &mut self.out)
     }
 
     fn ask_for_cookie(&mut self, length: usize, from: SocketAddr) {

@@ -216,7 +216,8 @@ fn forged_records_kill_nothing() {
             client.get_available_packet_count() > 0 && house.peer().get_available_packet_count() > 0
         });
         assert_eq!((client.get_packet(), house.peer().get_packet()), (Ok(&packet[..]), Ok(&packet[..])));
-        assert_eq!((forgeries_seen(&client), forgeries_seen(house.peer())), (round, round));
+        // ACKs of the handshake were forged too.
+        assert!(forgeries_seen(&client) >= round && forgeries_seen(house.peer()) >= round);
     }
     assert_eq!((client.get_status(), house.peer().get_status()), (Status::Connected, Status::Connected));
 }
@@ -230,15 +231,24 @@ fn a_forged_finished_does_not_end_the_handshake() {
     let mut forgeries = 0;
     wait_for("connected", || {
         relay.pump(|genuine| {
-            // The Finished is what is encrypted, at the end of its flight.
-            let encrypted = genuine.windows(5).any(|header| header == [22, 0xfe, 0xfd, 0, 1]);
+            let encrypted = ends_encrypted(genuine);
             forgeries += usize::from(encrypted);
             encrypted.then(|| with_last_byte_changed(genuine))
         });
         house.poll();
         client.poll();
-        client.get_status() == Status::Connected
+        client.get_status() == Status::Connected && house.peer().get_status() == Status::Connected
     });
     assert!(forgeries >= 2);
-    assert_eq!((forgeries_seen(&client), forgeries_seen(house.peer())), (1, 1));
+    assert!(forgeries_seen(&client) >= 1 && forgeries_seen(house.peer()) >= 1);
+}
+
+/// Whether the last record of a datagram of the handshake is encrypted: it has a unified header (RFC 9147 section 4), and
+/// stands alone or behind plaintext records.
+fn ends_encrypted(datagram: &[u8]) -> bool {
+    let mut rest = datagram;
+    while let [22, _, _, 0, 0, _, _, _, _, _, _, high, low, following @ ..] = rest {
+        rest = &following[usize::from(u16::from_be_bytes([*high, *low]))..];
+    }
+    rest.first().is_some_and(|first| first & 0xe0 == 0x20)
 }

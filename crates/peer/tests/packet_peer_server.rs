@@ -387,12 +387,13 @@ fn refusing_all_new_clients_leaves_the_others_alone() {
 #[test]
 fn a_crowd_that_comes_at_once_is_let_in_at_once() {
     let mut house = House::new();
-    let mut crowd: Vec<_> = (0..100).map(|_| house.visitor()).collect();
+    // As many as have room in the buffer of a socket: a hello with a hybrid share takes two datagrams.
+    let mut crowd: Vec<_> = (0..50).map(|_| house.visitor()).collect();
     // The questions for cookies, and the answers.
     house.poll();
     crowd.iter_mut().for_each(PacketPeerDtls::poll);
     house.poll();
-    assert_eq!((house.peers.len(), house.udp.dropped_packet_count()), (100, 0));
+    assert_eq!((house.peers.len(), house.udp.dropped_packet_count()), (50, 0));
 }
 
 /// Handshakes that are not done make room for newer ones when they had their time; who is connected stays.

@@ -103,14 +103,15 @@ impl ClassicKeys {
         Ok(ciphertext)
     }
 
-    /// Seals a record in place: `record` has room for header, explicit nonce, payload, with a connection id the
-    /// `inner_type`, and tag.
+    /// Seals a record in place: `record` has room for header, explicit nonce, payload, `trailer` and tag. With a
+    /// connection id the trailer is the `inner_type` and zeros (RFC 9146 section 4), else it is empty.
     #[inline]
     pub(crate) fn seal(
         &self,
         framing: &ClassicFraming<'_>,
         inner_type: ContentType,
         record: &mut [u8],
+        trailer: usize,
     ) -> Result<(), AeadFailure> {
         let ClassicFraming { content_type, version, number, connection_id } = *framing;
         let body = write_classic(record, content_type, version, number, connection_id).ok_or(AeadFailure)?;
@@ -126,7 +127,10 @@ impl ClassicKeys {
         let length = rest.len().checked_sub(self.tag_length).ok_or(AeadFailure)?;
         let (text, tag) = rest.split_at_mut_checked(length).ok_or(AeadFailure)?;
         if !connection_id.is_empty() {
-            *text.last_mut().ok_or(AeadFailure)? = inner_type.0;
+            let payload = length.checked_sub(trailer).ok_or(AeadFailure)?;
+            let (_, trailer) = text.split_at_mut_checked(payload).ok_or(AeadFailure)?;
+            trailer.fill(0);
+            *trailer.first_mut().ok_or(AeadFailure)? = inner_type.0;
         }
         let nonce = self.nonce.nonce(number);
         framing.with_additional_data(length, |data| self.aead.seal(&nonce, data, text, tag))

@@ -12,6 +12,7 @@
 //!   [`ReadEpochs`] and [`WriteEpochs`] own which epochs are alive.
 //! * [`Protection`] is data, fixed when keys are installed. There is no protocol version here: an epoch has classic
 //!   or unified headers, and rules as values.
+//! * [`Padding`] makes records look longer than what is in them.
 //! * [`Aead`] and [`Mask`] are the seam to cryptography; [`mod@ring`] stands behind it.
 //! * What the network may do at will ends as a [`Discard`], counted in [`Stats`], and changes nothing else.
 //!
@@ -56,6 +57,7 @@ mod discard;
 mod header;
 mod mask;
 mod number;
+mod padding;
 mod protection;
 mod read_epoch;
 mod read_epochs;
@@ -74,6 +76,7 @@ pub use discard::{Discard, Stats};
 pub use header::{Header, UnifiedForm};
 pub use mask::{Mask, MaskKey, SAMPLE_LENGTH};
 pub use number::{MAX_EPOCH, RecordNumber};
+pub use padding::Padding;
 pub use protection::{ConfidentialityLimit, Limits, Overhead, Protection};
 pub use read_epoch::{OpenError, Opened, ReadEpoch};
 pub use read_epochs::{RETENTION, ReadEpochs};

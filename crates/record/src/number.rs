@@ -91,6 +91,22 @@ mod tests {
         }
     }
 
+    /// RFC 9147 section 4.2.2, word for word, at both ends of the number space: of all numbers that end in these bits the
+    /// "numerically closest to one plus the sequence number of the highest successfully deprotected record".
+    #[test]
+    fn reconstruction_is_what_the_rfc_says() {
+        let end = RecordNumber::MAX_SEQUENCE + 1;
+        for expected in (0..700).chain(end - 700..=end) {
+            for low in 0..=0xff_u16 {
+                let from = expected.saturating_sub(600) & !0xff | u64::from(low);
+                let numbers = (from..=RecordNumber::MAX_SEQUENCE).step_by(0x100).take(6);
+                // The last of two at the same distance: the larger one.
+                let closest = numbers.min_by_key(|number| (number.abs_diff(expected), u64::MAX - number));
+                assert_eq!(Some(reconstruct(low, 8, expected)), closest, "{low} {expected}");
+            }
+        }
+    }
+
     #[test]
     fn the_edges_of_the_number_space_do_not_wrap() {
         assert_eq!(reconstruct(0xff, 8, 0), 0xff);

@@ -142,8 +142,10 @@ impl Layout {
         self.tag.into()
     }
 
-    pub(crate) fn overhead(self, payload: usize) -> Overhead {
-        Overhead { prefix: self.prefix(), suffix: self.trailer(payload).saturating_add(self.tag()) }
+    /// Whether payloads are followed by their content type, so that padding can follow that.
+    #[inline]
+    pub(crate) fn hides_content_type(self) -> bool {
+        self.trailer > 0
     }
 }
 

@@ -262,3 +262,35 @@ impl fmt::Debug for ReadEpoch {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Limits, Records, WriteEpoch, ring};
+
+    fn protection() -> Protection {
+        let key = ring::AES_128_GCM.key(&[1; 16]).unwrap();
+        let mask = ring::MASK_AES_128.key(&[2; 16]).unwrap();
+        Protection::unified(key, 16, [3; 12], mask, Limits::NONE)
+    }
+
+    /// A unified header carries 16 bits of the number: the reader follows to the very end, and nothing wraps there.
+    #[test]
+    fn threat_20_the_last_sequence_numbers_are_opened() {
+        let mut reader = ReadEpoch::new(3, protection(), AdmittedTypes::UNIFIED);
+        let mut writer = WriteEpoch::new(3, protection());
+        let last = RecordNumber::MAX_SEQUENCE;
+        reader.window.commit(last - 4);
+        writer.set_next_sequence(last - 3).unwrap();
+        for sequence in last - 3..=last {
+            let mut record = [0; 5 + 4 + 17];
+            writer.seal(ContentType::APPLICATION_DATA, &mut record, 5..9).unwrap();
+            for expected in [Ok(sequence), Err(Discard::Replayed.into())] {
+                let mut datagram = record;
+                let cut = Records::new(&mut datagram).next_record(0).unwrap().unwrap();
+                assert_eq!(reader.open(cut).map(|opened| opened.number.sequence), expected);
+                assert_eq!(reader.largest_opened(), Some(sequence));
+            }
+        }
+    }
+}

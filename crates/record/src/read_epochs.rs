@@ -105,8 +105,18 @@ impl ReadEpochs {
         self.slots.iter_mut().map(|slot| &mut slot.epoch).find(|alive| alive.epoch() == epoch)
     }
 
+    /// Whether it is time to ask the peer for new keys: half of the forgeries that the newest epoch's key may bear have
+    /// happened (RFC 9147 section 4.5.3). Older keys do not count, since new ones are on the way already.
+    pub fn nears_forgery_limit(&self) -> bool {
+        self.slots.last().is_some_and(|slot| slot.epoch.nears_forgery_limit())
+    }
+
     /// Finds the epoch that the record names and opens the record in it. The first record opened in a newer epoch
     /// makes it the current one, and gives the older protected ones [`RETENTION`] from `now` on.
+    ///
+    /// An older epoch whose key bears no more forgeries is retired, and nothing else happens: "Once a key update has
+    /// been initiated, the previous keys can be dropped when the limit is reached rather than closing the connection"
+    /// (RFC 9147 section 4.5.3).
     ///
     /// # Errors
     /// Those of [`ReadEpoch::open`]; [`Discard::UnknownEpoch`] and [`Discard::FutureEpoch`] if no epoch answers.
@@ -123,8 +133,13 @@ impl ReadEpochs {
         }
         let epoch = slot.epoch.epoch();
         let opened = slot.epoch.open_named(record);
-        if epoch > self.current && opened.is_ok() {
-            self.promote(epoch, now);
+        match &opened {
+            Ok(_) if epoch > self.current => self.promote(epoch, now),
+            Err(OpenError::ForgeryLimit) if epoch < self.current => {
+                self.retire(epoch);
+                return Err(Discard::AuthenticationFailed.into());
+            }
+            _ => {}
         }
         opened
     }

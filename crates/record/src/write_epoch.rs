@@ -6,6 +6,7 @@ use crate::content::MAX_PAYLOAD;
 use crate::header::{CLASSIC_VERSION, UnifiedForm, write_classic};
 use crate::mask::SAMPLE_LENGTH;
 use crate::number::MAX_EPOCH;
+use crate::padding::Padding;
 use crate::protection::{ConfidentialityLimit, Keys, Layout, Overhead, Protection};
 use crate::unified::UnifiedFraming;
 use crate::{AeadFailure, ContentType, RecordNumber};
@@ -91,12 +92,16 @@ pub struct WriteEpoch {
     connection_id: Box<[u8]>,
     version: u16,
     form: UnifiedForm,
+    padding: Padding,
     keeps_room_for_alert: bool,
     /// What `keys`, `connection_id` and `form` ask for.
     layout: Layout,
 }
 
-/// The plaintext of an alert in bytes, at most: two bytes, the content type, and padding up to the mask's sample.
+/// An alert's bytes (RFC 9846 section 6).
+const ALERT_LENGTH: usize = 2;
+/// The plaintext of an alert in bytes, at most, without padding by a rule: two bytes, the content type, and padding up
+/// to the mask's sample.
 const LONGEST_ALERT: usize = SAMPLE_LENGTH;
 
 impl WriteEpoch {
@@ -112,6 +117,7 @@ impl WriteEpoch {
             connection_id: Box::default(),
             version: CLASSIC_VERSION,
             form,
+            padding: Padding::NONE,
             keeps_room_for_alert: false,
             layout: keys.layout(0, form),
             keys,
@@ -123,17 +129,22 @@ impl WriteEpoch {
         self.epoch
     }
 
-    /// The bytes that every payload needs around it, whatever its length.
+    /// The bytes that every payload needs around it, whatever its length, as long as nothing is padded by
+    /// [`set_padding`](Self::set_padding).
     ///
     /// Sealing uses less after the payload only if the AEAD's tag is shorter than 16 bytes and the payload is not
     /// among the shortest: see [`overhead_of`](Self::overhead_of).
     pub fn overhead(&self) -> Overhead {
-        self.overhead_of(0)
+        self.overhead_with(self.layout.trailer(0))
     }
 
-    /// The bytes that a payload of so many bytes gets around it, exactly.
+    /// The bytes that application data of so many bytes gets around it, exactly, padding included.
     pub fn overhead_of(&self, payload_length: usize) -> Overhead {
-        self.layout.overhead(payload_length)
+        self.overhead_with(self.trailer(payload_length))
+    }
+
+    fn overhead_with(&self, trailer: usize) -> Overhead {
+        Overhead { prefix: self.layout.prefix(), suffix: trailer.saturating_add(self.layout.tag()) }
     }
 
     /// The number that the next record gets. Its sequence is above [`RecordNumber::MAX_SEQUENCE`] when there is none
@@ -168,6 +179,15 @@ impl WriteEpoch {
     pub fn set_unified_form(&mut self, form: UnifiedForm) {
         self.form = form;
         self.update_layout();
+    }
+
+    /// Sets how far records are padded, at first not at all. It can change from record to record.
+    ///
+    /// Application data is padded as the rule says, or refused with [`SealError::SuffixTooSmall`] where the buffer ends
+    /// too early: less padding than was asked for would give away what it should hide. Everything else is padded as
+    /// far as the buffer has room. Handshake messages are cut to fill what a datagram has left, and must get through.
+    pub fn set_padding(&mut self, padding: Padding) {
+        self.padding = padding;
     }
 
     /// Sets the connection id that the peer asked for, empty for none. Plaintext records never carry it.
@@ -212,7 +232,10 @@ impl WriteEpoch {
         if length > self.longest_payload() {
             return Err(SealError::PayloadTooLarge);
         }
-        let trailer = self.layout.trailer(length);
+        let trailer = match content_type {
+            ContentType::APPLICATION_DATA => self.trailer(length),
+            _ => self.trailer_within(length, buffer.len().saturating_sub(payload.end)),
+        };
         let used = self.admit(content_type, length.saturating_add(trailer))?;
         let start = payload.start.checked_sub(self.layout.prefix()).ok_or(SealError::PrefixTooSmall)?;
         let range = start..payload.end.saturating_add(trailer).saturating_add(self.layout.tag());
@@ -237,7 +260,7 @@ impl WriteEpoch {
             return Err(SealError::EpochExhausted);
         }
         let (last_sequence, kept) = if self.keeps_room_for_alert && content_type != ContentType::ALERT {
-            (RecordNumber::MAX_SEQUENCE - 1, self.limit.cost(LONGEST_ALERT))
+            (RecordNumber::MAX_SEQUENCE - 1, self.limit.cost(self.longest_alert()))
         } else {
             (RecordNumber::MAX_SEQUENCE, 0)
         };
@@ -266,13 +289,39 @@ impl WriteEpoch {
             Keys::Classic(keys) => {
                 let outer = if connection_id.is_empty() { content_type } else { ContentType::TLS12_CID };
                 let framing = ClassicFraming { content_type: outer, version, number, connection_id };
-                keys.seal(&framing, content_type, record)
+                keys.seal(&framing, content_type, record, trailer)
             }
             Keys::Unified(keys) => {
                 let framing = UnifiedFraming { form, number, connection_id, content_type };
                 keys.seal(&framing, record, trailer)
             }
         }
+    }
+
+    /// Inner content type and padding of application data of so many bytes.
+    #[inline]
+    fn trailer(&self, payload: usize) -> usize {
+        let least = self.layout.trailer(payload);
+        if self.padding.is_none() || !self.layout.hides_content_type() {
+            return least;
+        }
+        let apparent = self.padding.apparent_length(payload).min(self.longest_payload());
+        least.max(apparent.saturating_sub(payload).saturating_add(1))
+    }
+
+    /// The same of another type's payload, after which the buffer has so many bytes.
+    #[inline]
+    fn trailer_within(&self, payload: usize, room: usize) -> usize {
+        let room = room.saturating_sub(self.layout.tag());
+        self.trailer(payload).min(room).max(self.layout.trailer(payload))
+    }
+
+    #[inline]
+    fn longest_alert(&self) -> usize {
+        if self.padding.is_none() {
+            return LONGEST_ALERT;
+        }
+        LONGEST_ALERT.max(self.trailer(ALERT_LENGTH).saturating_add(ALERT_LENGTH))
     }
 
     fn update_layout(&mut self) {

@@ -36,10 +36,13 @@ fn exchange(writer: &mut WriteEpochs, reader: &mut ReadEpochs, own: usize, recor
 
 #[test]
 fn sealing_and_opening_allocate_nothing() {
-    for shape in AUTHENTIC {
+    let padded = Padding::to_length(1250);
+    for (shape, padding) in AUTHENTIC.into_iter().flat_map(|shape| [(shape, Padding::NONE), (shape, padded)])
+    {
         for connection_id in [&b""[..], b"connection id"] {
             let mut epoch = shape.writer();
             epoch.set_connection_id(connection_id).unwrap();
+            epoch.set_padding(padding);
             let mut writer = WriteEpochs::new(epoch);
             let admitted = shape.admitted(!connection_id.is_empty());
             let protection = shape.protection(Limits::NONE);

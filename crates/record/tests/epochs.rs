@@ -3,6 +3,7 @@
 mod support;
 
 use drystone_record::*;
+use proptest::prelude::*;
 use std::time::Duration;
 use support::*;
 
@@ -138,6 +139,111 @@ fn key_updates_pass_over_the_two_bits() {
         assert_eq!(number.epoch, epoch - 1);
         assert_eq!(epochs.current(), epoch);
         old = new;
+    }
+}
+
+/// Before the peer's KeyUpdate there is no next epoch: its records are no forgeries of ours either.
+#[test]
+fn the_next_epoch_exists_from_its_installation_on() {
+    let mut epochs = ReadEpochs::new(unified_reader(3));
+    assert!(receive(&mut epochs, &seal_data(&mut unified_writer(3), b"data"), SECOND).is_ok());
+    let mut next = unified_writer(4);
+    let early = receive(&mut epochs, &seal_data(&mut next, b"early"), SECOND);
+    assert_eq!(early, Err(OpenError::Discard(Discard::UnknownEpoch)));
+    assert_eq!(epochs.get(3).unwrap().forgeries(), 0);
+    epochs.install(unified_reader(4));
+    assert_eq!((epochs.current(), epochs.newest()), (3, Some(4)));
+    assert!(receive(&mut epochs, &seal_data(&mut next, b"in time"), SECOND).is_ok());
+    assert_eq!(epochs.current(), 4);
+}
+
+/// RFC 9147 section 8: the old keys stay "until receipt and successful decryption of a message using the new keys",
+/// since our ACK may be lost. However long that takes.
+#[test]
+fn the_keys_before_an_update_stay_until_the_first_record_under_the_new_ones() {
+    let mut epochs = ReadEpochs::new(unified_reader(3));
+    let mut old = unified_writer(3);
+    assert!(receive(&mut epochs, &seal_data(&mut old, b"data"), SECOND).is_ok());
+    epochs.install(unified_reader(4));
+    let mut forged = seal_data(&mut unified_writer(4), b"forged");
+    *forged.last_mut().unwrap() ^= 1;
+    assert!(receive(&mut epochs, &forged, SECOND).is_err());
+    let much_later = 100 * RETENTION;
+    epochs.retire_expired(much_later);
+    assert!(receive(&mut epochs, &seal_data(&mut old, b"repeated KeyUpdate"), much_later).is_ok());
+    assert_eq!(epochs.next_retirement(), None);
+
+    assert!(receive(&mut epochs, &seal_data(&mut unified_writer(4), b"data"), much_later).is_ok());
+    assert!(receive(&mut epochs, &seal_data(&mut old, b"late"), much_later + SECOND).is_ok());
+    let after = receive(&mut epochs, &seal_data(&mut old, b"too late"), much_later + RETENTION);
+    assert_eq!(after, Err(OpenError::Discard(Discard::UnknownEpoch)));
+}
+
+/// The peer's last flight, repeated: it is read during the first update of keys, and not any more after the second.
+#[test]
+fn the_handshake_epoch_outlives_one_update() {
+    let mut epochs = ReadEpochs::new(unified_reader(2));
+    let mut handshake = unified_writer(2);
+    for epoch in 3..=5 {
+        epochs.install(unified_reader(epoch));
+        let repeat = receive(&mut epochs, &seal_data(&mut handshake, b"Finished"), SECOND);
+        match epoch {
+            5 => assert_eq!(repeat, Err(OpenError::Discard(Discard::UnknownEpoch))),
+            _ => assert_eq!(repeat.unwrap().epoch, 2),
+        }
+        let mut writer = unified_writer(epoch);
+        assert!(receive(&mut epochs, &seal_data(&mut writer, b"data"), SECOND).is_ok());
+        assert_eq!(epochs.current(), epoch);
+    }
+}
+
+/// The last epochs there are (RFC 9147 section 4.2.1: "MUST NOT allow the epoch to wrap"), and the one after them.
+#[test]
+fn threat_20_the_last_epochs_work_and_none_follows() {
+    assert_eq!((MAX_EPOCH, RecordNumber::MAX_SEQUENCE), (0xffff_ffff_ffff, 0xffff_ffff_ffff));
+    let mut epochs = ReadEpochs::new(unified_reader(MAX_EPOCH - 3));
+    let mut writes = WriteEpochs::new(unified_writer(MAX_EPOCH - 3));
+    for epoch in MAX_EPOCH - 2..=MAX_EPOCH {
+        epochs.install(unified_reader(epoch));
+        writes.install(unified_writer(epoch)).unwrap();
+        let number = receive(&mut epochs, &seal_data(writes.current_mut(), b"data"), SECOND).unwrap();
+        assert_eq!((number.epoch, epochs.current()), (epoch, epoch));
+    }
+    writes.install(unified_writer(MAX_EPOCH + 1)).unwrap();
+    let refused = seal(writes.current_mut(), ContentType::APPLICATION_DATA, b"data");
+    assert_eq!(refused, Err(SealError::EpochExhausted));
+    // Nothing is computed from an epoch that could overflow.
+    for epoch in [u64::MAX, u64::MAX - 1] {
+        epochs.install(unified_reader(epoch));
+        assert_eq!(epochs.newest(), Some(u64::MAX));
+    }
+}
+
+proptest! {
+    /// Whatever is installed when: no two epochs that are alive look alike in a header, and the newest is there.
+    #[test]
+    fn epochs_alive_are_told_apart_by_two_bits(
+        steps in proptest::collection::vec((1_u64..6, any::<bool>(), 0_u64..100), 1..20),
+    ) {
+        let mut epochs = ReadEpochs::new(unified_reader(2));
+        let (mut newest, mut now) = (2, Duration::ZERO);
+        for (step, opens, seconds) in steps {
+            newest += step;
+            now += Duration::from_secs(seconds);
+            epochs.install(unified_reader(newest));
+            if opens {
+                prop_assert!(receive(&mut epochs, &seal_data(&mut unified_writer(newest), b""), now).is_ok());
+                prop_assert_eq!(epochs.current(), newest);
+            }
+            epochs.retire_expired(now);
+            let alive: Vec<_> = (0..=newest).filter(|&epoch| epochs.get(epoch).is_some()).collect();
+            let mut bits: Vec<_> = alive.iter().map(|epoch| epoch & 3).collect();
+            bits.sort_unstable();
+            bits.dedup();
+            prop_assert_eq!(bits.len(), alive.len());
+            prop_assert_eq!(alive.last(), Some(&newest));
+            prop_assert!(alive.iter().all(|&epoch| epoch + 1 >= newest || epoch == 2 && newest < 5));
+        }
     }
 }
 

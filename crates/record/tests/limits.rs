@@ -3,6 +3,7 @@
 mod support;
 
 use drystone_record::*;
+use std::time::Duration;
 use support::*;
 
 const FORGED: OpenError = OpenError::Discard(Discard::AuthenticationFailed);
@@ -99,4 +100,84 @@ fn threat_77_only_failed_authentications_count() {
         }
         assert_eq!(reader.forgeries(), 0);
     }
+}
+
+/// Between half of the forgeries and all of them there is time to ask the peer for new keys, and the question is about
+/// the newest ones only.
+#[test]
+fn threat_77_new_keys_are_asked_for_at_half_of_the_forgeries() {
+    let limits = Limits { forgeries: 6, ..Limits::NONE };
+    let reader = |epoch| ReadEpoch::new(epoch, Shape::Unified.protection(limits), AdmittedTypes::UNIFIED);
+    let mut epochs = ReadEpochs::new(reader(3));
+    for forgeries in 1..=4 {
+        assert_eq!(receive(&mut epochs, &forged(3)), Err(FORGED));
+        assert_eq!(epochs.nears_forgery_limit(), forgeries >= 3, "{forgeries}");
+    }
+    // The peer's KeyUpdate came; nothing was opened with its keys yet.
+    epochs.install(reader(4));
+    assert!(!epochs.nears_forgery_limit());
+}
+
+/// RFC 9147 section 4.5.3: keys that new ones have followed may go instead of the association. Else whoever can forge
+/// could end it with records of an epoch that is no longer in use.
+#[test]
+fn threat_77_an_older_key_goes_alone() {
+    let limits = Limits { forgeries: 3, ..Limits::NONE };
+    let reader = |epoch| ReadEpoch::new(epoch, Shape::Unified.protection(limits), AdmittedTypes::UNIFIED);
+    let mut epochs = ReadEpochs::new(reader(2));
+    epochs.install(reader(3));
+    for _ in 0..2 {
+        assert_eq!(receive(&mut epochs, &forged(2)), Err(FORGED));
+    }
+    assert!(receive(&mut epochs, &genuine(3, 0)).is_ok());
+    // Up to here epoch 2 was in use, and its end would have been the end of all.
+    assert!(receive(&mut epochs, &genuine(2, 0)).is_ok());
+    assert_eq!(receive(&mut epochs, &forged(2)), Err(FORGED));
+    assert!(epochs.get(2).is_none());
+    let after = receive(&mut epochs, &genuine(2, 1));
+    assert_eq!(after, Err(OpenError::Discard(Discard::UnknownEpoch)));
+    assert!(receive(&mut epochs, &genuine(3, 1)).is_ok());
+
+    // The key in use takes the association with it, also while the next one waits for its first record: the peer may
+    // have nothing else yet.
+    epochs.install(reader(4));
+    for forgeries in 1..=5 {
+        let expected = if forgeries < 3 { FORGED } else { OpenError::ForgeryLimit };
+        assert_eq!(receive(&mut epochs, &forged(3)), Err(expected), "{forgeries}");
+    }
+}
+
+/// RFC 9147 section 4.5.3, RFC 9846 section 5.5, RFC 9325 section 4.4.
+#[test]
+fn the_limits_of_the_algorithms() {
+    use ConfidentialityLimit::*;
+    // 2^24.5 records of 2^14 bytes in blocks of 16 bytes.
+    let full_records = 2_f64.powf(24.5) * 1024.0;
+    for (limits, confidentiality, forgeries) in [
+        (Limits::AES_GCM_13, Blocks(full_records as u64), 2_f64.powi(36)),
+        (Limits::AES_GCM_12, Blocks(full_records as u64), 2_f64.powi(28)),
+        (Limits::CHACHA20_POLY1305, SequenceOnly, 2_f64.powi(36)),
+        (Limits::AES_CCM, Records(1 << 23), 2_f64.powf(23.5)),
+        (Limits::AES_CCM_8, Records(1 << 23), 2_f64.powi(7)),
+    ] {
+        assert_eq!(limits, Limits { confidentiality, forgeries: forgeries as u64 });
+    }
+}
+
+fn genuine(epoch: u64, sequence: u64) -> Vec<u8> {
+    let mut writer = WriteEpoch::new(epoch, Shape::Unified.protection(Limits::NONE));
+    writer.set_next_sequence(sequence).unwrap();
+    seal_data(&mut writer, b"genuine")
+}
+
+fn forged(epoch: u64) -> Vec<u8> {
+    let mut record = genuine(epoch, 9);
+    *record.last_mut().unwrap() ^= 1;
+    record
+}
+
+fn receive(epochs: &mut ReadEpochs, datagram: &[u8]) -> Result<RecordNumber, OpenError> {
+    let mut datagram = datagram.to_vec();
+    let record = Records::new(&mut datagram).next_record(0).unwrap().unwrap();
+    epochs.open(record, Duration::ZERO).map(|opened| opened.number)
 }

@@ -287,3 +287,71 @@ fn debug_output_shows_no_content() {
     }
     assert!(text.contains("payload_length: 7"));
 }
+
+/// Every first byte that a unified header can have, `001CSLEE`, is written and read again.
+#[test]
+fn every_form_of_the_unified_header_opens() {
+    let mut first_bytes = std::collections::BTreeSet::new();
+    for epoch in 4..8 {
+        for (id, long_sequence, length) in [&b""[..], b"id"].into_iter().flat_map(|id| {
+            [(false, false), (false, true), (true, false), (true, true)].map(|(s, l)| (id, s, l))
+        }) {
+            let protection = || Shape::Unified.protection(Limits::NONE);
+            let mut writer = WriteEpoch::new(epoch, protection());
+            writer.set_connection_id(id).unwrap();
+            writer.set_unified_form(UnifiedForm { long_sequence, length });
+            let admitted = Shape::Unified.admitted(!id.is_empty());
+            let mut reader = ReadEpoch::new(epoch, protection(), admitted);
+            for sequence in 0..3 {
+                let record = seal_data(&mut writer, b"data");
+                let bits = [!id.is_empty(), long_sequence, length].map(u8::from);
+                let [c, s, l] = bits;
+                assert_eq!(record[0], 0b0010_0000 | c << 4 | s << 3 | l << 2 | (epoch & 3) as u8);
+                assert_eq!(record.len(), 1 + id.len() + 1 + usize::from(s) + 2 * usize::from(l) + 4 + 1 + 16);
+                first_bytes.insert(record[0]);
+                let opened = open(&mut reader, &record, id.len()).unwrap();
+                let number = RecordNumber { epoch, sequence };
+                assert_eq!(opened, (number, ContentType::APPLICATION_DATA, b"data".to_vec()));
+            }
+        }
+    }
+    assert!(first_bytes.into_iter().eq(32..64));
+}
+
+/// "The record consumes the entire rest of the datagram" (RFC 9147 section 4): right in the last place, and only there.
+#[test]
+fn a_record_without_a_length_is_the_last_of_its_datagram() {
+    let (mut writer, mut reader) = (Shape::Unified.writer(), Shape::Unified.reader());
+    let first = seal_data(&mut writer, b"with a length");
+    writer.set_unified_form(UnifiedForm::COMPACT);
+    let last = seal_data(&mut writer, b"without");
+    let mut datagram = [first, last.clone()].concat();
+    let mut records = Records::new(&mut datagram);
+    for payload in [&b"with a length"[..], b"without"] {
+        let record = records.next_record(0).unwrap().unwrap();
+        assert_eq!(reader.open(record).unwrap().payload, payload);
+    }
+    assert!(records.next_record(0).is_none());
+
+    let mut datagram = [last, seal_data(&mut writer, b"swallowed")].concat();
+    let mut records = Records::new(&mut datagram);
+    let record = records.next_record(0).unwrap().unwrap();
+    assert_eq!(reader.open(record), Err(OpenError::Discard(Discard::AuthenticationFailed)));
+    assert!(records.next_record(0).is_none());
+}
+
+/// What a unified header does not say is authentic all the same: it is additional data as it was written, without its
+/// mask (RFC 9147 section 4). Changing the form of a record is noticed.
+#[test]
+fn the_form_of_a_header_is_authentic() {
+    let mut writer = Shape::Unified.writer();
+    writer.set_unified_form(UnifiedForm { long_sequence: true, length: false });
+    let record = seal_data(&mut writer, b"data");
+    let length = u16::try_from(record.len() - 3).unwrap().to_be_bytes();
+    // A length that is true, but was not there when the record was sealed.
+    let with_length = [&[record[0] | 0x04], &record[1..3], &length, &record[3..]].concat();
+    let mut reader = Shape::Unified.reader();
+    let forged = OpenError::Discard(Discard::AuthenticationFailed);
+    assert_eq!(open(&mut reader, &with_length, 0), Err(forged));
+    assert!(open(&mut reader, &record, 0).is_ok());
+}

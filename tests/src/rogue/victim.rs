@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::{
-    ClientConfig, Connected, Connection, Datagram, Discard, Error, Event, Gate, Instant, Path, ServerConfig,
-    Start, Verdict,
+    ClientConfig, Connected, Connection, Datagram, Discard, Error, Event, Gate, Instant, PartialHellos, Path,
+    ServerConfig, Start, Stranger, Verdict,
 };
 
 use crate::alloc::{Allocations, measure};
@@ -20,6 +20,8 @@ pub struct Victim {
     pub connection: Option<Connection>,
     /// The gate, of a server that asks for cookies.
     pub gate: Option<Gate>,
+    /// What the gate holds of hellos in pieces.
+    pub partial: Option<PartialHellos>,
     /// Its time.
     pub clock: Clock,
     /// What the handshake settled, once connected.
@@ -43,7 +45,8 @@ impl Victim {
     /// A server behind a gate.
     pub fn server(config: Arc<ServerConfig>) -> Self {
         let gate = Gate::new(&config).expect("a source of random numbers");
-        Self { gate: Some(gate), server_config: Some(config), ..Self::nobody(Clock::new()) }
+        let partial = Some(gate.partial_hellos());
+        Self { gate: Some(gate), partial, server_config: Some(config), ..Self::nobody(Clock::new()) }
     }
 
     /// A server that asks for no cookie.
@@ -57,6 +60,7 @@ impl Victim {
         Self {
             connection: None,
             gate: None,
+            partial: None,
             clock,
             connected: None,
             events: Vec::new(),
@@ -128,10 +132,13 @@ impl Victim {
     /// Lets the gate look; what it answers, or nothing if it lets the datagram in.
     fn greet(&mut self, bytes: &mut [u8]) -> Option<Vec<Vec<u8>>> {
         let gate = self.gate.as_ref().expect("a server without association has a gate");
+        let partial = self.partial.as_mut().expect("a gate has its pool");
         let start = start(&self.clock);
-        let mut reply = [0; 64];
-        match gate.answer(start, CLIENT_ID, &mut Datagram::new(Path::default(), bytes), &mut reply) {
-            Verdict::Drop(_) => Some(Vec::new()),
+        let mut reply = [0; Gate::MAX_REPLY];
+        let sender = Stranger { id: CLIENT_ID, network: &[] };
+        let mut datagram = Datagram::new(Path::default(), bytes);
+        match gate.answer_or_hold(start, sender, &mut datagram, partial, &mut reply) {
+            Verdict::Drop(_) | Verdict::Hold => Some(Vec::new()),
             Verdict::Reply(length) => Some(vec![reply[..length].to_vec()]),
             Verdict::Accept(greeting) => {
                 let config = self.server_config.clone().expect("a server");

@@ -1,30 +1,31 @@
-//! The client's hello, the server's cookie question, and the server's choice of version, suite and extensions.
+//! The client's hello, the server's questions, and the server's choice of version, suite and extensions.
 //!
 //! ```text
-//! --> ClientHello                        flight 1
-//!         HelloVerifyRequest             <-- flight 2, perhaps
-//! --> ClientHello (with cookie)          flight 3
-//!         ServerHello, ...               <-- flight 4
+//! --> ClientHello                                       flight 1
+//!         HelloVerifyRequest or HelloRetryRequest       <-- flight 2, perhaps
+//! --> ClientHello (with the answer)                     flight 3
+//!         ServerHello, ...                              <-- flight 4
 //! ```
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use drystone_x509::ServerName;
 
+use super::offer::{Offer, Varying};
+use super::{ClientState, v12, v13};
 use crate::Error;
-use crate::client::v12::{ExpectCertificate, Negotiated, Session};
 use crate::config::{ClientConfig, Common};
 use crate::crypto::prf12::Randoms;
+use crate::crypto::{CipherSuite, KeyExchangeGroup, PendingKeyExchange};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::machine::{Context, Message, Next, State, unexpected};
-use crate::message::registry::{CipherSuiteId, EcPointFormat, HandshakeType, ProtocolVersion};
+use crate::message::registry::{EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile};
 use crate::message::{
-    ClientExtensions, ClientHello, Empty, HelloVerifyRequest, ProtocolName, RecordSizeLimit, ServerHello,
-    ServerHelloExtensions, ServerNameList, UseSrtp,
+    AnyServerHello, HelloRetryRequest, HelloVerifyRequest, RecordSizeLimit, ServerHello,
+    ServerHelloExtensions, UseSrtpAnswer,
 };
-use crate::transcript::{Framing, TranscriptBuffer};
-
-use super::ClientState;
+use crate::transcript::{Framing, Transcript, TranscriptBuffer};
 
 /// The cookies that a client answers with: more questions than this are an attack or a broken server (threat 57).
 const MAX_COOKIES: u8 = 3;
@@ -35,12 +36,34 @@ pub(crate) const TRANSCRIPT_LIMIT: usize = 256 * 1024;
 /// Waits for the server's answer to the hello.
 #[derive(Debug)]
 pub(crate) struct ExpectServerHello {
-    server_name: ServerName<'static>,
-    random: [u8; 32],
-    /// The last cookie that was answered with, and how many there were.
-    cookie: Vec<u8>,
-    cookies: u8,
-    transcript: TranscriptBuffer,
+    offer: Offer,
+    /// Our half of a key exchange, if DTLS 1.3 is offered.
+    share: Option<Share>,
+    asked: Asked,
+}
+
+/// A key share that was sent, and what finishes its exchange.
+#[derive(Debug)]
+struct Share {
+    group: &'static dyn KeyExchangeGroup,
+    public: Vec<u8>,
+    pending: Box<dyn PendingKeyExchange>,
+}
+
+impl Share {
+    fn new(group: &'static dyn KeyExchangeGroup) -> Result<Self, Error> {
+        let (pending, public) = group.start()?;
+        Ok(Self { group, public, pending })
+    }
+}
+
+/// What the server wanted to know before it answers.
+#[derive(Debug)]
+enum Asked {
+    /// Nothing, or cookies: the last one that was answered with, and how many there were. A server of 1.2 asks so.
+    Verify { cookie: Vec<u8>, cookies: u8, transcript: TranscriptBuffer },
+    /// A cookie, or a share of another group, or both. A server of 1.3 asks so, once.
+    Retry { suite: &'static CipherSuite, transcript: Transcript },
 }
 
 /// Sends the first hello.
@@ -48,21 +71,26 @@ pub(crate) fn start(
     server_name: ServerName<'static>,
     cx: &mut Context<'_, ClientConfig>,
 ) -> Result<State, Error> {
-    let mut state = ExpectServerHello {
-        server_name,
-        random: cx.random()?,
-        cookie: Vec::new(),
-        cookies: 0,
-        transcript: TranscriptBuffer::new(TRANSCRIPT_LIMIT),
+    let offer = Offer::new(server_name, cx)?;
+    let share = if cx.common.offers(ProtocolVersion::DTLS_1_3) {
+        Some(Share::new(cx.common.first_share_group())?)
+    } else {
+        None
     };
-    state.send_hello(cx)?;
+    let transcript = TranscriptBuffer::new(TRANSCRIPT_LIMIT);
+    let asked = Asked::Verify { cookie: Vec::new(), cookies: 0, transcript };
+    let mut state = ExpectServerHello { offer, share, asked };
+    state.send_first_hello(cx)?;
     Ok(State::Client(ClientState::ServerHello(state)))
 }
 
 impl ExpectServerHello {
-    /// How many cookies were answered with: a server may number its ServerHello by any of them.
+    /// How many HelloVerifyRequests were answered: a server may number its ServerHello by any of them.
     pub(crate) fn cookies(&self) -> u8 {
-        self.cookies
+        match &self.asked {
+            Asked::Verify { cookies, .. } => *cookies,
+            Asked::Retry { .. } => 0,
+        }
     }
 
     pub(super) fn handle(
@@ -72,7 +100,10 @@ impl ExpectServerHello {
     ) -> Result<Next, Error> {
         match message.msg_type {
             HandshakeType::HELLO_VERIFY_REQUEST => self.verify_request(message, cx),
-            HandshakeType::SERVER_HELLO => self.server_hello(message, cx),
+            HandshakeType::SERVER_HELLO => match AnyServerHello::decode(message.body)? {
+                AnyServerHello::Retry(request) => self.retry_request(message, &request, cx),
+                AnyServerHello::Hello(hello) => self.server_hello(message, &hello, cx),
+            },
             _ => Err(unexpected("ServerHello", message)),
         }
     }
@@ -84,132 +115,291 @@ impl ExpectServerHello {
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
         let request = HelloVerifyRequest::decode(message.body)?;
-        if request.cookie == self.cookie {
+        // RFC 9147 section 5.1: servers of 1.3 do not ask so.
+        if !cx.common.offers(ProtocolVersion::DTLS_1_2) {
+            return Err(Incompatibility::Version.into());
+        }
+        let Asked::Verify { cookie, cookies, transcript } = &mut self.asked else {
+            return Err(unexpected("ServerHello", message));
+        };
+        if request.cookie == *cookie {
             // A copy: the answer to a retransmission of ours.
             return Ok(Next::State(State::Client(ClientState::ServerHello(self))));
         }
-        if self.cookies >= MAX_COOKIES {
+        if *cookies >= MAX_COOKIES {
             return Err(Misbehaviour::TooManyCookies.into());
         }
-        self.cookies = self.cookies.saturating_add(1);
-        self.cookie = request.cookie.to_vec();
+        *cookies = cookies.saturating_add(1);
+        *cookie = request.cookie.to_vec();
         // Neither the first hello nor the question is part of the transcript.
-        self.transcript.clear();
-        self.send_hello(cx)?;
+        transcript.clear();
+        self.send_first_hello(cx)?;
         Ok(Next::State(State::Client(ClientState::ServerHello(self))))
     }
 
-    fn server_hello(
-        mut self,
+    /// A hello before anything that binds its hash.
+    fn send_first_hello(&mut self, cx: &mut Context<'_, ClientConfig>) -> Result<(), Error> {
+        let key_share = self.share.as_ref().map(|share| (share.group.name(), share.public.as_slice()));
+        if let Asked::Verify { cookie, transcript, .. } = &mut self.asked {
+            let varying = Varying { legacy_cookie: cookie, cookie: None, key_share };
+            let body = self.offer.hello(varying, cx.common)?;
+            cx.send_hello(transcript, body)?;
+            cx.flush();
+        }
+        Ok(())
+    }
+
+    /// RFC 9846 section 4.2.4: the same hello again, with what the server asks for.
+    fn retry_request(
+        self,
         message: Message<'_>,
+        request: &HelloRetryRequest<'_>,
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
-        let hello = ServerHello::decode(message.body)?;
-        if hello.server_version != ProtocolVersion::DTLS_1_2 || hello.extensions.supported_versions.is_some()
-        {
-            return Err(Misbehaviour::UnofferedVersion.into());
-        }
-        // RFC 9846 section 4.2.3: only a client that offered more than it got may be the victim of a downgrade.
-        if cx.common.settings.max_version != ProtocolVersion::DTLS_1_2 && hello.has_downgrade_sentinel() {
-            return Err(Misbehaviour::Downgrade.into());
-        }
+        // Only a first hello may be answered so, and only from a server that did not ask as one of 1.2 does.
+        let Asked::Verify { cookies: 0, transcript, .. } = self.asked else {
+            return Err(unexpected("ServerHello", message));
+        };
+        let suite = check_retry(request, cx.common)?;
+        let share = self.share.ok_or(Misbehaviour::UnofferedVersion)?;
+        let share = match request.extensions.key_share {
+            None => share,
+            Some(name) => Share::new(retry_group(name, &share, cx.common)?)?,
+        };
+        let transcript = transcript.into_transcript(Framing::WithoutFragmentFields, suite.hash, false);
+        let mut transcript = transcript.replace_hello_with_message_hash();
+        transcript.add(message)?;
+        cx.acknowledge_flights();
+        let varying = Varying {
+            cookie: request.extensions.cookie,
+            key_share: Some((share.group.name(), &share.public)),
+            ..Varying::default()
+        };
+        let body = self.offer.hello(varying, cx.common)?;
+        cx.send(&mut transcript, 0, HandshakeType::CLIENT_HELLO, body)?;
+        cx.flush();
+        Ok(Next::State(State::Client(ClientState::ServerHello(Self {
+            offer: self.offer,
+            share: Some(share),
+            asked: Asked::Retry { suite, transcript },
+        }))))
+    }
+
+    /// The version is decided here (RFC 9846 section 4.3.1).
+    fn server_hello(
+        self,
+        message: Message<'_>,
+        hello: &ServerHello<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
+        let version = hello.extensions.supported_versions.unwrap_or(hello.server_version);
+        let may_be_13 = hello.server_version == ProtocolVersion::DTLS_1_2 && self.cookies() == 0;
+        let may_be_12 =
+            hello.extensions.supported_versions.is_none() && matches!(self.asked, Asked::Verify { .. });
         if hello.compression_method != 0 {
             return Err(Misbehaviour::Compression.into());
         }
-        let suite = cx.common.cipher_suite(hello.cipher_suite).ok_or(Misbehaviour::UnofferedCipherSuite)?;
-        let facts = negotiated(&hello.extensions, &self.server_name, cx.common)?;
+        match version {
+            ProtocolVersion::DTLS_1_3 if may_be_13 && cx.common.offers(version) => {
+                self.server_hello_13(message, hello, cx)
+            }
+            ProtocolVersion::DTLS_1_2 if may_be_12 && cx.common.offers(version) => {
+                self.server_hello_12(message, hello, cx)
+            }
+            _ => Err(Misbehaviour::UnofferedVersion.into()),
+        }
+    }
+
+    fn server_hello_12(
+        self,
+        message: Message<'_>,
+        hello: &ServerHello<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
+        // RFC 9846 section 4.2.3: only a client that offered more than it got may be the victim of a downgrade.
+        if cx.common.offers(ProtocolVersion::DTLS_1_3) && hello.has_downgrade_sentinel() {
+            return Err(Misbehaviour::Downgrade.into());
+        }
+        let suite = offered_suite(hello, ProtocolVersion::DTLS_1_2, cx.common)?;
+        let facts = negotiated_12(&hello.extensions, &self.offer.server_name, cx.common)?;
         let extended_master_secret = hello.extensions.extended_master_secret.is_some();
         if cx.common.settings.require_extended_master_secret && !extended_master_secret {
             return Err(Incompatibility::ExtendedMasterSecret.into());
         }
-        let randoms = Randoms { client: self.random, server: *hello.random };
-        self.transcript.push(message.msg_type, message.message_seq, message.body)?;
-        Ok(Next::State(State::Client(ClientState::Certificate(ExpectCertificate {
-            session: Session {
-                server_name: self.server_name,
+        let randoms = Randoms { client: self.offer.random, server: *hello.random };
+        let Asked::Verify { mut transcript, .. } = self.asked else {
+            return Err(Misbehaviour::UnofferedVersion.into());
+        };
+        transcript.push(message.msg_type, message.message_seq, message.body)?;
+        Ok(Next::State(State::Client(ClientState::Certificate12(v12::ExpectCertificate {
+            session: v12::Session {
+                server_name: self.offer.server_name,
                 suite,
                 randoms,
                 extended_master_secret,
                 facts,
                 // The raw messages are kept, for whether the server asks for a certificate is not known yet.
-                transcript: self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, true),
+                transcript: transcript.into_transcript(Framing::WithFragmentFields, suite.hash, true),
             },
         }))))
     }
 
-    fn send_hello(&mut self, cx: &mut Context<'_, ClientConfig>) -> Result<(), Error> {
-        let body = hello_body(cx.common, &self.server_name, &self.random, &self.cookie)?;
-        cx.send_hello(&mut self.transcript, body)?;
-        cx.flush();
-        Ok(())
+    fn server_hello_13(
+        self,
+        message: Message<'_>,
+        hello: &ServerHello<'_>,
+        cx: &mut Context<'_, ClientConfig>,
+    ) -> Result<Next, Error> {
+        let suite = offered_suite(hello, ProtocolVersion::DTLS_1_3, cx.common)?;
+        // RFC 9147 section 5: nothing is echoed, and ours was empty.
+        if !hello.session_id.is_empty() {
+            return Err(Misbehaviour::SessionId.into());
+        }
+        let extensions = &hello.extensions;
+        let unoffered = extensions.pre_shared_key.is_some()
+            || extensions.connection_id.is_some()
+            || extensions.rrc.is_some()
+            || extensions.others.iter().next().is_some();
+        if unoffered {
+            return Err(Misbehaviour::UnofferedExtension.into());
+        }
+        let mut transcript = match self.asked {
+            Asked::Verify { transcript, .. } => {
+                transcript.into_transcript(Framing::WithoutFragmentFields, suite.hash, false)
+            }
+            // RFC 9846 section 4.2.4: the suite was settled by the question.
+            Asked::Retry { suite: settled, .. } if settled.id != suite.id => {
+                return Err(Misbehaviour::UnofferedCipherSuite.into());
+            }
+            Asked::Retry { transcript, .. } => transcript,
+        };
+        let share = self.share.ok_or(Misbehaviour::UnofferedVersion)?;
+        let answer = extensions.key_share.ok_or(Misbehaviour::MissingExtension)?;
+        if answer.group != share.group.name() {
+            return Err(Misbehaviour::UnofferedGroup.into());
+        }
+        let shared_secret = share.pending.finish(answer.key_exchange)?;
+        transcript.add(message)?;
+        cx.acknowledge_flights();
+        v13::begin(
+            v13::Hellos {
+                server_name: self.offer.server_name,
+                client_random: self.offer.random,
+                suite,
+                group: answer.group,
+                shared_secret,
+                transcript,
+            },
+            cx,
+        )
     }
 }
 
-/// The body of the hello: everything that the configuration offers, and nothing that it cannot verify.
-fn hello_body(
+/// The suite that the server chose, if it is one of ours and of that version.
+fn offered_suite(
+    hello: &ServerHello<'_>,
+    version: ProtocolVersion,
     common: &Common,
-    server_name: &ServerName<'static>,
-    random: &[u8; 32],
-    cookie: &[u8],
-) -> Result<Vec<u8>, Error> {
-    let settings = &common.settings;
-    let mut suites: Vec<_> = common.cipher_suites.iter().map(|suite| suite.id).collect();
-    // RFC 5746 section 3.4: says as much as an empty renegotiation_info.
-    suites.push(CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
-    let groups: Vec<_> = common.groups.iter().map(|group| group.name()).collect();
-    let schemes: Vec<_> =
-        settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme).collect();
-    let protocols: Vec<_> = settings.alpn.iter().map(|name| ProtocolName { name }).collect();
-    let names = host_names(server_name);
-    let hello = ClientHello {
-        client_version: ProtocolVersion::DTLS_1_2,
-        random,
-        session_id: &[],
-        cookie,
-        cipher_suites: suites.as_slice().into(),
-        compression_methods: &[0],
-        extensions: ClientExtensions {
-            server_name: (!names.is_empty())
-                .then(|| ServerNameList { server_name_list: names.as_slice().into() }),
-            supported_groups: Some(groups.as_slice().into()),
-            ec_point_formats: Some((&[EcPointFormat::UNCOMPRESSED]).into()),
-            signature_algorithms: Some(schemes.as_slice().into()),
-            extended_master_secret: Some(Empty {}),
-            alpn: (!protocols.is_empty()).then(|| protocols.as_slice().into()),
-            use_srtp: (!settings.srtp_profiles.is_empty())
-                .then(|| UseSrtp { profiles: settings.srtp_profiles.as_slice().into(), srtp_mki: &[] }),
-            record_size_limit: settings.record_size_limit.and_then(RecordSizeLimit::new),
-            ..ClientExtensions::default()
-        },
-    };
-    let mut body = Vec::new();
-    hello.encode(&mut body)?;
-    Ok(body)
+) -> Result<&'static CipherSuite, Error> {
+    common
+        .cipher_suite(hello.cipher_suite)
+        .filter(|suite| suite.version == version)
+        .ok_or_else(|| Misbehaviour::UnofferedCipherSuite.into())
 }
 
-/// RFC 6066 section 3: DNS names only, never addresses.
-fn host_names<'a>(server_name: &'a ServerName<'static>) -> Vec<crate::message::ServerName<'a>> {
-    match server_name {
-        ServerName::DnsName(name) => alloc::vec![crate::message::ServerName {
-            name_type: crate::message::ServerName::HOST_NAME,
-            name: name.as_ref().as_bytes(),
-        }],
-        _ => Vec::new(),
+/// RFC 9846 section 4.2.4: a question is of 1.3, names a suite of ours, and asks for something.
+fn check_retry(request: &HelloRetryRequest<'_>, common: &Common) -> Result<&'static CipherSuite, Error> {
+    let extensions = &request.extensions;
+    if request.server_version != ProtocolVersion::DTLS_1_2
+        || extensions.supported_versions != Some(ProtocolVersion::DTLS_1_3)
+        || !common.offers(ProtocolVersion::DTLS_1_3)
+    {
+        return Err(Misbehaviour::UnofferedVersion.into());
+    }
+    if !request.session_id.is_empty() {
+        return Err(Misbehaviour::SessionId.into());
+    }
+    if extensions.others.iter().next().is_some() {
+        return Err(Misbehaviour::UnofferedExtension.into());
+    }
+    if extensions.cookie.is_none() && extensions.key_share.is_none() {
+        return Err(Misbehaviour::NothingToRetry.into());
+    }
+    common
+        .cipher_suite(request.cipher_suite)
+        .filter(|suite| suite.version == ProtocolVersion::DTLS_1_3)
+        .ok_or_else(|| Misbehaviour::UnofferedCipherSuite.into())
+}
+
+/// RFC 9846 section 4.3.8: a group that was offered, and of which no share was sent.
+fn retry_group(
+    name: NamedGroup,
+    sent: &Share,
+    common: &Common,
+) -> Result<&'static dyn KeyExchangeGroup, Error> {
+    if name == sent.group.name() {
+        return Err(Misbehaviour::NothingToRetry.into());
+    }
+    common.group(name).ok_or_else(|| Misbehaviour::UnofferedGroup.into())
+}
+
+/// What the server's extensions settled, of either version.
+#[derive(Debug)]
+pub(super) struct Negotiated {
+    pub(super) alpn: Option<Vec<u8>>,
+    pub(super) srtp_profile: Option<SrtpProfile>,
+    pub(super) peer_record_limit: Option<u16>,
+}
+
+/// The answers that both versions have, in ServerHello or in EncryptedExtensions.
+pub(super) struct Answers<'a> {
+    pub(super) server_name: bool,
+    pub(super) alpn: Option<&'a [u8]>,
+    pub(super) use_srtp: Option<UseSrtpAnswer<'a>>,
+    pub(super) record_size_limit: Option<RecordSizeLimit>,
+}
+
+impl Answers<'_> {
+    /// Checks that each answers an extension of ours, with one of our values (RFC 5246 section 7.4.1.4, RFC 9846 section
+    /// 4.3).
+    pub(super) fn check(
+        self,
+        server_name: &ServerName<'static>,
+        common: &Common,
+    ) -> Result<Negotiated, Error> {
+        let settings = &common.settings;
+        let unoffered = (self.server_name && !matches!(server_name, ServerName::DnsName(_)))
+            || (self.alpn.is_some() && settings.alpn.is_empty())
+            || (self.use_srtp.is_some() && settings.srtp_profiles.is_empty())
+            || (self.record_size_limit.is_some() && settings.record_size_limit.is_none());
+        if unoffered {
+            return Err(Misbehaviour::UnofferedExtension.into());
+        }
+        let alpn = self.alpn.map(<[u8]>::to_vec);
+        if alpn.as_ref().is_some_and(|name| !settings.alpn.contains(name)) {
+            return Err(Misbehaviour::UnofferedProtocol.into());
+        }
+        let srtp_unoffered = self.use_srtp.is_some_and(|answer| {
+            !settings.srtp_profiles.contains(&answer.profile) || !answer.srtp_mki.is_empty()
+        });
+        if srtp_unoffered {
+            return Err(Misbehaviour::UnofferedSrtpProfile.into());
+        }
+        Ok(Negotiated {
+            alpn,
+            srtp_profile: self.use_srtp.map(|answer| answer.profile),
+            peer_record_limit: self.record_size_limit.map(RecordSizeLimit::get),
+        })
     }
 }
 
-/// Checks that every extension answers one of ours, with one of our values (RFC 5246 section 7.4.1.4).
-fn negotiated(
+/// What a ServerHello of 1.2 settles beside the suite.
+fn negotiated_12(
     extensions: &ServerHelloExtensions<'_>,
     server_name: &ServerName<'static>,
     common: &Common,
 ) -> Result<Negotiated, Error> {
-    let settings = &common.settings;
-    let unoffered = (extensions.server_name.is_some() && !matches!(server_name, ServerName::DnsName(_)))
-        || (extensions.alpn.is_some() && settings.alpn.is_empty())
-        || (extensions.use_srtp.is_some() && settings.srtp_profiles.is_empty())
-        || (extensions.record_size_limit.is_some() && settings.record_size_limit.is_none())
-        || extensions.session_ticket.is_some()
+    let unoffered = extensions.session_ticket.is_some()
         || extensions.status_request.is_some()
         || extensions.connection_id.is_some()
         || extensions.rrc.is_some()
@@ -225,19 +415,11 @@ fn negotiated(
     if extensions.ec_point_formats.is_some_and(|formats| !formats.contains(&EcPointFormat::UNCOMPRESSED)) {
         return Err(Misbehaviour::PointFormat.into());
     }
-    let alpn = extensions.alpn.map(|protocol| protocol.name.to_vec());
-    if alpn.as_ref().is_some_and(|name| !settings.alpn.contains(name)) {
-        return Err(Misbehaviour::UnofferedProtocol.into());
-    }
-    let srtp_profile = extensions.use_srtp.map(|answer| answer.profile);
-    let srtp_unoffered = srtp_profile.is_some_and(|profile| !settings.srtp_profiles.contains(&profile))
-        || extensions.use_srtp.is_some_and(|answer| !answer.srtp_mki.is_empty());
-    if srtp_unoffered {
-        return Err(Misbehaviour::UnofferedSrtpProfile.into());
-    }
-    Ok(Negotiated {
-        alpn,
-        srtp_profile,
-        peer_record_limit: extensions.record_size_limit.map(RecordSizeLimit::get),
-    })
+    let answers = Answers {
+        server_name: extensions.server_name.is_some(),
+        alpn: extensions.alpn.map(|protocol| protocol.name),
+        use_srtp: extensions.use_srtp,
+        record_size_limit: extensions.record_size_limit,
+    };
+    answers.check(server_name, common)
 }

@@ -1,7 +1,10 @@
 //! The client's states, in the order of the protocol.
 
+mod grease;
 pub(crate) mod hello;
+mod offer;
 mod v12;
+mod v13;
 
 use crate::Error;
 use crate::config::ClientConfig;
@@ -14,13 +17,22 @@ pub(crate) use hello::ExpectServerHello;
 #[derive(Debug)]
 pub(crate) enum ClientState {
     ServerHello(ExpectServerHello),
-    Certificate(v12::ExpectCertificate),
+
+    Certificate12(v12::ExpectCertificate),
     ServerKeyExchange(v12::ExpectServerKeyExchange),
     ServerHelloDone(v12::ExpectServerHelloDone),
-    PeerVerification(v12::AwaitPeerVerification),
-    Credential(v12::AwaitCredential),
-    Signature(v12::AwaitSignature),
-    Finished(v12::ExpectFinished),
+    PeerVerification12(v12::AwaitPeerVerification),
+    Credential12(v12::AwaitCredential),
+    Signature12(v12::AwaitSignature),
+    Finished12(v12::ExpectFinished),
+
+    EncryptedExtensions(v13::ExpectEncryptedExtensions),
+    Certificate13(v13::ExpectCertificate),
+    CertificateVerify(v13::ExpectCertificateVerify),
+    PeerVerification13(v13::AwaitPeerVerification),
+    Finished13(v13::ExpectFinished),
+    Credential13(v13::AwaitCredential),
+    Signature13(v13::AwaitSignature),
 }
 
 impl ClientState {
@@ -31,26 +43,40 @@ impl ClientState {
     ) -> Result<Next, Error> {
         match self {
             Self::ServerHello(state) => state.handle(message, cx),
-            Self::Certificate(state) => state.handle(message),
+            Self::Certificate12(state) => state.handle(message),
             Self::ServerKeyExchange(state) => state.handle(message),
             Self::ServerHelloDone(state) => state.handle(message, cx),
-            Self::Finished(state) => state.handle(message),
-            Self::PeerVerification(_) | Self::Credential(_) | Self::Signature(_) => {
-                Err(unexpected("an answer of the application", message))
-            }
+            Self::Finished12(state) => state.handle(message),
+            Self::EncryptedExtensions(state) => state.handle(message, cx),
+            Self::Certificate13(state) => state.handle(message),
+            Self::CertificateVerify(state) => state.handle(message, cx),
+            Self::Finished13(state) => state.handle(message, cx),
+            Self::PeerVerification12(_)
+            | Self::Credential12(_)
+            | Self::Signature12(_)
+            | Self::PeerVerification13(_)
+            | Self::Credential13(_)
+            | Self::Signature13(_) => Err(unexpected("an answer of the application", message)),
         }
     }
 
     pub(crate) fn answer(self, answer: Answer, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
         match self {
-            Self::PeerVerification(state) => state.verified(answer.into_peer_verified()?, cx),
-            Self::Credential(state) => state.chosen(answer.into_credential()?, cx),
-            Self::Signature(state) => state.signed(&answer.into_signature()?, cx),
+            Self::PeerVerification12(state) => state.verified(answer.into_peer_verified()?, cx),
+            Self::Credential12(state) => state.chosen(answer.into_credential()?, cx),
+            Self::Signature12(state) => state.signed(&answer.into_signature()?, cx),
+            Self::PeerVerification13(state) => Ok(state.verified(answer.into_peer_verified()?)),
+            Self::Credential13(state) => state.chosen(answer.into_credential()?, cx),
+            Self::Signature13(state) => state.signed(&answer.into_signature()?, cx),
             Self::ServerHello(_)
-            | Self::Certificate(_)
+            | Self::Certificate12(_)
             | Self::ServerKeyExchange(_)
             | Self::ServerHelloDone(_)
-            | Self::Finished(_) => Err(Error::Refused("no request is open")),
+            | Self::Finished12(_)
+            | Self::EncryptedExtensions(_)
+            | Self::Certificate13(_)
+            | Self::CertificateVerify(_)
+            | Self::Finished13(_) => Err(Error::Refused("no request is open")),
         }
     }
 }

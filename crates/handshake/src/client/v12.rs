@@ -19,6 +19,7 @@ use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::prf12::Randoms;
 use crate::crypto::{Authentication, CipherSuite, KeyExchangeGroup, Side, server_key_exchange_content};
 use crate::error::Misbehaviour;
+use crate::facts::{Facts, PeerChain, dns_name};
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{ClientCertificateType, HandshakeType, SignatureScheme};
 use crate::message::{
@@ -27,9 +28,10 @@ use crate::message::{
 };
 use crate::signature::{self, SignatureVerified};
 use crate::transcript::Transcript;
-use crate::v12::{Facts, Keys, PeerChain, read_chain, write_chain};
+use crate::v12::{Keys, read_chain, write_chain};
 
 use super::ClientState;
+use super::hello::Negotiated;
 
 /// What the hellos settled.
 #[derive(Debug)]
@@ -40,14 +42,6 @@ pub(super) struct Session {
     pub(super) extended_master_secret: bool,
     pub(super) facts: Negotiated,
     pub(super) transcript: Transcript,
-}
-
-/// What the server's extensions settled.
-#[derive(Debug)]
-pub(super) struct Negotiated {
-    pub(super) alpn: Option<Vec<u8>>,
-    pub(super) srtp_profile: Option<crate::message::registry::SrtpProfile>,
-    pub(super) peer_record_limit: Option<u16>,
 }
 
 /// Waits for the server's certificates.
@@ -144,7 +138,7 @@ impl ExpectServerHelloDone {
         match outcome {
             Ok(verdict) => await_verification.verified(verdict?, cx),
             Err(request) => {
-                let state = ClientState::PeerVerification(await_verification);
+                let state = ClientState::PeerVerification12(await_verification);
                 Ok(Next::Request(State::Client(state), request))
             }
         }
@@ -171,7 +165,8 @@ impl AwaitPeerVerification {
         let signed = server_key_exchange_content(randoms, key_exchange.params.as_bytes());
         let signature =
             signature::verify_12(cx.common, &self.chain.public_key, &key_exchange.signed, &signed)?;
-        let group = cx.common.group(key_exchange.params.named_group()).ok_or(Misbehaviour::UnofferedGroup)?;
+        let group =
+            cx.common.group_12(key_exchange.params.named_group()).ok_or(Misbehaviour::UnofferedGroup)?;
         let server = Server {
             facts: Facts {
                 group: group.name(),
@@ -259,7 +254,7 @@ impl Exchange {
         let state = AwaitCredential { exchange: self, schemes: schemes.clone() };
         match outcome {
             Ok(credential) => state.chosen(credential, cx),
-            Err(request) => Ok(Next::Request(State::Client(ClientState::Credential(state)), request)),
+            Err(request) => Ok(Next::Request(State::Client(ClientState::Credential12(state)), request)),
         }
     }
 
@@ -346,7 +341,7 @@ impl Flight {
         let state = AwaitSignature { flight: self, scheme };
         match call_out::signature(credential, scheme, message) {
             Ok(signature) => state.signed(&signature?, cx),
-            Err(request) => Ok(Next::Request(State::Client(ClientState::Signature(state)), request)),
+            Err(request) => Ok(Next::Request(State::Client(ClientState::Signature12(state)), request)),
         }
     }
 
@@ -359,7 +354,7 @@ impl Flight {
         cx.flush();
         // The server's ChangeCipherSpec means something from here on (rule 3).
         cx.expect_change_cipher_spec(read);
-        Ok(next(ClientState::Finished(ExpectFinished {
+        Ok(next(ClientState::Finished12(ExpectFinished {
             transcript: self.transcript,
             keys: self.keys,
             server: self.server,
@@ -404,13 +399,6 @@ impl ExpectFinished {
         let finished = self.keys.check_finished(Side::Server, &self.transcript, message.body)?;
         let Server { facts, peer, signature } = self.server;
         Ok(self.keys.connect(facts, peer, signature, finished))
-    }
-}
-
-fn dns_name(name: &ServerName<'static>) -> Option<alloc::string::String> {
-    match name {
-        ServerName::DnsName(name) => Some(alloc::string::String::from(name.as_ref())),
-        _ => None,
     }
 }
 

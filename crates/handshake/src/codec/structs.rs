@@ -48,6 +48,16 @@ macro_rules! message_methods {
             pub fn encode(&self, out: &mut alloc::vec::Vec<u8>) -> Result<(), $crate::codec::EncodeError> {
                 $crate::codec::Writer::encode($what, out, |writer| $crate::codec::Element::write(self, writer))
             }
+
+            /// Writes the body to the start of `out`, without a header and without allocating; its length in bytes.
+            ///
+            /// # Errors
+            /// If a field does not fit the format, or `out` is too short.
+            pub fn encode_to_slice(&self, out: &mut [u8]) -> Result<usize, $crate::codec::EncodeError> {
+                $crate::codec::Writer::encode_to_slice($what, out, |writer| {
+                    $crate::codec::Element::write(self, writer);
+                })
+            }
         }
     };
 }

@@ -1,14 +1,16 @@
-//! Appends a structure to a byte vector, with length scopes that close themselves.
+//! Appends a structure to a byte vector, or writes it to a slice, with length scopes that close themselves.
 //!
-//! A value that does not fit is remembered and reported once, at the end, and nothing of it stays in the output: so
-//! the code that writes messages has no error paths.
+//! A value that does not fit is remembered and reported once, at the end, and nothing of it counts as written: so the
+//! code that writes messages has no error paths.
 
 use alloc::vec::Vec;
+
+use core::ops::Range;
 
 use super::vector::Width;
 use super::{EncodeError, Vector};
 
-/// Writes one structure to the end of a `Vec<u8>`.
+/// Writes one structure to the end of a `Vec<u8>`, or into a slice where nothing may be allocated.
 ///
 /// ```
 /// use drystone_handshake::codec::{Vector, Writer};
@@ -24,8 +26,15 @@ use super::{EncodeError, Vector};
 #[derive(Debug)]
 pub struct Writer<'w> {
     what: &'static str,
-    out: &'w mut Vec<u8>,
+    out: Output<'w>,
     error: Option<EncodeError>,
+}
+
+/// Where the bytes go.
+#[derive(Debug)]
+enum Output<'w> {
+    End(&'w mut Vec<u8>),
+    Slice { bytes: &'w mut [u8], written: usize },
 }
 
 impl<'w> Writer<'w> {
@@ -39,14 +48,32 @@ impl<'w> Writer<'w> {
         write: impl FnOnce(&mut Writer<'_>),
     ) -> Result<(), EncodeError> {
         let start = out.len();
-        let mut writer = Writer { what, out, error: None };
+        let mut writer = Writer { what, out: Output::End(out), error: None };
         write(&mut writer);
         match writer.error {
             None => Ok(()),
             Some(error) => {
-                writer.out.truncate(start);
+                out.truncate(start);
                 Err(error)
             }
+        }
+    }
+
+    /// Writes what `write` writes to the start of `out` and returns its length; `what` is named in errors. Allocates
+    /// nothing.
+    ///
+    /// # Errors
+    /// As [`Writer::encode`], or if `out` is too short; what `out` then holds means nothing.
+    pub fn encode_to_slice(
+        what: &'static str,
+        out: &'w mut [u8],
+        write: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<usize, EncodeError> {
+        let mut writer = Writer { what, out: Output::Slice { bytes: out, written: 0 }, error: None };
+        write(&mut writer);
+        match writer.error {
+            None => Ok(writer.out.length()),
+            Some(error) => Err(error),
         }
     }
 
@@ -57,16 +84,16 @@ impl<'w> Writer<'w> {
             Width::Two => &[0; 2],
             Width::Three => &[0; 3],
         };
-        let prefix_start = self.out.len();
+        let prefix_start = self.out.length();
         self.bytes(prefix);
-        let content_start = self.out.len();
+        let content_start = self.out.length();
         write(self);
-        let length = self.out.len().saturating_sub(content_start);
+        let length = self.out.length().saturating_sub(content_start);
         if !vector.admits(length) {
             return self.fail(self.what);
         }
         let (Ok(length), Some(prefix)) =
-            (u32::try_from(length), self.out.get_mut(prefix_start..content_start))
+            (u32::try_from(length), self.out.written_mut(prefix_start..content_start))
         else {
             return self.fail(self.what);
         };
@@ -78,7 +105,9 @@ impl<'w> Writer<'w> {
 
     /// Appends bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
-        self.out.extend_from_slice(bytes);
+        if !self.out.append(bytes) {
+            self.fail(self.what);
+        }
     }
 
     /// Appends one byte.
@@ -104,6 +133,40 @@ impl<'w> Writer<'w> {
     /// Makes the whole encoding fail because of `what`. The first failure is the one reported.
     pub fn fail(&mut self, what: &'static str) {
         self.error.get_or_insert(EncodeError { what });
+    }
+}
+
+impl Output<'_> {
+    /// Bytes before the place where the next one goes.
+    fn length(&self) -> usize {
+        match self {
+            Self::End(out) => out.len(),
+            Self::Slice { written, .. } => *written,
+        }
+    }
+
+    fn written_mut(&mut self, range: Range<usize>) -> Option<&mut [u8]> {
+        match self {
+            Self::End(out) => out.get_mut(range),
+            Self::Slice { bytes, .. } => bytes.get_mut(range),
+        }
+    }
+
+    /// Appends bytes; whether there was room.
+    fn append(&mut self, bytes: &[u8]) -> bool {
+        match self {
+            Self::End(out) => {
+                out.extend_from_slice(bytes);
+                true
+            }
+            Self::Slice { bytes: out, written } => {
+                let end = written.saturating_add(bytes.len());
+                let Some(room) = out.get_mut(*written..end) else { return false };
+                room.copy_from_slice(bytes);
+                *written = end;
+                true
+            }
+        }
     }
 }
 
@@ -159,5 +222,28 @@ mod tests {
             w.fail("second");
         });
         assert_eq!(result, Err(EncodeError { what: "first" }));
+    }
+
+    #[test]
+    fn a_slice_gets_the_same_bytes_if_there_is_room() {
+        let write = |w: &mut Writer<'_>| {
+            w.vector(Vector::u16(0, 99), |w| {
+                w.vector(Vector::u8(0, 9), |w| w.u8(7));
+                w.u32(8);
+            });
+        };
+        let whole = encode(write).expect("it fits");
+        let whole = &whole[1..];
+        for room in 0..20 {
+            let mut out = vec![0xee; room];
+            let result = Writer::encode_to_slice("test", &mut out, write);
+            if room < whole.len() {
+                assert_eq!(result, Err(EncodeError { what: "test" }), "{room}");
+            } else {
+                assert_eq!(result, Ok(whole.len()), "{room}");
+                assert_eq!(&out[..whole.len()], whole);
+                assert!(out[whole.len()..].iter().all(|byte| *byte == 0xee), "nothing is written behind");
+            }
+        }
     }
 }

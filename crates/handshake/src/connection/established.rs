@@ -7,15 +7,27 @@ use core::mem;
 use drystone_x509::CertificateDer;
 
 use super::last_flight::LastFlight;
+use super::post_handshake::PostHandshake;
 use crate::config::MAX_PLAINTEXT;
+use crate::flight::Outgoing;
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
 use crate::time::Instant;
-use crate::v12::Exporter;
+use crate::v12::MasterExporter;
+use crate::v13::MainExporter;
+
+/// What keying material is exported from.
+#[derive(Debug)]
+pub(crate) enum Exporter {
+    Master(MasterExporter),
+    Main(MainExporter),
+}
 
 #[derive(Debug)]
 pub(crate) struct Established {
     version: ProtocolVersion,
     pub(super) exporter: Exporter,
+    /// What only DTLS 1.3 needs.
+    pub(super) post_handshake: Option<Box<PostHandshake>>,
     pub(super) srtp_profile: Option<SrtpProfile>,
     max_payload: u16,
     /// Whether both sides have spoken of record_size_limit.
@@ -37,6 +49,7 @@ impl Established {
         Self {
             version,
             exporter,
+            post_handshake: None,
             srtp_profile,
             max_payload: peer_record_limit.map_or(most, |limit| limit.min(most)),
             limits_records: peer_record_limit.is_some(),
@@ -51,7 +64,10 @@ impl Established {
     }
 
     pub(super) fn client_random(&self) -> &[u8; 32] {
-        &self.exporter.randoms.client
+        match &self.exporter {
+            Exporter::Master(exporter) => &exporter.randoms.client,
+            Exporter::Main(exporter) => &exporter.client_random,
+        }
     }
 
     pub(super) fn max_payload(&self) -> usize {
@@ -70,6 +86,12 @@ impl Established {
         self.peer_chain = chain;
     }
 
+    /// Whether data from the peer would change anything.
+    #[inline]
+    pub(super) fn listens(&self) -> bool {
+        self.post_handshake.as_ref().is_some_and(|post| post.listens())
+    }
+
     /// Whether to warn now; only once.
     pub(super) fn warn_of_limit(&mut self) -> bool {
         !mem::replace(&mut self.warned_of_limit, true)
@@ -79,17 +101,26 @@ impl Established {
         self.last_flight = Some(Box::new(flight));
     }
 
+    pub(super) fn keep_flights(&mut self, post_handshake: PostHandshake) {
+        self.post_handshake = Some(Box::new(post_handshake));
+    }
+
     pub(super) fn last_flight(&mut self) -> Option<&mut LastFlight> {
         self.last_flight.as_deref_mut()
     }
 
     /// The last flight if it has not gone out at all yet: without it the peer never connects.
-    pub(super) fn take_unsent_flight(&mut self) -> Option<Box<LastFlight>> {
-        self.last_flight.take().filter(|flight| flight.is_unsent())
+    pub(super) fn take_unsent_flight(&mut self) -> Option<Unsent> {
+        let last = self.last_flight.take().filter(|flight| flight.is_unsent());
+        let outgoing = self.post_handshake.take().map(|post| post.flights.outgoing);
+        last.map(Unsent::Implicit)
+            .or_else(|| outgoing.filter(Outgoing::has_unsent).map(|flight| Unsent::Acked(Box::new(flight))))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        self.last_flight.as_ref().map(|flight| flight.until())
+        let last_flight = self.last_flight.as_ref().map(|flight| flight.until());
+        let post_handshake = self.post_handshake.as_ref().and_then(|post| post.next_timeout());
+        [last_flight, post_handshake].into_iter().flatten().min()
     }
 
     /// Forgets the last flight when its time is over.
@@ -98,4 +129,11 @@ impl Established {
             self.last_flight = None;
         }
     }
+}
+
+/// A last flight that is still to be sent when the association is closed.
+#[derive(Debug)]
+pub(super) enum Unsent {
+    Implicit(Box<LastFlight>),
+    Acked(Box<Outgoing>),
 }

@@ -2,9 +2,9 @@
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use super::{Connection, Phase};
+use super::{Connection, Exporter, Phase};
 use crate::Misuse;
-use crate::crypto::prf12::ExportError;
+use crate::crypto::prf12::{ExportError, is_reserved_label};
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
 
 impl Connection {
@@ -16,12 +16,14 @@ impl Connection {
         }
     }
 
-    /// Exports keying material (RFC 5705 section 4): fills `out` with bytes that both sides, and nobody else, can
-    /// derive. An absent and an empty context differ in DTLS 1.2. Works for the life of the association.
+    /// Exports keying material (RFC 5705 section 4, RFC 9846 section 7.5): fills `out` with bytes that both sides, and
+    /// nobody else, can derive. An absent and an empty context differ in DTLS 1.2 only. Works for the life of the
+    /// association.
     ///
     /// # Errors
     /// [`Misuse`] before the association is connected, with a label that the protocol uses itself, with a context or
-    /// an output of more than 65,535 bytes, and in DTLS 1.2 without extended master secret (RFC 7627 section 5.4).
+    /// an output of more than 65,535 bytes (in DTLS 1.3 an output of more than 255 digests of the suite's hash: 8,160
+    /// bytes with SHA-256), and in DTLS 1.2 without extended master secret (RFC 7627 section 5.4).
     pub fn export_keying_material(
         &self,
         label: &[u8],
@@ -29,17 +31,10 @@ impl Connection {
         out: &mut [u8],
     ) -> Result<(), Misuse> {
         let Phase::Connected(established) = &self.phase else { return Err(Misuse::NotConnected) };
-        let exporter = &established.exporter;
-        if !exporter.extended {
-            return Err(Misuse::NoExtendedMasterSecret);
-        }
         if out.len() > usize::from(u16::MAX) {
             return Err(Misuse::ExporterLength);
         }
-        exporter.master.export(label, &exporter.randoms, context, out).map_err(|error| match error {
-            ExportError::ReservedLabel => Misuse::ReservedLabel,
-            ExportError::ContextTooLong => Misuse::ExporterLength,
-        })
+        established.exporter.export(label, context, out)
     }
 
     /// The negotiated DTLS-SRTP profile, if any.
@@ -64,6 +59,30 @@ impl Connection {
         let out = keys.material.get_mut(..length)?;
         self.export_keying_material(b"EXTRACTOR-dtls_srtp", None, out).ok()?;
         Some(keys)
+    }
+}
+
+impl Exporter {
+    fn export(&self, label: &[u8], context: Option<&[u8]>, out: &mut [u8]) -> Result<(), Misuse> {
+        match self {
+            Self::Master(exporter) if !exporter.extended => Err(Misuse::NoExtendedMasterSecret),
+            Self::Master(exporter) => {
+                let exported = exporter.master.export(label, &exporter.randoms, context, out);
+                exported.map_err(|error| match error {
+                    ExportError::ReservedLabel => Misuse::ReservedLabel,
+                    ExportError::ContextTooLong => Misuse::ExporterLength,
+                })
+            }
+            // What works with one version shall work with the other.
+            Self::Main(_) if is_reserved_label(label) => Err(Misuse::ReservedLabel),
+            Self::Main(_) if context.is_some_and(|context| context.len() > usize::from(u16::MAX)) => {
+                Err(Misuse::ExporterLength)
+            }
+            Self::Main(exporter) => {
+                let exported = exporter.secret.export(label, context.unwrap_or_default(), out);
+                exported.map_err(|_| Misuse::ExporterLength)
+            }
+        }
     }
 }
 

@@ -3,21 +3,24 @@
 use alloc::boxed::Box;
 use core::mem;
 
+use drystone_record::AdmittedTypes;
 use drystone_x509::ServerName;
 
 use super::alert::LingerUntil;
+use super::epochs::MessageEpochs;
 use super::io::Io;
 use super::last_flight::LastFlight;
-use super::{Config, Connection, Established, Phase};
+use super::post_handshake::PostHandshake;
+use super::{Config, Connection, Phase};
 use crate::client::{self, ClientState};
 use crate::config::Settings;
-use crate::event::{Answer, Connected, Event, Request, RequestId};
+use crate::event::{Answer, Event, Request, RequestId};
 use crate::flight::Expired;
 use crate::flight::Message;
-use crate::machine::{Context, Input, Next, OpenRequest, State};
+use crate::machine::{Context, Input, Next, OpenRequest, Outcome, State};
 use crate::message::registry::ProtocolVersion;
 use crate::observe::{Direction, Observed};
-use crate::server::gate::Greeting;
+use crate::server::greeting::Greeting;
 use crate::server::{ExpectClientHello, ServerState};
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse};
@@ -47,22 +50,21 @@ impl Handshaking {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let retransmission = self.io.timer.deadline().map(Instant::from_origin);
-        [retransmission, self.deadline].into_iter().flatten().min()
+        [self.io.flights.next_timeout(), self.deadline].into_iter().flatten().min()
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
             return Err(Error::HandshakeTimeout);
         }
-        match self.io.timer.expire(now.since_origin()) {
+        match self.io.flights.timer.expire(now.since_origin()) {
             None => Ok(()),
             Some(Expired::GiveUp) => Err(Error::HandshakeTimeout),
             Some(Expired::Retransmit) => match self.io.plaintext_alert {
                 // Nothing acceptable came since: the alert was no forgery, or the forger has won (rule 1f).
                 Some(description) => Err(Error::AlertReceived { description, authenticated: false }),
                 None => {
-                    self.io.repeat_flight();
+                    self.io.flights.repeat();
                     Ok(())
                 }
             },
@@ -84,7 +86,7 @@ impl Handshaking {
 
     /// Whether this is a server that has its client's hello.
     pub(super) fn begun_as_server(&self) -> bool {
-        matches!(&self.state, State::Server(state) if !matches!(state, ServerState::ClientHello(_)))
+        matches!(&self.state, State::Server(state) if !state.expects_client_hello())
     }
 
     /// Whether a server waits for its first message.
@@ -108,9 +110,13 @@ impl Connection {
     pub(super) fn begin_server(&mut self, greeting: Option<Greeting>) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         if let Some(greeting) = &greeting {
-            handshaking.io.incoming.set_next_message_seq(greeting.message_seq);
-            // The HelloVerifyRequest was message 0.
-            handshaking.io.start_message_seq_at(1);
+            handshaking.io.flights.incoming.set_next_message_seq(greeting.message_seq);
+            // The question for the cookie was message 0.
+            handshaking.io.flights.start_message_seq_at(1);
+            if let Some(hello) = greeting.held_hello() {
+                // Its last fragment, in the datagram that comes next, sets the states going.
+                let _ = handshaking.io.flights.incoming.hold(0, hello);
+            }
             handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
         }
         let state = ExpectClientHello::new(greeting.map(|greeting| greeting.proven));
@@ -121,15 +127,20 @@ impl Connection {
     pub(super) fn run_message(&mut self, now: Instant, message: Message<'_>) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         // If we answer this message, it was the last of its flight.
-        handshaking.io.repeats.flight_ended(&message);
+        handshaking.io.flights.repeats.flight_ended(&message);
         let item = Observed::Handshake {
             msg_type: message.msg_type,
             message_seq: message.message_seq,
             body: message.body,
         };
+        let flight = handshaking.io.flights.flight_start();
         self.observe(Direction::Received, item);
         self.run(now, Input::Message(message));
         if let Phase::Handshaking(handshaking) = &mut self.phase {
+            let flights = &mut handshaking.io.flights;
+            if flights.is_answered_by_parts() && flights.flight_start() == flight {
+                flights.wait_for_peer(now);
+            }
             // The peer goes on: the alert was not its own (rule 1f).
             handshaking.io.plaintext_alert = None;
         }
@@ -139,7 +150,7 @@ impl Connection {
     pub(super) fn run_ready(&mut self, now: Instant) {
         while let Phase::Handshaking(handshaking) = &mut self.phase
             && handshaking.open_request.is_none()
-            && let Some(message) = handshaking.io.incoming.take_ready()
+            && let Some(message) = handshaking.io.flights.incoming.take_ready()
         {
             self.run_message(now, message.as_message());
         }
@@ -156,8 +167,7 @@ impl Connection {
                 self.open_request(request);
             }
             Ok(Next::Connected(outcome)) => {
-                let (connected, established) = *outcome;
-                return self.connect(now, connected, established);
+                return self.connect(now, *outcome);
             }
         }
         self.settle();
@@ -166,10 +176,21 @@ impl Connection {
     /// What every step brings with it.
     fn settle(&mut self) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        if let Some(mut epoch) = handshaking.io.pending_write.take() {
+        let io = &mut handshaking.io;
+        for mut epoch in io.new_writes.drain(..) {
             epoch.keep_room_for_alert();
             // The epochs of one handshake only rise.
             let _ = self.writes.install(epoch);
+        }
+        for epoch in io.new_reads.drain(..) {
+            // Nothing that was written without these keys is read as if it had been protected by them.
+            io.flights.incoming.require_epoch(epoch.epoch());
+            self.reads.install(epoch);
+        }
+        if io.message_epochs == MessageEpochs::Unified
+            && let Some(epoch) = self.reads.get_mut(0)
+        {
+            epoch.set_admitted_types(AdmittedTypes::UNIFIED_PLAINTEXT);
         }
         if let Some(epoch) = self.writes.get_mut(0) {
             // The server has answered the first hello.
@@ -198,21 +219,26 @@ impl Connection {
     }
 
     /// The handshake is done: what it needed is dropped, but for a flight that the peer may still ask for.
-    fn connect(&mut self, now: Instant, mut connected: Connected, mut established: Established) {
+    fn connect(&mut self, now: Instant, outcome: Outcome) {
         self.settle();
+        let Outcome { mut connected, mut established, traffic } = outcome;
         let settings = &self.config.common().settings;
         if settings.keep_peer_chain {
             established.keep_peer_chain(connected.peer_chain.clone());
         }
         connected.peer_chain.shrink_to_fit();
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        let io = &mut handshaking.io;
-        if let Some(finished) = io.last_finished.take() {
-            established.keep_last_flight(LastFlight::new(finished, io, &self.writes, now));
+        if let Some(finished) = handshaking.io.last_finished.take() {
+            let flights = &mut handshaking.io.flights;
+            established.keep_last_flight(LastFlight::new(finished, flights, &self.writes, now));
+        }
+        if let Some(traffic) = traffic {
+            let flights = handshaking.io.take_flights(&self.config.common().settings);
+            established.keep_flights(PostHandshake::new(flights, traffic));
         }
         self.amplification = None;
         self.phase = Phase::Connected(established);
-        self.retire_handshake_epochs();
+        self.retire_write_epochs();
         self.events.push_back(Event::Connected(Box::new(connected)));
     }
 

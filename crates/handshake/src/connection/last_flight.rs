@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use drystone_record::{ContentType, Protection, WriteEpoch, WriteEpochs};
 
-use super::io::Io;
+use super::flights::Flights;
 use crate::flight::{self, AnswerLimit, Fragment, RepeatDetector};
 use crate::message::registry::HandshakeType;
 use crate::time::Instant;
@@ -43,13 +43,18 @@ pub(super) struct LastFlight {
 
 impl LastFlight {
     /// The flight that the handshake ends with. Takes over how repeats are noticed.
-    pub(super) fn new(finished: LastFinished, io: &mut Io, writes: &WriteEpochs, now: Instant) -> Self {
+    pub(super) fn new(
+        finished: LastFinished,
+        flights: &mut Flights,
+        writes: &WriteEpochs,
+        now: Instant,
+    ) -> Self {
         Self {
             finished,
             is_unsent: true,
             plaintext_sequence: writes.get(0).map_or(0, |epoch| epoch.next_number().sequence),
-            limit: io.timer.answer_limit(),
-            repeats: core::mem::take(&mut io.repeats),
+            limit: flights.timer.answer_limit(),
+            repeats: core::mem::take(&mut flights.repeats),
             until: now + LIFE,
         }
     }

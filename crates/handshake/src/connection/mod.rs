@@ -1,14 +1,19 @@
 //! `Connection`: one association, without sockets, clocks or threads.
 
+mod acknowledge;
 mod alert;
 mod amplification;
 mod datagram;
+mod epochs;
 mod established;
 mod export;
 mod fault;
+mod flights;
 mod handshaking;
 pub(crate) mod io;
+mod key_update;
 mod last_flight;
+mod post_handshake;
 mod receive;
 mod transmit;
 
@@ -28,7 +33,7 @@ use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_MTU, MIN_TIMEOUT, S
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
 use crate::message::registry::ProtocolVersion;
-use crate::server::gate::Greeting;
+use crate::server::greeting::Greeting;
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse};
 
@@ -37,10 +42,10 @@ pub use export::SrtpKeys;
 
 use alert::PendingAlert;
 use amplification::Amplification;
-pub(crate) use established::Established;
+use established::Unsent;
+pub(crate) use established::{Established, Exporter};
 use handshaking::Handshaking;
 pub(crate) use last_flight::LastFinished;
-use last_flight::LastFlight;
 
 /// One DTLS association, client or server, sans I/O: datagrams and time go in, datagrams, deadlines and events come
 /// out.
@@ -135,7 +140,7 @@ enum Phase {
         close_notify: drystone_record::RecordNumber,
     },
     /// We have closed; the flight that connects the peer may still have to go out.
-    Closed(Option<Box<LastFlight>>),
+    Closed(Option<Unsent>),
     Failed(Error, Option<Box<alert::Linger>>),
 }
 
@@ -307,8 +312,8 @@ impl Connection {
         let epoch = self.writes.current_mut();
         match epoch.seal(ContentType::APPLICATION_DATA, buffer, payload) {
             Ok(sealed) => {
-                if epoch.nears_limit() && established.warn_of_limit() {
-                    self.events.push_back(Event::KeysNearLimit);
+                if epoch.nears_limit() {
+                    self.near_key_limit();
                 }
                 buffer.get(sealed.range).ok_or(Misuse::Range)
             }
@@ -334,6 +339,17 @@ impl Connection {
         out.get_mut(overhead.prefix..end).ok_or(no_room)?.copy_from_slice(payload);
         // The prefix is exactly the header's length, so that the record begins where the buffer does.
         self.seal(out, overhead.prefix..end).map(<[u8]>::len)
+    }
+
+    /// Changes the keys where the version can, else says so once.
+    #[cold]
+    fn near_key_limit(&mut self) {
+        if !self.want_new_write_key()
+            && let Phase::Connected(established) = &mut self.phase
+            && established.warn_of_limit()
+        {
+            self.events.push_back(Event::KeysNearLimit);
+        }
     }
 
     fn seal_failed(&mut self, error: SealError) -> Misuse {
@@ -362,7 +378,7 @@ impl Connection {
     /// measured anew from its start. For callers that learn the path's round trip. Less than 1 ms counts as 1 ms.
     pub fn set_initial_timeout(&mut self, timeout: Duration) {
         if let Phase::Handshaking(handshaking) = &mut self.phase {
-            handshaking.io.timer.set_initial(timeout.max(MIN_TIMEOUT));
+            handshaking.io.flights.timer.set_initial(timeout.max(MIN_TIMEOUT));
         }
     }
 
@@ -416,7 +432,10 @@ impl Connection {
     pub fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::Handshaking(handshaking) => handshaking.next_timeout(),
-            Phase::Connected(established) => established.next_timeout(),
+            Phase::Connected(established) => {
+                let retirement = self.reads.next_retirement().map(Instant::from_origin);
+                [established.next_timeout(), retirement].into_iter().flatten().min()
+            }
             Phase::Failed(_, Some(linger)) => Some(linger.until()),
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(_, None) => None,
         }
@@ -430,7 +449,8 @@ impl Connection {
             Phase::Handshaking(handshaking) => handshaking.handle_timeout(now),
             Phase::Connected(established) => {
                 established.forget_last_flight(now);
-                Ok(())
+                self.reads.retire_expired(now.since_origin());
+                established.post_handshake().map_or(Ok(()), |post| post.handle_timeout(now))
             }
             Phase::Failed(_, linger) => {
                 if linger.as_ref().is_some_and(|linger| linger.until() <= now) {
@@ -440,8 +460,9 @@ impl Connection {
             }
             Phase::Draining { .. } | Phase::Closed(_) => Ok(()),
         };
-        if let Err(error) = outcome {
-            self.fail(now, error);
+        match outcome {
+            Err(error) => self.fail(now, error),
+            Ok(()) => self.start_key_update(now),
         }
     }
 
@@ -474,9 +495,13 @@ impl Connection {
         self.fail(self.start.now, error);
     }
 
-    fn retire_handshake_epochs(&mut self) {
-        let current = self.writes.current().epoch();
-        self.writes.retain(|epoch| epoch == current);
+    /// Forgets our epochs that nothing is sent in any more.
+    fn retire_write_epochs(&mut self) {
+        let Self { phase: Phase::Connected(established), writes, .. } = self else { return };
+        let outgoing = established.post_handshake.as_ref().map(|post| &post.flights.outgoing);
+        let current = writes.current().epoch();
+        writes
+            .retain(|epoch| epoch == current || outgoing.is_some_and(|outgoing| outgoing.needs_epoch(epoch)));
     }
 }
 

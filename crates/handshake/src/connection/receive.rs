@@ -4,17 +4,16 @@ use drystone_record::{ContentType, Discard, Opened, RecordNumber};
 
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
-use super::handshaking::Handshaking;
 use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::client::ExpectServerHello;
-use crate::error::Misbehaviour;
 use crate::event::Event;
 use crate::flight::{Accepted, Fragment, Message};
 use crate::message::Alert;
 use crate::message::registry::{AlertDescription, HandshakeType};
 use crate::observe::{Direction, Observed};
 use crate::time::Instant;
+use crate::v13::HANDSHAKE_EPOCH;
 
 impl Connection {
     /// Takes in a datagram: call until it returns `None`. Application data is returned where it lies, decrypted, in
@@ -62,9 +61,11 @@ impl Connection {
         true
     }
 
-    fn apply(&mut self, now: Instant, verdict: Verdict) {
-        if verdict == Verdict::Discard(Discard::FutureEpoch) {
-            self.answer_future_epoch(now);
+    pub(super) fn apply(&mut self, now: Instant, verdict: Verdict) {
+        match verdict {
+            Verdict::Discard(Discard::FutureEpoch) => self.answer_future_epoch(now),
+            Verdict::Discard(Discard::AuthenticationFailed) => self.after_forgery(),
+            _ => {}
         }
         match verdict {
             Verdict::Discard(reason) => self.stats.count(reason),
@@ -89,10 +90,15 @@ impl Connection {
     /// Everything but application data. Never inlined: that way alone is to be short.
     #[inline(never)]
     fn control(&mut self, now: Instant, number: RecordNumber, content_type: ContentType, payload: &[u8]) {
+        if number.epoch >= HANDSHAKE_EPOCH {
+            // Whoever has the keys of the handshake has received our ServerHello at its address.
+            self.amplification = None;
+        }
         match content_type {
             ContentType::HANDSHAKE => self.handshake(now, number, payload),
             ContentType::CHANGE_CIPHER_SPEC => self.change_cipher_spec(number.epoch, payload),
             ContentType::ALERT => self.alert(now, number, payload),
+            ContentType::ACK => self.ack(now, number, payload),
             // The epoch admits no other types.
             _ => self.stats.count(Discard::UnexpectedContentType),
         }
@@ -109,11 +115,15 @@ impl Connection {
     }
 
     fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
-        if !self.is_connected()
-            && let Some(reason) = self.refuses_data(number)
-        {
-            self.stats.count(reason);
-            return None;
+        match &mut self.phase {
+            Phase::Connected(established) if !established.listens() => {}
+            Phase::Connected(_) => self.heard_data(),
+            _ => {
+                if let Some(reason) = self.refuses_data(number) {
+                    self.stats.count(reason);
+                    return None;
+                }
+            }
         }
         Some(Data { payload, number })
     }
@@ -140,7 +150,7 @@ impl Connection {
             && let Some(read) = handshaking.io.pending_read.take()
         {
             // Nothing that was written without the keys is read as if it had been protected by them.
-            handshaking.io.incoming.require_epoch(read.epoch());
+            handshaking.io.flights.incoming.require_epoch(read.epoch());
             self.reads.install(read);
             self.observe(Direction::Received, Observed::ChangeCipherSpec);
         } else {
@@ -164,7 +174,10 @@ impl Connection {
             Direction::Received,
             Observed::Alert { level: level.0, description, epoch: number.epoch },
         );
-        let ends = level.0 == FATAL || description == AlertDescription::CLOSE_NOTIFY;
+        // In the epochs of DTLS 1.3 the level means nothing, and what is no farewell is an error (RFC 9846 section 6).
+        let is_error = level.0 == FATAL
+            || (number.epoch >= HANDSHAKE_EPOCH && description != AlertDescription::USER_CANCELED);
+        let ends = is_error || description == AlertDescription::CLOSE_NOTIFY;
         match (&mut self.phase, authenticated) {
             // Warnings in a protected record say nothing that we act on (RFC 5246 section 7.2.2).
             (_, true) if !ends => {}
@@ -202,81 +215,119 @@ impl Connection {
             let fault = crate::flight::FragmentFault::Truncated;
             return self.apply(now, fault::of_fragment(fault, authenticated));
         }
+        let flight = self.flight_start();
+        let mut all_taken = true;
         while !rest.is_empty() {
             let (fragment, following) = match Fragment::split_first(rest) {
                 Ok(split) => split,
                 Err(fault) => return self.apply(now, fault::of_fragment(fault, authenticated)),
             };
             rest = following;
-            match &self.phase {
+            all_taken &= match &self.phase {
                 Phase::Handshaking(_) => self.handshake_fragment(now, number, fragment),
-                Phase::Connected(_) => self.late_fragment(now, number.epoch, fragment),
+                Phase::Connected(_) => self.late_fragment(now, number, fragment),
                 Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {
                     self.stats.count(Discard::AfterClose);
+                    false
                 }
-            }
+            };
+        }
+        // A flight that our own has answered needs no other acknowledgement.
+        if all_taken && self.flight_start() == flight {
+            self.acknowledge(now, number);
         }
     }
 
-    fn handshake_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) {
-        let epoch = number.epoch;
-        // Finished is the one message under the new keys, and nothing else is (RFC 5246 section 7.4.9, threat 12).
-        let is_finished = fragment.msg_type == HandshakeType::FINISHED;
-        match (epoch > 0, is_finished) {
-            (false, true) => return self.stats.count(Discard::PlaintextAfterKeys),
-            (true, false) => return self.fail(now, Misbehaviour::CrossesKeyChange.into()),
-            // RFC 5246 section 7.4.1.1: "ignored by the client if the client is currently negotiating a session".
-            _ if fragment.msg_type == HandshakeType::HELLO_REQUEST
-                && matches!(self.config, Config::Client(_)) =>
-            {
-                return self.stats.count(Discard::MessageOutsideWindow);
+    /// Where the peer's present flight began.
+    fn flight_start(&self) -> Option<u16> {
+        match &self.phase {
+            Phase::Handshaking(handshaking) => Some(handshaking.io.flights.flight_start()),
+            Phase::Connected(established) => {
+                established.post_handshake.as_ref().map(|post| post.flights.flight_start())
             }
-            _ => {}
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => None,
         }
-        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+    }
+
+    /// Lists a record of which everything was taken (RFC 9147 section 7.1).
+    fn acknowledge(&mut self, now: Instant, number: RecordNumber) {
+        match &mut self.phase {
+            Phase::Handshaking(handshaking) => handshaking.io.flights.acknowledge_soon(number, now),
+            Phase::Connected(_) => self.acknowledge_late(now, number),
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {}
+        }
+    }
+
+    /// Returns whether the record may be acknowledged: the fragment was processed, kept or known.
+    fn handshake_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) -> bool {
+        let epoch = number.epoch;
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return false };
+        if let Err(verdict) = handshaking.io.message_epochs.check(epoch, fragment.msg_type) {
+            self.apply(now, verdict);
+            return false;
+        }
+        // RFC 5246 section 7.4.1.1: "ignored by the client if the client is currently negotiating a session".
+        if fragment.msg_type == HandshakeType::HELLO_REQUEST && matches!(self.config, Config::Client(_)) {
+            self.stats.count(Discard::MessageOutsideWindow);
+            return false;
+        }
         if let Some(hello) = handshaking.expects_server_hello() {
             let cookies = u16::from(hello.cookies());
             if fragment.msg_type == HandshakeType::HELLO_VERIFY_REQUEST {
-                return self.verify_request(now, number.sequence, &fragment);
+                self.verify_request(now, number.sequence, &fragment);
+                return false;
             }
             // A stateless server may number its ServerHello after any of its questions.
             let may_follow_question = (1..=cookies).contains(&fragment.message_seq);
             if fragment.msg_type == HandshakeType::SERVER_HELLO && may_follow_question {
-                handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
+                handshaking.io.flights.incoming.set_next_message_seq(fragment.message_seq);
             }
         } else if handshaking.expects_client_hello()
             && handshaking.hello.is_none()
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
-            && handshaking.io.incoming.held_bytes() == 0
+            && handshaking.io.flights.incoming.held_bytes() == 0
         {
             // Nobody asked for a cookie here, but another server may have before us: its question had the number
             // before this one, and our answer has the next (RFC 6347 section 4.2.2).
-            handshaking.io.incoming.set_next_message_seq(fragment.message_seq);
-            handshaking.io.start_message_seq_at(fragment.message_seq);
+            handshaking.io.flights.incoming.set_next_message_seq(fragment.message_seq);
+            handshaking.io.flights.start_message_seq_at(fragment.message_seq);
         }
         let is_new_hello = fragment.msg_type == HandshakeType::CLIENT_HELLO
             && handshaking.begun_as_server()
-            && handshaking.io.incoming.next_message_seq().is_some_and(|next| fragment.message_seq >= next);
+            && handshaking
+                .io
+                .flights
+                .incoming
+                .next_message_seq()
+                .is_some_and(|next| fragment.message_seq >= next);
         if is_new_hello {
             // The client answered a second cookie before it saw our flight, or somebody says so: that hello may begin
             // an association of its own (`is_of`), but it is no message of this one.
-            return self.stats.count(Discard::MessageOutsideWindow);
+            self.stats.count(Discard::MessageOutsideWindow);
+            return false;
         }
-        let incoming = &mut handshaking.io.incoming;
+        let flights = &mut handshaking.io.flights;
+        let is_of_present_flight = fragment.message_seq >= flights.flight_start();
+        let incoming = &mut flights.incoming;
         let accepted = match handshaking.open_request {
             None => incoming.accept(epoch, fragment),
             Some(_) => incoming.hold(epoch, fragment),
         };
         match accepted {
             Accepted::Whole(message) => self.run_message(now, message),
-            Accepted::Kept => handshaking.io.timer.sign_of_life(now.since_origin()),
+            Accepted::Kept => flights.timer.sign_of_life(now.since_origin()),
             Accepted::Duplicate => {
                 self.stats.count(Discard::DuplicateMessage);
                 self.answer_repeat(now, epoch, &fragment);
+                return is_of_present_flight;
             }
-            Accepted::Dropped(fault) => self.apply(now, fault::of_fragment(fault, epoch > 0)),
+            Accepted::Dropped(fault) => {
+                self.apply(now, fault::of_fragment(fault, epoch > 0));
+                return false;
+            }
         }
         self.run_ready(now);
+        true
     }
 
     /// A stateless server numbers all its questions 0; they come whole, and in no order with the rest.
@@ -300,8 +351,8 @@ impl Connection {
         if handshaking.expects_server_hello().map(ExpectServerHello::cookies) != cookies {
             handshaking.hello_sequence = next_record;
         }
-        if handshaking.io.incoming.next_message_seq() == Some(0) {
-            handshaking.io.incoming.set_next_message_seq(1);
+        if handshaking.io.flights.incoming.next_message_seq() == Some(0) {
+            handshaking.io.flights.incoming.set_next_message_seq(1);
         }
     }
 
@@ -309,10 +360,10 @@ impl Connection {
     /// of the timer (threat 24).
     fn answer_repeat(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        let io = &mut handshaking.io;
-        if io.repeats.observe(epoch, fragment) && io.timer.may_answer_repeat(now.since_origin()) {
-            io.repeat_flight();
-            io.timer.sign_of_life(now.since_origin());
+        let flights = &mut handshaking.io.flights;
+        if flights.repeats.observe(epoch, fragment) && flights.timer.may_answer_repeat(now.since_origin()) {
+            flights.repeat();
+            flights.timer.sign_of_life(now.since_origin());
         }
     }
 
@@ -321,22 +372,36 @@ impl Connection {
     /// same limit holds as for other repeats, since anybody can send such records.
     fn answer_future_epoch(&mut self, now: Instant) {
         if let Phase::Handshaking(handshaking) = &mut self.phase
-            && let Handshaking { io, .. } = &mut **handshaking
-            && !io.outgoing.is_empty()
-            && io.timer.may_answer_repeat(now.since_origin())
+            && let flights = &mut handshaking.io.flights
+            && !flights.outgoing.is_empty()
+            && flights.timer.may_answer_repeat(now.since_origin())
         {
-            io.repeat_flight();
+            flights.repeat();
         }
     }
 
     /// A handshake message after the handshake. In plaintext it never ends an association (threat 41).
-    fn late_fragment(&mut self, now: Instant, epoch: u64, fragment: Fragment<'_>) {
-        let Phase::Connected(established) = &mut self.phase else { return };
-        if epoch == 0 {
-            return self.stats.count(Discard::PlaintextAfterKeys);
+    ///
+    /// Returns whether the record may be acknowledged.
+    fn late_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) -> bool {
+        let Phase::Connected(established) = &mut self.phase else { return false };
+        if number.epoch == 0 {
+            self.stats.count(Discard::PlaintextAfterKeys);
+            return false;
         }
+        if established.post_handshake.is_some() {
+            return self.post_handshake_fragment(now, number, fragment);
+        }
+        self.late_fragment_12(now, number.epoch, &fragment);
+        false
+    }
+
+    /// DTLS 1.2 has no handshake messages after the handshake but a repeated Finished, and those that would begin
+    /// another.
+    fn late_fragment_12(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) {
+        let Phase::Connected(established) = &mut self.phase else { return };
         let last_flight = established.last_flight();
-        if last_flight.is_some_and(|flight| flight.answer_repeat(now, epoch, &fragment)) {
+        if last_flight.is_some_and(|flight| flight.answer_repeat(now, epoch, fragment)) {
             return self.stats.count(Discard::DuplicateMessage);
         }
         match fragment.msg_type {

@@ -5,9 +5,11 @@ use core::ops::Range;
 use drystone_record::{ContentType, WriteEpochs};
 
 use super::alert::PendingAlert;
+use super::established::Unsent;
+use super::flights::Flights;
 use super::{Connection, Phase, Transmit};
 use crate::config::MIN_MTU;
-use crate::flight::{SealFailed, Sealer};
+use crate::flight::{Outgoing, SealFailed, Sealer};
 use crate::observe::{Direction, Observed};
 use crate::time::Instant;
 
@@ -16,7 +18,8 @@ impl Connection {
     ///
     /// `out` should have room for the [MTU](Self::mtu); with less, datagrams are cut to what there is, and nothing
     /// is sent into a buffer of less than 228 bytes.
-    pub fn poll_transmit(&mut self, _now: Instant, out: &mut [u8]) -> Option<Transmit> {
+    pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
+        self.start_key_update(now);
         let room = self.mtu.min(out.len());
         let allowance = self.amplification.as_ref().map_or(usize::MAX, |limit| limit.allowance());
         let room = room.min(allowance);
@@ -24,7 +27,8 @@ impl Connection {
             return None;
         }
         let out = out.get_mut(..room)?;
-        let len = self.write_flight(out).or_else(|| self.write_alert(out))?;
+        let len =
+            self.write_ack(now, out).or_else(|| self.write_flight(out)).or_else(|| self.write_alert(out))?;
         if let Some(amplification) = &mut self.amplification {
             amplification.sent(len);
         }
@@ -34,14 +38,15 @@ impl Connection {
     fn write_flight(&mut self, out: &mut [u8]) -> Option<usize> {
         let Self { phase, writes, .. } = self;
         match phase {
-            Phase::Handshaking(handshaking) => {
-                let mtu = handshaking.io.timer.effective_mtu(out.len());
-                // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
-                let written = handshaking.io.outgoing.write_datagram(&mut WriteSealer(writes), out, mtu);
-                written.ok().filter(|len| *len > 0)
-            }
-            Phase::Connected(established) => established.last_flight()?.write(writes, out),
-            Phase::Closed(flight) => flight.as_mut()?.write(writes, out),
+            Phase::Handshaking(handshaking) => write_flights(&mut handshaking.io.flights, writes, out),
+            Phase::Connected(established) => match established.post_handshake() {
+                Some(post) => write_flights(&mut post.flights, writes, out),
+                None => established.last_flight()?.write(writes, out),
+            },
+            Phase::Closed(unsent) => match unsent.as_mut()? {
+                Unsent::Implicit(flight) => flight.write(writes, out),
+                Unsent::Acked(flight) => write_outgoing(flight, writes, out, out.len()),
+            },
             Phase::Draining { .. } | Phase::Failed(..) => None,
         }
     }
@@ -61,6 +66,22 @@ impl Connection {
         let PendingAlert { level, description } = alert;
         self.observe(Direction::Sent, Observed::Alert { level, description, epoch });
     }
+}
+
+fn write_flights(flights: &mut Flights, writes: &mut WriteEpochs, out: &mut [u8]) -> Option<usize> {
+    let mtu = flights.timer.effective_mtu(out.len());
+    write_outgoing(&mut flights.outgoing, writes, out, mtu)
+}
+
+fn write_outgoing(
+    flight: &mut Outgoing,
+    writes: &mut WriteEpochs,
+    out: &mut [u8],
+    mtu: usize,
+) -> Option<usize> {
+    // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
+    let written = flight.write_datagram(&mut WriteSealer(writes), out, mtu);
+    written.ok().filter(|len| *len > 0)
 }
 
 /// Seals a flight's records with the connection's epochs.

@@ -1,11 +1,11 @@
-//! Key exchange, shaped like a key encapsulation so that ML-KEM hybrids fit. Knows no message and no version.
+//! Key exchange, shaped like a key encapsulation so that ML-KEM hybrids fit. Knows no message.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::crypto::SharedSecret;
-use crate::message::registry::NamedGroup;
+use crate::message::registry::{NamedGroup, ProtocolVersion};
 
 /// A group for the key exchange.
 ///
@@ -28,6 +28,16 @@ pub trait KeyExchangeGroup: Send + Sync + fmt::Debug {
     /// The code point under which the group is offered.
     fn name(&self) -> NamedGroup;
 
+    /// Bytes of the share that [`start`](Self::start) gives: a client picks the share of its first hello by them. What
+    /// [`respond`](Self::respond) gives may be of another length.
+    fn share_length(&self) -> usize;
+
+    /// The lowest version in which the group may be used. Every version, if an implementation does not say otherwise;
+    /// a hybrid rests on the key schedule of DTLS 1.3 (draft-ietf-tls-ecdhe-mlkem section 6).
+    fn min_version(&self) -> ProtocolVersion {
+        ProtocolVersion::DTLS_1_2
+    }
+
     /// Generates a key pair. Gives what is needed to finish, and the share to send.
     ///
     /// # Errors
@@ -39,8 +49,9 @@ pub trait KeyExchangeGroup: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`KeyExchangeError::InvalidShare`] if the peer's share has the wrong length, is not a point of the curve, or
-    /// leads to the all-zero secret (RFC 7748 section 6.1); [`KeyExchangeError::RandomFailure`].
+    /// [`KeyExchangeError::InvalidShare`] if the peer's share has the wrong length, is not a point of the curve or no
+    /// reduced encapsulation key (FIPS 203 section 7.2), or leads to the all-zero secret (RFC 7748 section 6.1);
+    /// [`KeyExchangeError::RandomFailure`].
     fn respond(&self, peer_share: &[u8]) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError>;
 }
 

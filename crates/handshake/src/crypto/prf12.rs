@@ -156,7 +156,7 @@ impl MasterSecret {
         context: Option<&[u8]>,
         out: &mut [u8],
     ) -> Result<(), ExportError> {
-        if RESERVED_LABELS.contains(&label) {
+        if is_reserved_label(label) {
             return Err(ExportError::ReservedLabel);
         }
         let Some(context) = context else {
@@ -177,6 +177,11 @@ impl MasterSecret {
 /// RFC 7627 section 4).
 const RESERVED_LABELS: &[&[u8]] =
     &[b"client finished", b"server finished", b"master secret", b"extended master secret", b"key expansion"];
+
+/// Whether the protocol itself derives something under this label (RFC 5705 section 4).
+pub(crate) fn is_reserved_label(label: &[u8]) -> bool {
+    RESERVED_LABELS.contains(&label)
+}
 
 /// What cannot be exported. Closed: a label or a context may be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -10,7 +10,7 @@ use super::fragment::{Fragment, FragmentFault};
 use super::ranges::Ranges;
 use crate::message::registry::HandshakeType;
 
-/// How much of a peer's handshake is held at a time.
+/// How much of a peer's handshake is held at a time, and how far an association's numbers may go.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
     /// Bytes of a Certificate message. Default 64 KiB.
@@ -22,11 +22,23 @@ pub struct Limits {
     pub messages_ahead: u16,
     /// Separate pieces in which one message may be held. Default 32: more pieces than datagrams in flight.
     pub pieces: usize,
+    /// The greatest message_seq of our own messages. Default 65,535, the greatest there is: an association that comes so
+    /// far ends.
+    pub last_message_seq: u16,
+    /// The greatest epoch of either side (RFC 9147 section 8). Default 2^48 - 1: an association that comes so far ends.
+    pub last_epoch: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { certificate: 64 * 1024, other: 16 * 1024, messages_ahead: 7, pieces: 32 }
+        Self {
+            certificate: 64 * 1024,
+            other: 16 * 1024,
+            messages_ahead: 7,
+            pieces: 32,
+            last_message_seq: u16::MAX,
+            last_epoch: (1 << 48) - 1,
+        }
     }
 }
 
@@ -164,11 +176,6 @@ impl Incoming {
     pub(crate) fn require_epoch(&mut self, epoch: u64) {
         self.epoch = epoch;
         self.keep(|partial| partial.epoch >= epoch);
-    }
-
-    /// Forgets everything that is held.
-    pub(crate) fn clear(&mut self) {
-        self.partials = Vec::new();
     }
 
     /// Bytes of heap in use: at most 4 times the bytes received plus 512, with the default limits.

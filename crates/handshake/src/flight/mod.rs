@@ -8,11 +8,12 @@
 //!                                     \-> RepeatDetector: the peer lost our flight
 //! outbound  whole messages -> Outgoing -> datagrams, sealed by the caller's Sealer
 //!           ACK numbers    -> SentRecords -> acknowledged byte ranges
+//!           Acks: the peer's records that we have
 //! time      RetransmitTimer
 //! ```
-#![cfg_attr(not(test), allow(dead_code, reason = "flights that are acknowledged wait for DTLS 1.3"))]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod acks;
 mod fragment;
 mod incoming;
 mod outgoing;
@@ -26,6 +27,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use acks::Acks;
 pub(crate) use fragment::{Fragment, FragmentFault, HEADER_LEN, header};
 pub use incoming::Limits;
 pub(crate) use incoming::{Accepted, Incoming, Message};

@@ -136,7 +136,6 @@ impl Outgoing {
     }
 
     /// Changes how the flight is acknowledged: known only when the version is.
-    #[allow(dead_code, reason = "the version that acknowledges is not there yet")]
     pub(crate) fn set_reliability(&mut self, reliability: Reliability) {
         self.reliability = reliability;
         self.sent.clear();
@@ -259,6 +258,7 @@ impl Outgoing {
     }
 
     /// Bytes of heap in use.
+    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         let table = self.items.capacity().saturating_mul(size_of::<Item>());
         let bodies = self.items.iter().map(|item| match item {

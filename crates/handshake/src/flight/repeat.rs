@@ -51,11 +51,6 @@ impl RepeatDetector {
         };
     }
 
-    /// Stops watching: there is nothing to answer with any more.
-    pub(crate) fn clear(&mut self) {
-        self.watches = false;
-    }
-
     /// Whether this fragment, a duplicate, ends a repeat of that flight.
     pub(crate) fn observe(&self, epoch: u64, fragment: &Fragment<'_>) -> bool {
         let says_something = !fragment.payload.is_empty() || fragment.length == 0;
@@ -98,8 +93,6 @@ mod tests {
             !detector.observe(1, &Fragment { msg_type: HandshakeType::CERTIFICATE, ..fragment(0, &[0; 12]) })
         );
         assert!(!detector.observe(1, &Fragment { length: 13, ..fragment(1, &[0; 12]) }));
-        detector.clear();
-        assert!(!detector.observe(1, &fragment(0, &[0; 12])));
     }
 
     #[test]

@@ -56,6 +56,7 @@ impl SentRecords {
     }
 
     /// Bytes of heap in use.
+    #[cfg(test)]
     pub(crate) fn held_bytes(&self) -> usize {
         self.fragments.capacity().saturating_mul(size_of::<SentFragment>())
     }

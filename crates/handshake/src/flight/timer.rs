@@ -68,14 +68,6 @@ impl RetransmitTimer {
         *self = Self { started: Some(now), ..Self::new(self.settings) };
     }
 
-    /// The present flight, or a part of it, was sent again before the timer expired: waits anew, without
-    /// counting. Does nothing while stopped.
-    pub(crate) fn rearm(&mut self, now: Duration) {
-        if self.started.is_some() {
-            self.started = Some(now);
-        }
-    }
-
     /// The peer has answered a part of the flight, or sent its own again: the path lives, and what is missing was
     /// lost by chance, not by congestion. Waits for the initial time again from now, but not longer than before.
     pub(crate) fn sign_of_life(&mut self, now: Duration) {
@@ -294,17 +286,6 @@ mod tests {
         let mut timer = started();
         timer.stop();
         timer.sign_of_life(START);
-        assert_eq!(timer.deadline(), None);
-    }
-
-    #[test]
-    fn rearming_does_not_count() {
-        let mut timer = started();
-        timer.expire(START + milliseconds(400));
-        timer.rearm(START + milliseconds(700));
-        assert_eq!(timer.deadline(), Some(START + milliseconds(1500)));
-        timer.stop();
-        timer.rearm(START);
         assert_eq!(timer.deadline(), None);
     }
 

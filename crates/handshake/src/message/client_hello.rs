@@ -1,8 +1,8 @@
 //! ClientHello of both versions, and the part of it that a stateless server looks at.
 
 use super::ClientExtensions;
-use super::extension::TrailingBlock;
-use super::registry::{CipherSuiteId, ProtocolVersion};
+use super::extension::{COOKIE as COOKIE_EXTENSION, RawExtension, TrailingBlock};
+use super::registry::{CipherSuiteId, ExtensionType, ProtocolVersion};
 use crate::codec::structs::{message, wire_struct};
 use crate::codec::{DecodeError, Element, List, Plain, Reader, Vector};
 
@@ -11,6 +11,10 @@ pub(super) const SESSION_ID: Vector = Vector::u8(0, 32);
 
 /// `cookie<0..2^8-1>` (RFC 6347 section 4.2.1).
 const COOKIE: Vector = Vector::u8(0, 255);
+
+const CIPHER_SUITES: Vector = Vector::u16(2, 0xfffe);
+
+const COMPRESSION_METHODS: Vector = Vector::u8(1, 255);
 
 message! {
     "ClientHello";
@@ -27,15 +31,38 @@ message! {
         /// The cookie of a HelloVerifyRequest; always empty in 1.3 (`legacy_cookie`).
         cookie: &'a [u8] = COOKIE,
         /// By the client's preference.
-        cipher_suites: List<'a, CipherSuiteId> = Vector::u16(2, 0xfffe),
+        cipher_suites: List<'a, CipherSuiteId> = CIPHER_SUITES,
         /// Only `[0]` is ever sent: no compression.
-        compression_methods: &'a [u8] = Vector::u8(1, 255),
+        compression_methods: &'a [u8] = COMPRESSION_METHODS,
         /// Everything else.
         extensions: ClientExtensions<'a> = TrailingBlock(Vector::u16(0, 0xffff)),
     }
 }
 
-impl ClientHello<'_> {
+impl<'a> ClientHello<'a> {
+    /// The fields up to the cookie.
+    pub fn prefix(&self) -> ClientHelloPrefix<'a> {
+        let &Self { client_version, random, session_id, cookie, .. } = self;
+        ClientHelloPrefix { client_version, random, session_id, cookie }
+    }
+
+    /// The content of the cookie extension, if it is whole in the front of a body, which may end anywhere behind it
+    /// (a first fragment). `None` also if what stands before it cannot be read. Allocates nothing.
+    pub fn cookie_extension_of(front: &'a [u8]) -> Option<&'a [u8]> {
+        let mut reader = Reader::new("ClientHello", front);
+        ClientHelloPrefix::read(&mut reader).ok()?;
+        reader.vector(CIPHER_SUITES).ok()?;
+        reader.vector(COMPRESSION_METHODS).ok()?;
+        // The length of the block, of which only a part may be there.
+        reader.u16().ok()?;
+        loop {
+            let RawExtension { extension_type, data } = RawExtension::read(&mut reader).ok()?;
+            if extension_type == ExtensionType::COOKIE {
+                return Reader::all("cookie", data, |reader| reader.vector(COOKIE_EXTENSION)).ok();
+            }
+        }
+    }
+
     /// How many bytes the binders of the pre-shared keys take at the end of the body, with their length; 0 without.
     ///
     /// A binder is computed over the hello without these bytes (RFC 9846 section 4.3.11.2), so that a client writes

@@ -1,29 +1,35 @@
 //! Cookies: proof that a client receives at the address it sends from, without memory on the server
-//! (RFC 6347 section 4.2.1).
+//! (RFC 6347 section 4.2.1, RFC 9147 section 5.1).
 //!
 //! ```text
-//! key id (1) | seconds (4) | HMAC-SHA256(peer id, seconds, client_version, random, session_id), cut to 16 bytes
+//! key id (1) | seconds (4) | content | HMAC-SHA256(peer id, seconds, client_version, random, session_id, content),
+//!                                      cut to 16 bytes
 //! ```
 //!
-//! Only fields that stand *before* the cookie in the hello are bound, so that the first fragment of a hello is
-//! enough to check it. The keys are derived from a root secret and the number of the rotation period: nothing is
-//! stored, nothing is locked, and servers with the same root and clock accept each other's cookies.
+//! Of the hello only fields that stand *before* the cookie are bound, and both hellos of a client have the same of them,
+//! so that the first fragment of the second one is enough to check it. The content is what the server wants to remember:
+//! nothing in DTLS 1.2, the decisions of the first hello in 1.3 (`retry.rs`); here it is only bytes. The keys are derived
+//! from a root secret and the number of the rotation period: nothing is stored, nothing is locked, and servers with the
+//! same root and clock accept each other's cookies.
 
 use core::time::Duration;
 
 use ring::hmac;
 
 use crate::config::{CookieSettings, Settings};
+use crate::crypto::Digest;
 use crate::message::ClientHelloPrefix;
 use crate::time::Start;
 use crate::{ConfigError, Error};
 
-const KEY_ID_LENGTH: usize = 1;
-const TIME_LENGTH: usize = 4;
+const HEADER_LENGTH: usize = 1 + 4;
 const MAC_LENGTH: usize = 16;
 
-/// The length of a cookie in bytes.
-pub(super) const LENGTH: usize = KEY_ID_LENGTH + TIME_LENGTH + MAC_LENGTH;
+/// The most bytes that a cookie can carry beside its date and its tag: a suite, a group and a hash.
+pub(super) const MAX_CONTENT: usize = 2 + 2 + Digest::CAPACITY;
+
+/// The most bytes of a cookie.
+pub(super) const MAX_LENGTH: usize = HEADER_LENGTH + MAX_CONTENT + MAC_LENGTH;
 
 /// A cookie must outlive the client's slow retransmissions.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
@@ -41,6 +47,27 @@ pub(super) struct Cookies {
     rotation: u64,
 }
 
+/// A cookie as it is sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cookie {
+    bytes: [u8; MAX_LENGTH],
+    length: usize,
+}
+
+impl AsRef<[u8]> for Cookie {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or(&[])
+    }
+}
+
+/// What a cookie is bound to: who asks, and with which hello.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bound<'a> {
+    pub(super) peer_id: &'a [u8],
+    /// Its cookie is not bound: the first hello has none.
+    pub(super) hello: ClientHelloPrefix<'a>,
+}
+
 impl Cookies {
     pub(super) fn new(cookies: &CookieSettings, settings: &Settings) -> Result<Self, ConfigError> {
         let mut secret = cookies.secret.unwrap_or_default();
@@ -55,57 +82,47 @@ impl Cookies {
         Ok(Self { root, lifetime, rotation: cookies.rotation.as_secs().max(lifetime) })
     }
 
-    /// The cookie for this hello from this peer, now.
-    pub(super) fn make(&self, start: &Start, peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> [u8; LENGTH] {
+    /// The cookie for this peer and its hello, now, with a content of at most [`MAX_CONTENT`] bytes.
+    pub(super) fn make(&self, start: &Start, bound: &Bound<'_>, content: &[u8]) -> Cookie {
         let now = start.cookie_seconds();
         let dated = now.saturating_sub(now % STEP);
         let period = dated.checked_div(self.rotation).unwrap_or(0);
         let seconds = low_bytes(dated);
-        let mac = self.mac(period, seconds, peer_id, hello);
-        let mut cookie = [0; LENGTH];
-        let parts = [low_byte(period)].into_iter().chain(seconds).chain(mac);
-        for (to, from) in cookie.iter_mut().zip(parts) {
+        let mac = self.mac(period, seconds, bound, content);
+        let mut cookie = Cookie { bytes: [0; MAX_LENGTH], length: 0 };
+        let header = [low_byte(period)].into_iter().chain(seconds);
+        for (to, from) in cookie.bytes.iter_mut().zip(header.chain(content.iter().copied()).chain(mac)) {
             *to = from;
+            cookie.length = cookie.length.saturating_add(1);
         }
         cookie
     }
 
-    /// Whether the hello carries a good cookie: ours, this peer's, and not expired.
-    pub(super) fn check(&self, start: &Start, peer_id: &[u8], hello: &ClientHelloPrefix<'_>) -> bool {
-        let Some((&[key_id, a, b, c, d], mac)) =
-            hello.cookie.split_first_chunk::<{ KEY_ID_LENGTH + TIME_LENGTH }>()
-        else {
-            return false;
-        };
+    /// The content of a good cookie: ours, this peer's with such a hello, and not expired. `None` for any other.
+    pub(super) fn open<'c>(&self, start: &Start, bound: &Bound<'_>, cookie: &'c [u8]) -> Option<&'c [u8]> {
+        let (&[key_id, a, b, c, d], rest) = cookie.split_first_chunk::<HEADER_LENGTH>()?;
+        let (content, mac) = rest.split_last_chunk::<MAC_LENGTH>()?;
         let seconds = [a, b, c, d];
         let now = start.cookie_seconds();
         // Ages are differences of the low four bytes; a cookie from the future has a huge age.
         let [x, y, z, w] = low_bytes(now);
         let age = u32::from_be_bytes([x, y, z, w]).wrapping_sub(u32::from_be_bytes(seconds));
         if u64::from(age) > self.lifetime {
-            return false;
+            return None;
         }
         let present = now.checked_div(self.rotation).unwrap_or(0);
-        let Some(period) =
-            [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)
-        else {
-            return false;
-        };
-        let expected = self.mac(period, seconds, peer_id, hello);
-        subtle::ConstantTimeEq::ct_eq(expected.as_slice(), mac).into()
+        let period =
+            [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)?;
+        let expected = self.mac(period, seconds, bound, content);
+        bool::from(subtle::ConstantTimeEq::ct_eq(expected.as_slice(), mac.as_slice())).then_some(content)
     }
 
-    fn mac(
-        &self,
-        period: u64,
-        seconds: [u8; 4],
-        peer_id: &[u8],
-        hello: &ClientHelloPrefix<'_>,
-    ) -> [u8; MAC_LENGTH] {
+    fn mac(&self, period: u64, seconds: [u8; 4], bound: &Bound<'_>, content: &[u8]) -> [u8; MAC_LENGTH] {
         let derived = hmac::sign(&self.root, &period.to_be_bytes());
         let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
         let mut context = hmac::Context::with_key(&key);
-        // Every part of variable length comes with its length, so that no two inputs run into each other.
+        let Bound { peer_id, hello } = bound;
+        // Every part of variable length but the last comes with its length, so that no two inputs run into each other.
         context.update(&u64::try_from(peer_id.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(peer_id);
         context.update(&seconds);
@@ -113,6 +130,7 @@ impl Cookies {
         context.update(hello.random);
         context.update(&u64::try_from(hello.session_id.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(hello.session_id);
+        context.update(content);
         let tag = context.sign();
         tag.as_ref().first_chunk::<MAC_LENGTH>().copied().unwrap_or_default()
     }
@@ -139,7 +157,7 @@ fn low_bytes(number: u64) -> [u8; 4] {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
+    use std::vec::Vec;
 
     use rustls_pki_types::UnixTime;
 
@@ -148,6 +166,7 @@ mod tests {
     use crate::time::Instant;
 
     const RANDOM: [u8; 32] = [7; 32];
+    const CONTENTS: [&[u8]; 3] = [b"", b"x", &[9; MAX_CONTENT]];
 
     fn cookies(secret: u8) -> Cookies {
         let settings = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
@@ -162,67 +181,98 @@ mod tests {
         }
     }
 
-    fn hello<'a>(cookie: &'a [u8], session_id: &'a [u8]) -> ClientHelloPrefix<'a> {
-        ClientHelloPrefix { client_version: ProtocolVersion::DTLS_1_2, random: &RANDOM, session_id, cookie }
+    fn bound<'a>(peer_id: &'a [u8], session_id: &'a [u8]) -> Bound<'a> {
+        let client_version = ProtocolVersion::DTLS_1_2;
+        Bound {
+            peer_id,
+            hello: ClientHelloPrefix { client_version, random: &RANDOM, session_id, cookie: &[] },
+        }
     }
 
     #[test]
     fn a_cookie_is_good_for_its_life_at_its_address() {
-        let cookies = cookies(1);
+        let (cookies, bound) = (cookies(1), bound(b"peer", b""));
         for begin in [1_000_000, 3599, 3600, u64::from(u32::MAX) - 5, u64::from(u32::MAX) + 1] {
             let dated = begin - begin % STEP;
-            let cookie = cookies.make(&at(begin), b"peer", &hello(&[], b""));
-            let hello = hello(&cookie, b"");
-            for age in [0, 1, 59, 60] {
-                assert!(cookies.check(&at(begin + age), b"peer", &hello), "begun {begin}, age {age}");
+            for content in CONTENTS {
+                let cookie = cookies.make(&at(begin), &bound, content);
+                let open = |time| cookies.open(&at(time), &bound, cookie.as_ref());
+                for age in [0, 1, 59, 60] {
+                    assert_eq!(open(begin + age), Some(content), "begun {begin}, age {age}");
+                }
+                for age in [60 + STEP + 1, 100, 7200, 1 << 31] {
+                    assert_eq!(open(begin + age), None, "begun {begin}, age {age}");
+                }
+                assert_eq!(open(dated - 1), None, "from the future");
             }
-            for age in [60 + STEP + 1, 100, 7200, 1 << 31] {
-                assert!(!cookies.check(&at(begin + age), b"peer", &hello), "begun {begin}, age {age}");
-            }
-            assert!(!cookies.check(&at(dated - 1), b"peer", &hello), "from the future");
         }
     }
 
     #[test]
     fn threat_54_wrong_truncated_foreign_and_expired_cookies_are_refused() {
         let ours = cookies(1);
-        let cookie = ours.make(&at(5000), b"peer", &hello(&[], b"id"));
-        let good = |cookie: &[u8]| ours.check(&at(5000), b"peer", &hello(cookie, b"id"));
-        assert!(good(&cookie));
-        for byte in 0..LENGTH {
-            for bit in 0..8 {
-                let mut wrong = cookie;
-                wrong[byte] ^= 1 << bit;
-                assert!(!good(&wrong), "byte {byte} bit {bit}");
+        for content in CONTENTS {
+            let made = ours.make(&at(5000), &bound(b"peer", b"id"), content);
+            let cookie = made.as_ref();
+            let good = |cookie: &[u8]| ours.open(&at(5000), &bound(b"peer", b"id"), cookie).is_some();
+            assert!(good(cookie));
+            for bit in 0..cookie.len() * 8 {
+                let mut wrong = cookie.to_vec();
+                wrong[bit / 8] ^= 1 << (bit % 8);
+                assert!(!good(&wrong), "bit {bit}");
             }
+            for length in 0..cookie.len() {
+                assert!(!good(&cookie[..length]), "truncated to {length}");
+            }
+            let longer: Vec<u8> = cookie.iter().copied().chain([0]).collect();
+            assert!(!good(&longer));
+            let open = |cookies: &Cookies, time, bound: &Bound<'_>| cookies.open(&at(time), bound, cookie);
+            assert_eq!(open(&ours, 5000, &bound(b"reep", b"id")), None, "another address");
+            assert_eq!(open(&ours, 5000, &bound(b"peer", b"di")), None, "another session id");
+            assert_eq!(open(&ours, 5000 + 60 + STEP + 1, &bound(b"peer", b"id")), None, "expired");
+            assert_eq!(open(&cookies(2), 5000, &bound(b"peer", b"id")), None, "another server");
+            let sibling = open(&cookies(1), 5000, &bound(b"peer", b"id"));
+            assert_eq!(sibling, Some(content), "a server with the same root");
         }
-        for length in 0..LENGTH {
-            assert!(!good(&cookie[..length]), "truncated to {length}");
-        }
-        let longer: Vec<u8> = cookie.iter().copied().chain([0]).collect();
-        assert!(!good(&longer));
-        assert!(!ours.check(&at(5000), b"reep", &hello(&cookie, b"id")), "another address");
-        assert!(!ours.check(&at(5000), b"peer", &hello(&cookie, b"di")), "another session id");
-        assert!(!ours.check(&at(5000 + 60 + STEP + 1), b"peer", &hello(&cookie, b"id")), "expired");
-        assert!(!cookies(2).check(&at(5000), b"peer", &hello(&cookie, b"id")), "another server");
-        assert!(cookies(1).check(&at(5000), b"peer", &hello(&cookie, b"id")), "a server with the same root");
+    }
+
+    #[test]
+    fn the_present_and_the_previous_key_are_good() {
+        let (cookies, bound) = (cookies(1), bound(b"peer", b""));
+        // The default rotation is an hour.
+        let cookie = cookies.make(&at(7199), &bound, b"content");
+        assert!(cookies.open(&at(7201), &bound, cookie.as_ref()).is_some(), "across a rotation");
+        let mut next = cookie;
+        next.bytes[0] += 1;
+        assert!(cookies.open(&at(7201), &bound, next.as_ref()).is_none(), "under the name of another key");
     }
 
     #[test]
     fn copies_of_a_hello_get_the_same_cookie_within_a_step() {
-        let cookies = cookies(1);
-        let first = cookies.make(&at(16_000), b"peer", &hello(&[], b""));
-        assert_eq!(first, cookies.make(&at(16_015), b"peer", &hello(&[], b"")));
-        assert_ne!(first, cookies.make(&at(16_016), b"peer", &hello(&[], b"")));
+        let (cookies, bound) = (cookies(1), bound(b"peer", b""));
+        let make = |time| cookies.make(&at(time), &bound, b"").as_ref().to_vec();
+        assert_eq!(make(16_000), make(16_015));
+        assert_ne!(make(16_000), make(16_016));
     }
 
     #[test]
     fn a_cookie_binds_the_random_and_the_version() {
+        let (cookies, bound) = (cookies(1), bound(b"peer", b""));
+        let cookie = cookies.make(&at(5000), &bound, b"");
+        let mut other = bound;
+        other.hello.random = &[8; 32];
+        assert!(cookies.open(&at(5000), &other, cookie.as_ref()).is_none());
+        let mut other = bound;
+        other.hello.client_version = ProtocolVersion::DTLS_1_0;
+        assert!(cookies.open(&at(5000), &other, cookie.as_ref()).is_none());
+    }
+
+    #[test]
+    fn content_and_session_id_do_not_run_into_each_other() {
         let cookies = cookies(1);
-        let cookie = cookies.make(&at(5000), b"peer", &hello(&[], b""));
-        let other = ClientHelloPrefix { random: &[8; 32], ..hello(&cookie, b"") };
-        assert!(!cookies.check(&at(5000), b"peer", &other));
-        let other = ClientHelloPrefix { client_version: ProtocolVersion::DTLS_1_0, ..hello(&cookie, b"") };
-        assert!(!cookies.check(&at(5000), b"peer", &other));
+        let cookie = cookies.make(&at(5000), &bound(b"peer", b"ab"), b"c");
+        let mut moved = cookie.as_ref().to_vec();
+        moved.insert(5, b'b');
+        assert_eq!(cookies.open(&at(5000), &bound(b"peer", b"a"), &moved), None);
     }
 }

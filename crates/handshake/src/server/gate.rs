@@ -1,28 +1,40 @@
-//! The gate before a server's associations: strangers are answered from their own datagram, without memory.
+//! The gate before a server's associations: strangers are answered from their own datagrams, without memory but for a
+//! fixed pool.
 
-use alloc::vec::Vec;
+use drystone_record::Discard;
 
-use drystone_record::{ContentType, Discard, peek_plaintext};
-
-use super::cookie::{self, Cookies};
-use crate::ConfigError;
-use crate::config::ServerConfig;
+use super::answer;
+use super::cookie::{Bound, Cookies};
+use super::fragments::HelloFragments;
+use super::greeting::{BoundFields, Greeting, Proven};
+use super::ground13::{self, Choice};
+use super::hello::{Question, question};
+use super::partial::{PartialHellos, Stranger};
+use super::retry::{Content, Retry};
+use crate::codec::DecodeFault;
+use crate::config::{Common, PartialHelloSettings, ServerConfig};
 use crate::connection::{Datagram, Path};
 use crate::flight::Fragment;
-use crate::message::registry::{HandshakeType, ProtocolVersion};
+use crate::message::registry::{AlertDescription, NamedGroup, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
 use crate::time::Start;
+use crate::{ConfigError, Error};
 
-/// Answers datagrams of unknown senders (RFC 6347 section 4.2.1): asks for a cookie, and lets a hello with a good
-/// one through.
+/// Answers datagrams of unknown senders (RFC 6347 section 4.2.1, RFC 9147 section 5.1): asks for a cookie, and lets a
+/// hello with a good one through.
 ///
 /// Nothing is allocated and no asymmetric operation is done before a good cookie. One gate serves all threads of a
 /// server (`&self`); servers that set the same [`CookieSettings::secret`](crate::CookieSettings::secret) and have
 /// about the same clock accept each other's cookies. A cookie that its own address repeats within its life is a
 /// retransmission, and good.
 ///
+/// A server of DTLS 1.2 alone asks from the first fragment of a hello. One that accepts DTLS 1.3 needs the whole of it:
+/// to see the versions, and for its hash, which goes into the cookie. Hellos in pieces are therefore held, in
+/// [`PartialHellos`]. A hello that nothing can come of (no common version, suite or group; a foreign or expired cookie
+/// in DTLS 1.3, where a client may be asked but once) is answered with the fatal alert that says why.
+///
 /// ```
-/// use drystone_handshake::{Datagram, Gate, Path, ServerConfig, Start, Verdict};
+/// use drystone_handshake::{Datagram, Gate, Path, ServerConfig, Start, Stranger, Verdict};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # use drystone_handshake::{Credentials, FromRng, Instant, Settings, crypto};
@@ -32,9 +44,13 @@ use crate::time::Start;
 /// # let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
 /// # let (from, bytes) = (socket.local_addr()?, &mut *b"no hello".to_vec());
 /// let gate = Gate::new(&config)?;
-/// let mut reply = [0; 64];
-/// match gate.answer(start, b"192.0.2.1:4433", &mut Datagram::new(Path(1), bytes), &mut reply) {
+/// let mut partial = gate.partial_hellos();
+///
+/// let sender = Stranger { id: b"192.0.2.1:4433", network: b"192.0.2" };
+/// let mut reply = [0; Gate::MAX_REPLY];
+/// match gate.answer_or_hold(start, sender, &mut Datagram::new(Path(1), bytes), &mut partial, &mut reply) {
 ///     Verdict::Drop(reason) => println!("dropped: {reason}"),
+///     Verdict::Hold => println!("the rest of the hello will come"),
 ///     Verdict::Reply(length) => { socket.send_to(&reply[..length], from)?; }
 ///     Verdict::Accept(greeting) => { /* Connection::server(config, greeting, start), then receive(..) */ }
 /// }
@@ -43,7 +59,9 @@ use crate::time::Start;
 #[derive(Debug)]
 pub struct Gate {
     cookies: Cookies,
-    limit: usize,
+    common: Common,
+    by_client: bool,
+    partial: PartialHelloSettings,
 }
 
 /// What to do with a stranger's datagram.
@@ -51,91 +69,65 @@ pub struct Gate {
 pub enum Verdict {
     /// Nothing: it is not a hello, or damaged.
     Drop(Discard),
+    /// Nothing yet: it is a part of a hello, and held until the rest is there. [`Gate::answer`] never says so.
+    Hold,
     /// Send this many bytes of the reply buffer back.
     Reply(usize),
     /// Begin an association with [`Connection::server`](crate::Connection::server), then hand it the same datagram.
     Accept(Greeting),
 }
 
-/// A hello whose sender has proved its address.
-#[derive(Clone, Debug)]
-pub struct Greeting {
-    pub(crate) path: Path,
-    pub(crate) message_seq: u16,
-    pub(crate) record_sequence: u64,
-    pub(crate) proven: Proven,
-}
-
-/// The fields of the hello that the cookie covers, and the cookie.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Proven {
-    client_version: ProtocolVersion,
-    random: [u8; 32],
-    session_id: Vec<u8>,
-    cookie: Vec<u8>,
-}
-
-/// Tells one hello of a client from another: its random and its message_seq.
-///
-/// For callers that keep associations where [`Connection::is_of`](crate::Connection::is_of) is out of reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HelloId {
-    random: [u8; 32],
+/// A ClientHello, or a part of one, and where it came from.
+struct Arrival<'a> {
+    start: Start,
+    peer_id: &'a [u8],
+    path: Path,
     message_seq: u16,
-}
-
-impl HelloId {
-    /// Whether both hellos are of one attempt to connect, although perhaps not copies of each other: a client that
-    /// answers two cookies sends two hellos with one random (RFC 6347 section 4.2.1).
-    pub fn is_same_attempt(&self, other: &Self) -> bool {
-        self.random == other.random
-    }
-}
-
-impl Greeting {
-    /// What tells this hello from others.
-    pub fn hello_id(&self) -> HelloId {
-        HelloId { random: *self.proven.client_random(), message_seq: self.message_seq }
-    }
-}
-
-impl Proven {
-    fn of(hello: &ClientHelloPrefix<'_>) -> Self {
-        Self {
-            client_version: hello.client_version,
-            random: *hello.random,
-            session_id: hello.session_id.to_vec(),
-            cookie: hello.cookie.to_vec(),
-        }
-    }
-
-    /// Whether the whole hello is the one that the cookie was checked for.
-    pub(super) fn covers(&self, hello: &ClientHello<'_>) -> bool {
-        self.client_version == hello.client_version
-            && self.random == *hello.random
-            && self.session_id == hello.session_id
-            && self.cookie == hello.cookie
-    }
-
-    pub(crate) fn client_random(&self) -> &[u8; 32] {
-        &self.random
-    }
+    record_sequence: u64,
+    /// The most bytes that may be answered.
+    allowance: usize,
 }
 
 impl Gate {
+    /// Bytes of the longest reply.
+    pub const MAX_REPLY: usize = 192;
+
     /// A gate for servers with this configuration.
     ///
     /// # Errors
     /// [`ConfigError::RandomFailure`] if no cookie secret was given and none could be drawn.
     pub fn new(config: &ServerConfig) -> Result<Self, ConfigError> {
-        let cookies = Cookies::new(&config.cookies, &config.common.settings)?;
-        Ok(Self { cookies, limit: config.common.settings.limits.other as usize })
+        Ok(Self {
+            cookies: Cookies::new(&config.cookies, &config.common.settings)?,
+            common: config.common.clone(),
+            by_client: config.prefer_client_order,
+            partial: config.partial_hellos,
+        })
     }
 
-    /// Looks at a stranger's datagram. `peer_id` is what the cookie is bound to: address and port for UDP, as bytes
-    /// of the caller's choice. `reply` needs 64 bytes; with fewer, nothing is answered.
+    /// Memory for hellos in pieces, as much as the configuration says; none for a server of DTLS 1.2 alone, which does
+    /// not need it.
+    pub fn partial_hellos(&self) -> PartialHellos {
+        PartialHellos::new(Some(&self.partial).filter(|_| self.offers_13()))
+    }
+
+    /// Looks at a stranger's datagram. `reply` needs [`MAX_REPLY`](Self::MAX_REPLY) bytes; what does not fit is not
+    /// answered. The datagram is only looked at, not consumed.
     ///
-    /// The datagram is only looked at, not consumed.
+    /// [`Stranger::id`] is what the cookie is bound to. `partial` keeps a part of a hello for the next call.
+    pub fn answer_or_hold(
+        &self,
+        start: Start,
+        stranger: Stranger<'_>,
+        datagram: &mut Datagram<'_>,
+        partial: &mut PartialHellos,
+        reply: &mut [u8],
+    ) -> Verdict {
+        self.judge(start, stranger, datagram, Some(partial), reply).unwrap_or_else(Verdict::Drop)
+    }
+
+    /// Like [`answer_or_hold`](Self::answer_or_hold), but holds nothing: for servers of DTLS 1.2 alone, and where every
+    /// hello fits one datagram. A server that accepts DTLS 1.3 drops the others.
     pub fn answer(
         &self,
         start: Start,
@@ -143,68 +135,207 @@ impl Gate {
         datagram: &mut Datagram<'_>,
         reply: &mut [u8],
     ) -> Verdict {
-        self.judge(&start, peer_id, datagram, reply).unwrap_or_else(Verdict::Drop)
+        let stranger = Stranger { id: peer_id, network: &[] };
+        self.judge(start, stranger, datagram, None, reply).unwrap_or_else(Verdict::Drop)
     }
 
     fn judge(
         &self,
-        start: &Start,
-        peer_id: &[u8],
+        start: Start,
+        stranger: Stranger<'_>,
         datagram: &Datagram<'_>,
+        mut partial: Option<&mut PartialHellos>,
         reply: &mut [u8],
     ) -> Result<Verdict, Discard> {
-        let record = peek_plaintext(datagram.remaining()).ok_or(Discard::NotBeforeCookie)?;
-        if record.content_type != ContentType::HANDSHAKE {
-            return Err(Discard::NotBeforeCookie);
+        let mut held = false;
+        for fragment in HelloFragments::new(datagram.remaining()).take(MAX_FRAGMENTS) {
+            let verdict = fragment.and_then(|(fragment, record_sequence)| {
+                let arrival = Arrival {
+                    start,
+                    peer_id: stranger.id,
+                    path: datagram.path(),
+                    message_seq: fragment.message_seq,
+                    record_sequence,
+                    allowance: allowance(datagram.length()),
+                };
+                self.judge_fragment(arrival, stranger, &fragment, partial.as_deref_mut(), reply)
+            });
+            match verdict {
+                Ok(Verdict::Hold) => held = true,
+                // Whatever follows a held part changes nothing about it.
+                Err(_) if held => break,
+                verdict => return verdict,
+            }
         }
-        let (fragment, _) = Fragment::split_first(record.payload).map_err(|_| Discard::MalformedHello)?;
-        if fragment.msg_type != HandshakeType::CLIENT_HELLO {
-            return Err(Discard::NotBeforeCookie);
-        }
-        // Later fragments alone prove nothing; the first one holds everything up to the cookie.
-        if fragment.offset != 0 || fragment.length as usize > self.limit {
+        if held { Ok(Verdict::Hold) } else { Err(Discard::NotBeforeCookie) }
+    }
+
+    fn judge_fragment(
+        &self,
+        mut arrival: Arrival<'_>,
+        stranger: Stranger<'_>,
+        fragment: &Fragment<'_>,
+        partial: Option<&mut PartialHellos>,
+        reply: &mut [u8],
+    ) -> Result<Verdict, Discard> {
+        if fragment.length > self.common.settings.limits.other {
             return Err(Discard::MalformedHello);
         }
-        let hello =
-            ClientHelloPrefix::decode_prefix(fragment.payload).map_err(|_| Discard::MalformedHello)?;
-        if self.cookies.check(start, peer_id, &hello) {
-            return Ok(Verdict::Accept(Greeting {
-                path: datagram.path(),
-                message_seq: fragment.message_seq,
-                record_sequence: record.number.sequence,
-                proven: Proven::of(&hello),
-            }));
+        let is_whole = fragment.is_whole();
+        if fragment.offset == 0
+            && let Some(verdict) = self.judge_beginning(&arrival, fragment.payload, is_whole, reply)?
+        {
+            return Ok(verdict);
         }
-        let cookie = self.cookies.make(start, peer_id, &hello);
-        let request = verify_request(record.number.sequence, &cookie);
-        // Nobody gains by a stranger's hello: the answer is shorter than any hello that can be read.
-        let room = reply.get_mut(..request.len()).filter(|_| request.len() <= datagram.length());
-        room.ok_or(Discard::NoRoom)?.copy_from_slice(&request);
-        Ok(Verdict::Reply(request.len()))
+        if is_whole {
+            return self.ask(&arrival, fragment.payload, reply);
+        }
+        // Later fragments alone prove nothing; of those of 1.2 the first one holds everything up to the cookie.
+        let partial = partial.filter(|_| self.offers_13()).ok_or(Discard::NotBeforeCookie)?;
+        let Some(body) = partial.insert(arrival.start.now, stranger, fragment)? else {
+            return Ok(Verdict::Hold);
+        };
+        // At least so many bytes came.
+        arrival.allowance = allowance(body.len());
+        match self.judge_beginning(&arrival, body, true, reply)? {
+            Some(Verdict::Accept(greeting)) => {
+                Ok(Verdict::Accept(Greeting { hello: Some(body.into()), ..greeting }))
+            }
+            Some(verdict) => Ok(verdict),
+            None => self.ask(&arrival, body, reply),
+        }
+    }
+
+    /// The verdict, if what is there of the hello from its beginning is enough for one: it has a cookie, or no more is
+    /// needed to ask for one.
+    fn judge_beginning(
+        &self,
+        arrival: &Arrival<'_>,
+        beginning: &[u8],
+        is_whole: bool,
+        reply: &mut [u8],
+    ) -> Result<Option<Verdict>, Discard> {
+        let hello = match ClientHelloPrefix::decode_prefix(beginning) {
+            Ok(hello) => hello,
+            Err(error) if error.fault == DecodeFault::Truncated && !is_whole && self.offers_13() => {
+                return Ok(None);
+            }
+            Err(_) => return Err(Discard::MalformedHello),
+        };
+        let bound = Bound { peer_id: arrival.peer_id, hello };
+        if self.common.offers(ProtocolVersion::DTLS_1_2)
+            && self.cookies.open(&arrival.start, &bound, hello.cookie) == Some(&[])
+        {
+            let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.into() };
+            return Ok(Some(arrival.accept(proven)));
+        }
+        if !self.offers_13() {
+            return self.ask_to_verify(arrival, hello, reply).map(Some);
+        }
+        let Some(cookie) = ClientHello::cookie_extension_of(beginning) else { return Ok(None) };
+        // In 1.3 legacy_cookie is empty (RFC 9147 section 5.3), and a bad cookie ends it (section 5.1): a client would
+        // not take a second HelloRetryRequest.
+        let proven = Some(cookie)
+            .filter(|_| hello.cookie.is_empty())
+            .and_then(|cookie| self.cookies.open(&arrival.start, &bound, cookie))
+            .and_then(|content| Retry::from_cookie(BoundFields::new(&hello), cookie, content));
+        match proven {
+            Some(retry) => Ok(Some(arrival.accept(Proven::Retry(retry)))),
+            None => arrival.refuse(AlertDescription::ILLEGAL_PARAMETER, reply).map(Some),
+        }
+    }
+
+    /// Asks the sender of a whole hello without a good cookie for one, in the way of the version that it will speak.
+    fn ask(&self, arrival: &Arrival<'_>, body: &[u8], reply: &mut [u8]) -> Result<Verdict, Discard> {
+        let hello = ClientHello::decode(body).map_err(|_| Discard::MalformedHello)?;
+        let prefix = hello.prefix();
+        let decided = question(&hello, &self.common).and_then(|question| match question {
+            Question::Verify => Ok(None),
+            Question::Retry => self.decide(&hello).map(Some),
+        });
+        match decided {
+            Ok(None) => self.ask_to_verify(arrival, prefix, reply),
+            Ok(Some(decision)) => self.ask_to_retry(arrival, prefix, &decision, body, reply),
+            Err(error) => arrival.refuse(error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE), reply),
+        }
+    }
+
+    fn ask_to_verify(
+        &self,
+        arrival: &Arrival<'_>,
+        hello: ClientHelloPrefix<'_>,
+        reply: &mut [u8],
+    ) -> Result<Verdict, Discard> {
+        let bound = Bound { peer_id: arrival.peer_id, hello };
+        let cookie = self.cookies.make(&arrival.start, &bound, &[]);
+        arrival
+            .reply(reply, |out| answer::hello_verify_request(arrival.record_sequence, cookie.as_ref(), out))
+    }
+
+    fn ask_to_retry(
+        &self,
+        arrival: &Arrival<'_>,
+        hello: ClientHelloPrefix<'_>,
+        Decision { choice, group }: &Decision,
+        body: &[u8],
+        reply: &mut [u8],
+    ) -> Result<Verdict, Discard> {
+        let bound = Bound { peer_id: arrival.peer_id, hello };
+        let (suite, sequence) = (choice.suite, arrival.record_sequence);
+        let content = Content::new(suite, *group, body).ok_or(Discard::MalformedHello)?;
+        let cookie = self.cookies.make(&arrival.start, &bound, content.as_ref());
+        arrival
+            .reply(reply, |out| answer::hello_retry_request(sequence, suite.id, *group, cookie.as_ref(), out))
+    }
+
+    /// What a HelloRetryRequest asks for, or why nothing can come of the hello.
+    fn decide(&self, hello: &ClientHello<'_>) -> Result<Decision, Error> {
+        ground13::check_form(hello)?;
+        let choice = Choice::find(hello, &self.common, self.by_client)?;
+        let has_share = ground13::share_of(hello, choice.group).is_some();
+        Ok(Decision { choice, group: (!has_share).then_some(choice.group.name()) })
+    }
+
+    fn offers_13(&self) -> bool {
+        self.common.offers(ProtocolVersion::DTLS_1_3)
     }
 }
 
-const RECORD_HEADER: usize = 13;
-const HANDSHAKE_HEADER: usize = 12;
-const BODY: usize = 3 + cookie::LENGTH;
-const REQUEST: usize = RECORD_HEADER + HANDSHAKE_HEADER + BODY;
-
-/// A HelloVerifyRequest in its record. The version is DTLS 1.0 whatever is negotiated, the record number is the
-/// hello's and message_seq is 0 (RFC 6347 sections 4.2.1 and 4.2.2).
-fn verify_request(record_sequence: u64, cookie: &[u8; cookie::LENGTH]) -> [u8; REQUEST] {
-    let [_, _, s5, s4, s3, s2, s1, s0] = record_sequence.to_be_bytes();
-    let [v1, v0] = ProtocolVersion::DTLS_1_0.0.to_be_bytes();
-    const LENGTH: u8 = (HANDSHAKE_HEADER + BODY) as u8;
-    const BODY_LENGTH: u8 = BODY as u8;
-    const COOKIE_LENGTH: u8 = cookie::LENGTH as u8;
-    let record = [ContentType::HANDSHAKE.0, v1, v0, 0, 0, s5, s4, s3, s2, s1, s0, 0, LENGTH];
-    let message_type = HandshakeType::HELLO_VERIFY_REQUEST.0;
-    let handshake = [message_type, 0, 0, BODY_LENGTH, 0, 0, 0, 0, 0, 0, 0, BODY_LENGTH];
-    let body = [v1, v0, COOKIE_LENGTH];
-    let mut request = [0; REQUEST];
-    let parts = record.into_iter().chain(handshake).chain(body).chain(*cookie);
-    for (to, from) in request.iter_mut().zip(parts) {
-        *to = from;
-    }
-    request
+/// What a HelloRetryRequest asks for beside the cookie.
+struct Decision {
+    choice: Choice,
+    /// `None` if there is a share of the chosen group already.
+    group: Option<NamedGroup>,
 }
+
+/// More fragments of a hello in one datagram are not looked at.
+const MAX_FRAGMENTS: usize = 16;
+
+/// The most bytes that may answer a stranger's hello of so many: a forged sender gets no more than the forger sent, or
+/// twice as much of very little (RFC 9147 section 5.1 would take three times).
+fn allowance(hello_length: usize) -> usize {
+    if hello_length >= 200 { hello_length } else { hello_length.saturating_mul(2) }
+}
+
+impl Arrival<'_> {
+    fn accept(&self, proven: Proven) -> Verdict {
+        let Self { path, message_seq, record_sequence, .. } = *self;
+        Verdict::Accept(Greeting { path, message_seq, record_sequence, proven, hello: None })
+    }
+
+    fn refuse(&self, description: AlertDescription, reply: &mut [u8]) -> Result<Verdict, Discard> {
+        self.reply(reply, |out| answer::alert(self.record_sequence, description, out))
+    }
+
+    fn reply(
+        &self,
+        reply: &mut [u8],
+        write: impl FnOnce(&mut [u8]) -> Option<usize>,
+    ) -> Result<Verdict, Discard> {
+        let length = write(reply).filter(|length| *length <= self.allowance);
+        length.map(Verdict::Reply).ok_or(Discard::NoRoom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,39 +18,41 @@ use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::prf12::Randoms;
 use crate::crypto::{CipherSuite, PendingKeyExchange, Side, server_key_exchange_content};
 use crate::error::Incompatibility;
+use crate::facts::{Facts, PeerChain};
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{
-    ClientCertificateType, EcPointFormat, HandshakeType, ProtocolVersion, SignatureScheme,
+    AlertDescription, ClientCertificateType, EcPointFormat, HandshakeType, ProtocolVersion, SignatureScheme,
 };
 use crate::message::{
-    CertificateRequest12, CertificateVerify, ClientKeyExchange, DigitallySigned, Empty, ProtocolName,
-    RecordSizeLimit, ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions,
-    ServerKeyExchange, UseSrtpAnswer,
+    CertificateRequest12, CertificateVerify, ClientHello, ClientKeyExchange, DigitallySigned, Empty,
+    ServerEcdhParams, ServerHello, ServerHelloDone, ServerHelloExtensions, ServerKeyExchange,
 };
 use crate::signature::{self, SignatureVerified};
 use crate::transcript::{Framing, Transcript, TranscriptBuffer};
-use crate::v12::{Facts, Keys, PeerChain, read_chain, write_chain};
+use crate::v12::{Keys, read_chain, write_chain};
 
 use super::ServerState;
-use super::hello::CommonGround;
+use super::ground12::CommonGround;
 
-/// Asks which credential to present.
-pub(super) fn choose_credential(
-    ground: CommonGround,
+/// Finds what both sides have, and asks which credential to present.
+pub(super) fn begin(
+    hello: &ClientHello<'_>,
+    server_random: [u8; 32],
     transcript: TranscriptBuffer,
     cx: &mut Context<'_, ServerConfig>,
 ) -> Result<Next, Error> {
+    let ground = CommonGround::find(hello, server_random, cx.config)?;
     let outcome = call_out::credential(&*cx.config.credentials, &offer(&ground));
     let state = AwaitCredential { ground, transcript };
     match outcome {
         Ok(credential) => state.chosen(credential, cx),
-        Err(request) => Ok(Next::Request(State::Server(ServerState::Credential(state)), request)),
+        Err(request) => Ok(Next::Request(State::Server(ServerState::Credential12(state)), request)),
     }
 }
 
 fn offer(ground: &CommonGround) -> CredentialOffer<'_> {
     CredentialOffer {
-        server_name: ground.server_name.as_deref(),
+        server_name: ground.terms.server_name.as_deref(),
         signature_schemes: &ground.signature_schemes,
         curves: ground.curves.as_deref(),
         authorities: &[],
@@ -82,16 +84,14 @@ impl AwaitCredential {
         let keep_raw = cx.config.client_auth.verifier().is_some();
         let mut transcript =
             self.transcript.into_transcript(Framing::WithFragmentFields, suite.hash, keep_raw);
-        let randoms = Randoms { client: self.ground.client_random, server: cx.random()? };
-        let hello = server_hello(&self.ground, suite, &randoms, cx)?;
+        let hello = server_hello(&self.ground, suite, cx)?;
         cx.send(&mut transcript, 0, HandshakeType::SERVER_HELLO, hello)?;
         cx.send(&mut transcript, 0, HandshakeType::CERTIFICATE, write_chain(credential.chain())?)?;
         let (pending, share) = self.ground.group.start()?;
         let mut params = Vec::new();
         ServerEcdhParams::write_to(&mut params, self.ground.group.name(), &share)?;
-        let message = server_key_exchange_content(&randoms, &params);
-        let state =
-            AwaitSignature { ground: self.ground, suite, randoms, transcript, pending, params, scheme };
+        let message = server_key_exchange_content(&self.ground.randoms, &params);
+        let state = AwaitSignature { ground: self.ground, suite, transcript, pending, params, scheme };
         match call_out::signature(&credential, scheme, message) {
             Ok(signature) => state.signed(&signature?, cx),
             Err(request) => {
@@ -104,25 +104,22 @@ impl AwaitCredential {
 fn server_hello(
     ground: &CommonGround,
     suite: &'static CipherSuite,
-    randoms: &Randoms,
     cx: &Context<'_, ServerConfig>,
 ) -> Result<Vec<u8>, Error> {
-    let own_record_limit =
-        cx.common.settings.record_size_limit.filter(|_| ground.peer_record_limit.is_some());
     let hello = ServerHello {
         server_version: ProtocolVersion::DTLS_1_2,
-        random: &randoms.server,
+        random: &ground.randoms.server,
         session_id: &[],
         cipher_suite: suite.id,
         compression_method: 0,
         extensions: ServerHelloExtensions {
-            server_name: ground.server_name.is_some().then_some(Empty {}),
+            server_name: ground.terms.server_name.is_some().then_some(Empty {}),
             ec_point_formats: ground.ec_point_formats.then(|| (&[EcPointFormat::UNCOMPRESSED]).into()),
             extended_master_secret: ground.extended_master_secret.then_some(Empty {}),
             renegotiation_info: ground.renegotiation_info.then_some(&[]),
-            alpn: ground.alpn.as_ref().map(|name| ProtocolName { name }),
-            use_srtp: ground.srtp_profile.map(|profile| UseSrtpAnswer { profile, srtp_mki: &[] }),
-            record_size_limit: own_record_limit.and_then(RecordSizeLimit::new),
+            alpn: ground.terms.alpn(),
+            use_srtp: ground.terms.use_srtp(),
+            record_size_limit: ground.terms.record_size_limit(cx.common),
             ..ServerHelloExtensions::default()
         },
     };
@@ -136,7 +133,6 @@ fn server_hello(
 pub(crate) struct AwaitSignature {
     ground: CommonGround,
     suite: &'static CipherSuite,
-    randoms: Randoms,
     transcript: Transcript,
     pending: Box<dyn PendingKeyExchange>,
     params: Vec<u8>,
@@ -169,22 +165,14 @@ impl AwaitSignature {
         cx.flush();
         let session = Session {
             suite: self.suite,
-            randoms: self.randoms,
+            randoms: self.ground.randoms,
             extended_master_secret: self.ground.extended_master_secret,
             transcript: self.transcript,
             pending: self.pending,
-            facts: Facts {
-                group: self.ground.group.name(),
-                signature_scheme: self.scheme,
-                alpn: self.ground.alpn,
-                srtp_profile: self.ground.srtp_profile,
-                server_name: self.ground.server_name,
-                peer_chain: Vec::new(),
-                peer_record_limit: self.ground.peer_record_limit,
-            },
+            facts: self.ground.terms.into_facts(self.ground.group.name(), self.scheme),
         };
         Ok(next(if asks {
-            ServerState::Certificate(ExpectCertificate { session })
+            ServerState::Certificate12(ExpectCertificate { session })
         } else {
             ServerState::ClientKeyExchange(ExpectClientKeyExchange { session, chain: None })
         }))
@@ -193,8 +181,7 @@ impl AwaitSignature {
 
 /// RFC 5246 section 7.4.4. No authorities are named: a client that has one certificate shall send it.
 fn certificate_request(cx: &Context<'_, ServerConfig>) -> Result<Vec<u8>, Error> {
-    let schemes: Vec<_> =
-        cx.common.settings.provider.signature_verifiers.iter().map(|verifier| verifier.scheme).collect();
+    let schemes: Vec<_> = cx.common.signature_schemes().collect();
     let mut body = Vec::new();
     CertificateRequest12 {
         certificate_types: (&[ClientCertificateType::ECDSA_SIGN, ClientCertificateType::RSA_SIGN]).into(),
@@ -204,6 +191,9 @@ fn certificate_request(cx: &Context<'_, ServerConfig>) -> Result<Vec<u8>, Error>
     .encode(&mut body)?;
     Ok(body)
 }
+
+/// RFC 5246 section 7.4.6: "a fatal handshake_failure alert".
+const CERTIFICATE_REQUIRED: Error = Error::CertificateRequired { alert: AlertDescription::HANDSHAKE_FAILURE };
 
 /// What flight 4 settled.
 #[derive(Debug)]
@@ -233,7 +223,7 @@ impl ExpectCertificate {
         }
         let chain = read_chain(message.body)?;
         if chain.is_none() && matches!(cx.config.client_auth, ClientAuth::Require(_)) {
-            return Err(Error::CertificateRequired);
+            return Err(CERTIFICATE_REQUIRED);
         }
         self.session.transcript.add(message)?;
         Ok(next(ServerState::ClientKeyExchange(ExpectClientKeyExchange { session: self.session, chain })))
@@ -268,7 +258,9 @@ impl ExpectClientKeyExchange {
                 let ready = keyed.expect_change_cipher_spec(cx)?;
                 Ok(ready.expect_finished(PeerVerified::not_required(), SignatureVerified::not_required()))
             }
-            Some(chain) => Ok(next(ServerState::CertificateVerify(ExpectCertificateVerify { keyed, chain }))),
+            Some(chain) => {
+                Ok(next(ServerState::CertificateVerify12(ExpectCertificateVerify { keyed, chain })))
+            }
         }
     }
 }
@@ -300,7 +292,7 @@ struct Ready {
 
 impl Ready {
     fn expect_finished(self, peer: PeerVerified, signature: SignatureVerified) -> Next {
-        next(ServerState::Finished(ExpectFinished { ready: self, peer, signature }))
+        next(ServerState::Finished12(ExpectFinished { ready: self, peer, signature }))
     }
 }
 
@@ -328,10 +320,10 @@ impl ExpectCertificateVerify {
         let ready = self.keyed.expect_change_cipher_spec(cx)?;
         let state = AwaitPeerVerification { ready, chain: self.chain, signature };
         let client_auth = &cx.config.client_auth;
-        let verifier = client_auth.verifier().ok_or(Error::CertificateRequired)?;
+        let verifier = client_auth.verifier().ok_or(CERTIFICATE_REQUIRED)?;
         match call_out::verification(&**verifier, &state.chain.certificates, None, cx) {
             Ok(verdict) => Ok(state.verified(verdict?)),
-            Err(request) => Ok(Next::Request(State::Server(ServerState::PeerVerification(state)), request)),
+            Err(request) => Ok(Next::Request(State::Server(ServerState::PeerVerification12(state)), request)),
         }
     }
 }

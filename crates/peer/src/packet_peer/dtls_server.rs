@@ -109,8 +109,8 @@ impl DtlsServer {
         if self.is_set_up() {
             return Err(Error::AlreadyInUse("the DTLS server"));
         }
-        let gate = Arc::new(Gate::new(&config)?);
-        self.side = Some(ServerSide { config, gate, clock: Clock::new() });
+        let (gate, clock) = (Gate::new(&config)?, Clock::new());
+        self.side = Some(ServerSide { config, doorman: Doorman::new(gate, clock), clock });
         Ok(())
     }
 
@@ -129,7 +129,7 @@ impl DtlsServer {
     /// one is connected.
     pub fn accept(&mut self, server: &mut UdpServer) -> Option<PacketPeerDtls> {
         let side = self.side.as_ref()?;
-        server.exchange()?.guard(&side.doorman(), Guard::Everybody);
+        server.exchange()?.guard(&side.doorman, Guard::Everybody);
         let mut budget = DATAGRAMS_PER_POLL;
         loop {
             // A broken socket shows when the caller polls the UDP server itself; what arrived before is still taken.
@@ -153,7 +153,7 @@ impl DtlsServer {
     pub fn take_connection(&mut self, packet_peer: PacketPeerUdp) -> PacketPeerDtls {
         let Some(side) = &self.side else { return PacketPeerDtls::unconfigured() };
         if let Some((exchange, _)) = packet_peer.seat() {
-            exchange.guard(&side.doorman(), Guard::KnownAddresses);
+            exchange.guard(&side.doorman, Guard::KnownAddresses);
         }
         PacketPeerDtls::accepted(packet_peer, side, self.options)
     }
@@ -172,12 +172,6 @@ impl DtlsServer {
     /// The most bytes of UDP payload per datagram, at least 228. Default: 1200. Set it before [`setup`](Self::setup).
     pub fn set_mtu(&mut self, mtu: usize) {
         self.options.mtu = Some(mtu);
-    }
-}
-
-impl ServerSide {
-    fn doorman(&self) -> Doorman {
-        Doorman { gate: Arc::clone(&self.gate), clock: self.clock }
     }
 }
 

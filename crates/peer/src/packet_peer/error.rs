@@ -96,8 +96,8 @@ pub enum Error {
     /// The other side said goodbye before the handshake was done.
     #[error("the other side closed the connection during the handshake")]
     ClosedInHandshake,
-    /// The first hello of a client was answered with the question for a cookie, as every client's is; this object is
-    /// spent, the next one of that client will connect.
+    /// The first hello of a client was answered with the question for a cookie, as every client's is, or only a part of
+    /// that hello has come; this object is spent, the next one of that client will connect.
     #[error("the client was asked for a cookie: drop this object, the client comes again")]
     CookieAsked,
     /// What came first was not a client's hello.

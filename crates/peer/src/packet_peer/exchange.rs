@@ -6,18 +6,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use drystone_handshake::{Datagram, Gate, HelloId, Path, Verdict};
+use drystone_handshake::{Datagram, Gate, Greeting, HelloId, PartialHellos, Path, Verdict};
 
 use super::queue::PacketQueue;
 use crate::clock::Clock;
-use crate::route::{PeerId, Route, Table, may_be_client_hello, peer_id_bytes};
+use crate::route::{PeerId, Route, SenderBytes, Table, may_be_client_hello};
 use crate::socket::{Arrival, Socket};
 
 /// The most datagrams that one poll takes in, so that it ends also when they come faster than they are sorted.
 pub(super) const DATAGRAMS_PER_POLL: usize = 1024;
-
-/// Bytes of the gate's longest answer.
-const REPLY: usize = 64;
 
 /// One socket for many peers. The lock is taken once per poll of the server and of each peer, never per datagram.
 pub(super) struct Exchange {
@@ -55,8 +52,25 @@ pub(super) enum Fate {
 /// Decides about hellos before they cost anything.
 #[derive(Clone)]
 pub(super) struct Doorman {
-    pub(super) gate: Arc<Gate>,
-    pub(super) clock: Clock,
+    gate: Arc<Gate>,
+    /// Locked for one look at one datagram.
+    partial: Arc<Mutex<PartialHellos>>,
+    clock: Clock,
+}
+
+impl Doorman {
+    pub(super) fn new(gate: Gate, clock: Clock) -> Self {
+        let partial = Arc::new(Mutex::new(gate.partial_hellos()));
+        Self { gate: Arc::new(gate), partial, clock }
+    }
+
+    /// The gate's verdict on a datagram. Its reply is in `reply`, of [`Gate::MAX_REPLY`] bytes.
+    pub(super) fn ask(&self, from: SocketAddr, datagram: &mut Datagram<'_>, reply: &mut [u8]) -> Verdict {
+        // A panic elsewhere while the lock was held leaves a hello that may be damaged, as any may be.
+        let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = SenderBytes::of(from);
+        self.gate.answer_or_hold(self.clock.start(), sender.as_stranger(), datagram, &mut partial, reply)
+    }
 }
 
 /// Before which hellos the doorman stands.
@@ -87,6 +101,8 @@ struct Mailbox {
     queue: PacketQueue,
     /// The hello with which the association began, as far as that is known.
     hello: Option<HelloId>,
+    /// The gate's verdict on the first datagram, if it was asked, until somebody holds the peer.
+    greeting: Option<Greeting>,
     established: bool,
 }
 
@@ -180,6 +196,11 @@ impl Exchange {
         Ok(())
     }
 
+    /// The gate's verdict on a peer's first datagram, once: the gate itself no longer has what it held of the hello.
+    pub(super) fn take_greeting(&self, id: PeerId) -> Option<Greeting> {
+        self.lock().table.get_mut(id)?.connection.greeting.take()
+    }
+
     /// How many packets wait in a peer's mailbox.
     pub(super) fn waiting(&self, id: PeerId) -> usize {
         self.lock().table.get(id).map_or(0, |peer| peer.connection.queue.len())
@@ -241,7 +262,7 @@ enum Decision {
     Done,
     /// It is for the peers that the address has.
     Deliver,
-    Admit(HelloId),
+    Admit(Greeting),
 }
 
 impl State {
@@ -265,9 +286,9 @@ impl State {
                         self.deliver(route, datagram);
                     }
                 }
-                Decision::Admit(hello) => {
+                Decision::Admit(greeting) => {
                     let challenger = route.and_then(|route| route.challenger);
-                    self.admit(from, datagram, Some(hello), challenger, limits);
+                    self.admit(from, datagram, Some(greeting), challenger, limits);
                 }
             },
         }
@@ -280,10 +301,9 @@ impl State {
         bytes: &mut [u8],
         route: Option<Route>,
     ) -> Decision {
-        let Some((Doorman { gate, clock }, _)) = &self.doorman else { return Decision::Deliver };
-        let mut reply = [0; REPLY];
-        let mut datagram = Datagram::new(Path::default(), bytes);
-        match gate.answer(clock.start(), &peer_id_bytes(from), &mut datagram, &mut reply) {
+        let Some((doorman, _)) = &self.doorman else { return Decision::Deliver };
+        let mut reply = [0; Gate::MAX_REPLY];
+        match doorman.ask(from, &mut Datagram::new(Path::default(), bytes), &mut reply) {
             Verdict::Reply(length) => {
                 // A lost answer is asked for again.
                 let _ = socket.send_to(reply.get(..length).unwrap_or_default(), from);
@@ -293,8 +313,9 @@ impl State {
                 self.dropped += 1;
                 Decision::Done
             }
-            // Perhaps a later fragment of the hello that began the association.
-            Verdict::Drop(_) => Decision::Deliver,
+            Verdict::Hold if route.is_none() => Decision::Done,
+            // Perhaps a fragment of the hello that began the association.
+            Verdict::Drop(_) | Verdict::Hold => Decision::Deliver,
             Verdict::Accept(greeting) => {
                 let hello = greeting.hello_id();
                 let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&hello));
@@ -304,7 +325,7 @@ impl State {
                     {
                         Decision::Deliver
                     }
-                    _ => Decision::Admit(hello),
+                    _ => Decision::Admit(greeting),
                 }
             }
         }
@@ -323,7 +344,7 @@ impl State {
         &mut self,
         from: SocketAddr,
         datagram: &[u8],
-        hello: Option<HelloId>,
+        greeting: Option<Greeting>,
         challenger: Option<PeerId>,
         limits: Limits,
     ) {
@@ -343,7 +364,8 @@ impl State {
             };
             self.end(oldest, Fate::Evicted);
         }
-        let mut mailbox = Mailbox { hello, ..Mailbox::default() };
+        let hello = greeting.as_ref().map(Greeting::hello_id);
+        let mut mailbox = Mailbox { hello, greeting, ..Mailbox::default() };
         mailbox.queue.push(datagram);
         let id = self.table.insert(from, mailbox, now);
         self.pending.push_back(id);

@@ -10,11 +10,10 @@ use drystone_handshake::{
 };
 
 use super::error::{Error, PacketError};
-use super::exchange::{DATAGRAMS_PER_POLL, Fate};
+use super::exchange::{DATAGRAMS_PER_POLL, Doorman, Fate};
 use super::queue::PacketQueue;
 use super::udp::{PacketPeerUdp, Received};
 use crate::clock::Clock;
-use crate::route::peer_id_bytes;
 use crate::socket::{self, Contact, Trouble};
 
 pub(super) struct Link {
@@ -37,7 +36,7 @@ pub(super) struct Inbox {
 /// The parts of a server that all its peers share.
 pub(super) struct ServerSide {
     pub(super) config: Arc<ServerConfig>,
-    pub(super) gate: Arc<Gate>,
+    pub(super) doorman: Doorman,
     pub(super) clock: Clock,
 }
 
@@ -54,36 +53,45 @@ impl Link {
         Self::new(connection, udp, clock, begun, Contact::default())
     }
 
-    /// Begins an association with the first datagram of a UDP peer, if that is a hello with a good cookie. Otherwise
-    /// the client was asked for one, or it is no client; the UDP peer is then dropped, so that the client's next
-    /// datagram finds its address unknown.
+    /// Begins an association with the first hello with a good cookie that a UDP peer has. Otherwise the client was asked
+    /// for one, or it is no client; the UDP peer is then dropped, so that the client's next datagram finds its address
+    /// unknown.
     pub(super) fn server(
         mut udp: PacketPeerUdp,
         side: &ServerSide,
         inbox: &mut Inbox,
     ) -> Result<Self, Error> {
         let remote = udp.remote().ok_or(Error::SocketNotConnected)?;
-        let start = side.clock.start();
-        let Received::Datagram(bytes) = udp.receive() else { return Err(Error::NotAHello) };
-        let mut reply = [0; 64];
-        let mut datagram = Datagram::new(Path::default(), bytes);
-        let verdict = side.gate.answer(start, &peer_id_bytes(remote), &mut datagram, &mut reply);
-        let greeting = match verdict {
-            Verdict::Accept(greeting) => greeting,
-            Verdict::Drop(_) => return Err(Error::NotAHello),
-            Verdict::Reply(length) => {
-                // A lost answer is asked for again.
-                let _ = udp.send(reply.get(..length).unwrap_or_default());
-                return Err(Error::CookieAsked);
+        let mut greeting = udp.seat().and_then(|(exchange, id)| exchange.take_greeting(id));
+        let mut reply = [0; Gate::MAX_REPLY];
+        let mut otherwise = Error::NotAHello;
+        for _ in 0..DATAGRAMS_PER_POLL {
+            let Received::Datagram(bytes) = udp.receive() else { break };
+            let mut datagram = Datagram::new(Path::default(), bytes);
+            let verdict = match greeting.take() {
+                Some(greeting) => Verdict::Accept(greeting),
+                None => side.doorman.ask(remote, &mut datagram, &mut reply),
+            };
+            match verdict {
+                Verdict::Drop(_) => {}
+                Verdict::Hold => otherwise = Error::CookieAsked,
+                Verdict::Reply(length) => {
+                    // A lost answer is asked for again.
+                    let _ = udp.send(reply.get(..length).unwrap_or_default());
+                    return Err(Error::CookieAsked);
+                }
+                Verdict::Accept(greeting) => {
+                    let (hello, start) = (greeting.hello_id(), side.clock.start());
+                    let mut connection = Connection::server(Arc::clone(&side.config), greeting, start)?;
+                    offer(&mut connection, start.now, &mut datagram, inbox);
+                    if let Some((exchange, id)) = udp.seat() {
+                        exchange.begun(id, hello);
+                    }
+                    return Ok(Self::new(connection, udp, side.clock, start.now, Contact::heard()));
+                }
             }
-        };
-        let hello = greeting.hello_id();
-        let mut connection = Connection::server(Arc::clone(&side.config), greeting, start)?;
-        offer(&mut connection, start.now, &mut datagram, inbox);
-        if let Some((exchange, id)) = udp.seat() {
-            exchange.begun(id, hello);
         }
-        Ok(Self::new(connection, udp, side.clock, start.now, Contact::heard()))
+        Err(otherwise)
     }
 
     fn new(

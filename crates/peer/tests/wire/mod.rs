@@ -66,7 +66,7 @@ impl Wire {
         self.take_in(datagram);
     }
 
-    /// Lets the other side act in turns with this one, until this one is connected.
+    /// Lets the other side act in turns with this one, until both are connected.
     pub(crate) fn run_until_connected<T>(&mut self, mut other_side: impl FnMut() -> T) {
         for _ in 0..1000 {
             self.connection.handle_timeout(self.clock.now());
@@ -76,6 +76,13 @@ impl Wire {
                 self.take_in(datagram);
             }
             if self.connection.is_connected() {
+                // A client of DTLS 1.3 is connected before its server is: that one needs the client's last flight, and
+                // answers with an ACK.
+                self.flush();
+                other_side();
+                while let Some(datagram) = self.receive_raw(Duration::from_millis(5)) {
+                    self.take_in(datagram);
+                }
                 return;
             }
         }

@@ -44,6 +44,10 @@ impl KeyExchangeGroup for RingGroup {
         self.name
     }
 
+    fn share_length(&self) -> usize {
+        self.share_length
+    }
+
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
         let (pending, share) = self.generate(&SystemRandom::new())?;
         Ok((Box::new(pending), share))

@@ -1,7 +1,10 @@
 //! The provider on [ring](https://docs.rs/ring). Its key shares and signatures take their random numbers from the
-//! operating system. ring does not wipe its own key objects on drop; what leaves it is held in wiped types.
+//! operating system. ring does not wipe its own key objects on drop; what leaves it is held in wiped types. With the feature
+//! `pq`, ML-KEM-768 by libcrux stands beside ring's X25519.
 
 mod hash;
+#[cfg(feature = "pq")]
+mod hybrid;
 mod key_file;
 mod kx;
 mod sign;
@@ -9,6 +12,8 @@ mod suites;
 mod verify;
 
 pub use hash::{HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512, SHA_256, SHA_384, SHA_512};
+#[cfg(feature = "pq")]
+pub use hybrid::X25519MLKEM768;
 pub use kx::{SECP256R1, SECP384R1, X25519};
 pub use sign::{KeyError, signing_key};
 pub use suites::CIPHER_SUITES;
@@ -16,8 +21,15 @@ pub use verify::SIGNATURE_VERIFIERS;
 
 use crate::crypto::{CryptoProvider, KeyExchangeGroup};
 
-/// The groups in order of preference. P-384 comes last: it costs ten times as much as the others.
-pub static GROUPS: &[&dyn KeyExchangeGroup] = &[X25519, SECP256R1, SECP384R1];
+/// The groups in order of preference. X25519MLKEM768 comes first (feature `pq`): what is recorded today must not be read
+/// by tomorrow's quantum computers. P-384 comes last: it costs ten times as much as the others.
+pub static GROUPS: &[&dyn KeyExchangeGroup] = &[
+    #[cfg(feature = "pq")]
+    X25519MLKEM768,
+    X25519,
+    SECP256R1,
+    SECP384R1,
+];
 
 /// Everything that this module has, in order of preference.
 ///

@@ -15,6 +15,9 @@ use crate::message::registry::{
 };
 use crate::message::{CertificateStatus, DistinguishedName};
 
+/// `opaque cookie<1..2^16-1>` (RFC 9846 section 4.3.2).
+pub(crate) const COOKIE: Vector = Vector::u16(1, 0xffff);
+
 extension_block! {
     "ClientHello extensions", |_block| Place::ClientHello;
     /// The extensions of a ClientHello.
@@ -24,7 +27,7 @@ extension_block! {
     /// 4.2.2).
     pub struct ClientExtensions<'a> {
         /// The cookie of a HelloRetryRequest (RFC 9846 section 4.3.2).
-        cookie: &'a [u8] = COOKIE, Vector::u16(1, 0xffff);
+        cookie: &'a [u8] = COOKIE, COOKIE;
         /// The versions, by preference (RFC 9846 section 4.3.1).
         supported_versions: List<'a, ProtocolVersion> = SUPPORTED_VERSIONS, Vector::u8(2, 254);
         /// The name of the server (RFC 6066 section 3).
@@ -130,7 +133,7 @@ extension_block! {
         /// The group that the server wants a share of (RFC 9846 section 4.3.8).
         key_share: NamedGroup = KEY_SHARE, Plain;
         /// For the client to repeat (RFC 9846 section 4.3.2).
-        cookie: &'a [u8] = COOKIE, Vector::u16(1, 0xffff);
+        cookie: &'a [u8] = COOKIE, COOKIE;
         ..others
     }
 }

@@ -10,6 +10,7 @@ mod others;
 mod payload;
 mod table;
 
+pub(super) use blocks::COOKIE;
 pub use blocks::{
     CertificateEntryExtensions, CertificateRequestExtensions, ClientExtensions, EncryptedExtensions,
     HelloRetryExtensions, NewSessionTicketExtensions, ServerHelloExtensions,

@@ -6,25 +6,25 @@ use std::vec;
 use ring::test::rand::FixedSliceRandom;
 
 use super::*;
-use crate::crypto::ring::GROUPS;
 use crate::crypto::test_support::{hex, vector};
+use crate::message::registry::ProtocolVersion;
 
-fn share_length(group: &dyn KeyExchangeGroup) -> usize {
-    match group.name() {
-        NamedGroup::X25519 => 32,
-        NamedGroup::SECP256R1 => 65,
-        NamedGroup::SECP384R1 => 97,
-        other => panic!("unexpected group {other}"),
-    }
+static GROUPS: [&dyn KeyExchangeGroup; 3] = [X25519, SECP256R1, SECP384R1];
+
+#[test]
+fn every_version_may_use_them() {
+    let lengths = GROUPS.map(|group| (group.name(), group.share_length()));
+    assert_eq!(lengths, [(NamedGroup::X25519, 32), (NamedGroup::SECP256R1, 65), (NamedGroup::SECP384R1, 97)]);
+    assert!(GROUPS.iter().all(|group| group.min_version() == ProtocolVersion::DTLS_1_2));
 }
 
 #[test]
 fn both_sides_agree() {
     for group in GROUPS {
         let (pending, client_share) = group.start().unwrap();
-        assert_eq!(client_share.len(), share_length(*group));
+        assert_eq!(client_share.len(), group.share_length());
         let (server_share, server_secret) = group.respond(&client_share).unwrap();
-        assert_eq!(server_share.len(), share_length(*group));
+        assert_eq!(server_share.len(), group.share_length());
         let client_secret = pending.finish(&server_share).unwrap();
         assert_eq!(client_secret.expose(), server_secret.expose());
         assert!(client_secret.expose().iter().any(|byte| *byte != 0));

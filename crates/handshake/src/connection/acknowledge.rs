@@ -1,0 +1,77 @@
+//! ACKs on their way in and out (RFC 9147 section 7).
+
+use drystone_record::{ContentType, Discard, RecordNumber};
+
+use super::flights::Flights;
+use super::{Connection, Phase};
+use crate::Error;
+use crate::message::Ack;
+use crate::observe::{Direction, Observed};
+use crate::time::Instant;
+use crate::v13::{APPLICATION_EPOCH, HANDSHAKE_EPOCH};
+
+impl Connection {
+    /// The flights of the handshake, or those that outlived it.
+    fn flights(&mut self) -> Option<&mut Flights> {
+        match &mut self.phase {
+            Phase::Handshaking(handshaking) => Some(&mut handshaking.io.flights),
+            Phase::Connected(established) => Some(&mut established.post_handshake()?.flights),
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => None,
+        }
+    }
+
+    /// An ACK came. In plaintext it only counts.
+    pub(super) fn ack(&mut self, now: Instant, number: RecordNumber, body: &[u8]) {
+        let epoch = number.epoch;
+        if epoch < HANDSHAKE_EPOCH {
+            return self.stats.count(Discard::UnexpectedAck);
+        }
+        let Ok(Ack { record_numbers }) = Ack::decode(body) else {
+            return self.fail(now, Error::malformed("ACK"));
+        };
+        // During the handshake an ACK is not sent in a lower epoch than the records that it names (RFC 9147 section 7).
+        // Afterwards it may be: the two sides change their keys independently of each other.
+        if epoch < APPLICATION_EPOCH && record_numbers.iter().any(|acked| acked.epoch > epoch) {
+            return self.fail(now, Error::malformed("ACK"));
+        }
+        self.observe(Direction::Received, Observed::Ack { epoch, body });
+        let Some(flights) = self.flights() else { return self.stats.count(Discard::UnexpectedAck) };
+        let numbers = record_numbers.iter().map(|number| (number.epoch, number.sequence));
+        if !flights.acknowledged(numbers, now) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Handshaking(handshaking) => handshaking.io.flights.wait_for_peer(now),
+            _ => self.flight_acknowledged(now),
+        }
+    }
+
+    /// Writes an ACK to the start of `out` if one is due.
+    pub(super) fn write_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
+        let Self { phase, writes, .. } = self;
+        let (flights, is_handshake) = match phase {
+            Phase::Handshaking(handshaking) => (&mut handshaking.io.flights, true),
+            Phase::Connected(established) => (&mut established.post_handshake()?.flights, false),
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => return None,
+        };
+        let epoch = writes.current_mut();
+        // Never in plaintext: there are no keys yet, and nobody would believe it.
+        if epoch.epoch() < HANDSHAKE_EPOCH || !flights.acks.is_due(now.since_origin()) {
+            return None;
+        }
+        flights.acks.sent();
+        let overhead = epoch.overhead();
+        let end = out.len().checked_sub(overhead.suffix)?;
+        let start = overhead.prefix;
+        let length = flights.acks.write(out.get_mut(start..end)?)?;
+        if !is_handshake {
+            flights.acks.clear();
+        }
+        let payload = start..start.saturating_add(length);
+        let observer = self.config.common().settings.observer.as_ref();
+        if let (Some(observer), Some(body)) = (observer, out.get(payload.clone())) {
+            observer.observe(Direction::Sent, Observed::Ack { epoch: epoch.epoch(), body });
+        }
+        Some(epoch.seal(ContentType::ACK, out, payload).ok()?.range.end)
+    }
+}

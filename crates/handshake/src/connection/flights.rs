@@ -1,0 +1,158 @@
+//! The flights of an association in both directions. In DTLS 1.3 they outlive the handshake.
+
+use core::mem;
+
+use drystone_record::RecordNumber;
+
+use crate::Error;
+use crate::config::Settings;
+use crate::flight::{Acks, Incoming, Outgoing, Reliability, RepeatDetector, RetransmitTimer, TimerSettings};
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(crate) struct Flights {
+    /// The peer's messages on their way to being whole.
+    pub(crate) incoming: Incoming,
+    /// Our flight in force: sent, and repeated until the peer answers or acknowledges it.
+    pub(crate) outgoing: Outgoing,
+    pub(crate) timer: RetransmitTimer,
+    /// Sees when the peer repeats the flight that ours answers.
+    pub(crate) repeats: RepeatDetector,
+    /// The peer's records that we have.
+    pub(crate) acks: Acks,
+    reliability: Reliability,
+    /// The message_seq with which the peer's present flight began.
+    flight_start: u16,
+    next_message_seq: u32,
+    last_message_seq: u16,
+}
+
+impl Flights {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        Self {
+            incoming: Incoming::new(settings.limits, 0),
+            outgoing: Outgoing::new(Reliability::Implicit),
+            timer: RetransmitTimer::new(TimerSettings {
+                initial: settings.initial_timeout,
+                retransmissions: settings.max_retransmissions.into(),
+                ..TimerSettings::default()
+            }),
+            repeats: RepeatDetector::new(),
+            acks: Acks::default(),
+            reliability: Reliability::Implicit,
+            flight_start: 0,
+            next_message_seq: 0,
+            last_message_seq: settings.limits.last_message_seq,
+        }
+    }
+
+    /// An empty flight.
+    pub(crate) fn new_flight(&self) -> Outgoing {
+        Outgoing::new(self.reliability)
+    }
+
+    /// The peer acknowledges records, and wants ours acknowledged.
+    pub(crate) fn acknowledge(&mut self) {
+        self.reliability = Reliability::Acked;
+        self.acks.enable();
+    }
+
+    /// The message_seq of our next message. It never wraps.
+    pub(crate) fn take_message_seq(&mut self) -> Result<u16, Error> {
+        let message_seq = u16::try_from(self.next_message_seq).map_err(|_| Error::TooLarge)?;
+        if message_seq > self.last_message_seq {
+            return Err(Error::TooLarge);
+        }
+        self.next_message_seq = self.next_message_seq.saturating_add(1);
+        Ok(message_seq)
+    }
+
+    /// A stateless question used up the earlier numbers (RFC 6347 section 4.2.2, RFC 9147 section 5.2).
+    pub(crate) fn start_message_seq_at(&mut self, message_seq: u16) {
+        self.next_message_seq = u32::from(message_seq);
+    }
+
+    /// This flight is in force from now on. The peer has answered the previous one, and with this one we answer what
+    /// the peer sent.
+    pub(crate) fn put_in_force(&mut self, flight: Outgoing, now: Instant) {
+        self.outgoing = flight;
+        self.timer.start(now.since_origin());
+        self.acks.clear();
+        self.flight_start = self.incoming.next_message_seq().unwrap_or(u16::MAX);
+    }
+
+    /// Takes the flight that is being built out of its place.
+    pub(crate) fn flush(&mut self, staged: &mut Outgoing, now: Instant) {
+        let flight = mem::replace(staged, self.new_flight());
+        self.put_in_force(flight, now);
+    }
+
+    /// Sends the flight in force again, but not before it went out whole once: what an unproven address may not be
+    /// sent yet comes first.
+    pub(crate) fn repeat(&mut self) {
+        if !self.outgoing.has_unsent() {
+            self.outgoing.rewind();
+        }
+    }
+
+    /// The message_seq with which the peer's present flight began.
+    pub(crate) fn flight_start(&self) -> u16 {
+        self.flight_start
+    }
+
+    /// Lists a record of the peer's present flight. It is acknowledged within a quarter of the timeout, unless our next
+    /// flight does so before (RFC 9147 section 7.1).
+    pub(crate) fn acknowledge_soon(&mut self, number: RecordNumber, now: Instant) {
+        self.acks.list((number.epoch, number.sequence));
+        let quarter = self.timer.timeout().checked_div(4).unwrap_or_default();
+        self.acks.send_at(now.since_origin().saturating_add(quarter));
+    }
+
+    /// Lists a record, and acknowledges all that are listed at once.
+    pub(crate) fn acknowledge_now(&mut self, number: RecordNumber, now: Instant) {
+        self.acks.list((number.epoch, number.sequence));
+        self.acks.send_at(now.since_origin());
+    }
+
+    /// The peer has these records of ours. Returns whether it has the whole flight now, and had not before.
+    pub(crate) fn acknowledged(&mut self, numbers: impl Iterator<Item = (u64, u64)>, now: Instant) -> bool {
+        if self.outgoing.is_empty() {
+            return false;
+        }
+        let mut said_something = false;
+        let news = self.outgoing.on_ack(numbers.inspect(|_| said_something = true));
+        if self.outgoing.is_acked() {
+            return true;
+        }
+        // What is missing goes out again at once (RFC 9147 section 7.2), and what had to wait for room goes on; an ACK of
+        // nothing asks for the same. Limited, because the peer may acknowledge record by record.
+        if (news || !said_something) && self.timer.may_answer_repeat(now.since_origin()) {
+            self.outgoing.rewind();
+        }
+        false
+    }
+
+    /// The peer has our flight, and it is its turn now. The timer goes on: it is what ends a handshake whose peer has
+    /// gone silent.
+    pub(crate) fn wait_for_peer(&mut self, now: Instant) {
+        self.outgoing = self.new_flight();
+        self.timer.start(now.since_origin());
+    }
+
+    /// Whether any part of the peer's next flight shows that it has the whole of ours (RFC 9147 section 7.1). In DTLS 1.2
+    /// our repeat is what makes the peer repeat what is still missing.
+    pub(crate) fn is_answered_by_parts(&self) -> bool {
+        self.reliability == Reliability::Acked && !self.outgoing.is_empty()
+    }
+
+    /// The peer has our flight: nothing is sent any more.
+    pub(crate) fn stop(&mut self) {
+        self.outgoing = self.new_flight();
+        self.timer.stop();
+    }
+
+    pub(crate) fn next_timeout(&self) -> Option<Instant> {
+        let times = [self.timer.deadline(), self.acks.deadline()];
+        times.into_iter().flatten().min().map(Instant::from_origin)
+    }
+}

@@ -1,0 +1,182 @@
+//! KeyUpdate (RFC 9846 section 4.7.3, RFC 9147 section 8): when one is sent, what its ACK brings, what the peer's brings.
+
+use alloc::vec::Vec;
+
+use super::post_handshake::PostHandshake;
+use super::{Connection, Phase};
+use crate::error::Misbehaviour;
+use crate::message::registry::HandshakeType;
+use crate::message::{KeyUpdate, KeyUpdateRequest};
+use crate::observe::{Direction, Observed};
+use crate::time::Instant;
+use crate::{Error, Misuse};
+
+/// KeyUpdates of the peer without application data between them.
+const MAX_IDLE_UPDATES: u8 = 32;
+
+#[derive(Debug, Default)]
+pub(super) struct KeyUpdates {
+    /// What the next KeyUpdate shall say; requests merge.
+    wanted: Option<KeyUpdateRequest>,
+    is_under_way: bool,
+    /// The peer's KeyUpdates since its last data.
+    idle_updates: u8,
+    /// The peer's epoch for which we have asked for newer keys, because of forgeries.
+    asked_for_newer_than: u64,
+}
+
+impl KeyUpdates {
+    fn want(&mut self, request: KeyUpdateRequest) {
+        if self.wanted != Some(KeyUpdateRequest::Requested) {
+            self.wanted = Some(request);
+        }
+    }
+
+    /// Whether a KeyUpdate of ours waits for its ACK.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.is_under_way
+    }
+
+    /// Whether the peer's updates are being counted.
+    pub(super) fn counts(&self) -> bool {
+        self.idle_updates > 0
+    }
+
+    pub(super) fn heard_data(&mut self) {
+        self.idle_updates = 0;
+    }
+}
+
+impl PostHandshake {
+    /// Whether a KeyUpdate is wanted and may go out: everything earlier is acknowledged (rule 8).
+    pub(super) fn may_start_update(&self) -> bool {
+        self.updates.wanted.is_some() && self.flights.outgoing.is_empty()
+    }
+}
+
+impl Connection {
+    /// Changes the keys that this side writes with (DTLS 1.3), and asks the peer to change its own too if `request_peer`.
+    /// The new keys are in use once the peer has acknowledged the change; data flows meanwhile. Further calls before
+    /// that count as one.
+    ///
+    /// Drystone also does so by itself: when a key has protected 7/8 of what it may, and asks the peer to when half of
+    /// the forgeries that a key bears have been seen.
+    ///
+    /// # Errors
+    /// [`Misuse::NotConnected`], and [`Misuse::NoKeyUpdate`] where DTLS 1.2 was negotiated.
+    pub fn update_keys(&mut self, now: Instant, request_peer: bool) -> Result<(), Misuse> {
+        let Phase::Connected(established) = &mut self.phase else { return Err(Misuse::NotConnected) };
+        let post = established.post_handshake().ok_or(Misuse::NoKeyUpdate)?;
+        post.updates.want(if request_peer {
+            KeyUpdateRequest::Requested
+        } else {
+            KeyUpdateRequest::NotRequested
+        });
+        self.start_key_update(now);
+        Ok(())
+    }
+
+    /// The write key nears its limit. The update starts with the next call that knows the time.
+    pub(super) fn want_new_write_key(&mut self) -> bool {
+        let Phase::Connected(established) = &mut self.phase else { return false };
+        let Some(post) = established.post_handshake() else { return false };
+        if !post.updates.is_under_way {
+            post.updates.want(KeyUpdateRequest::NotRequested);
+        }
+        true
+    }
+
+    /// Half of the forgeries that the peer's key bears have happened: asks for newer ones, once (RFC 9147 section 4.5.3).
+    #[cold]
+    pub(super) fn after_forgery(&mut self) {
+        let Some(newest) = self.reads.newest() else { return };
+        let nears = self.reads.get(newest).is_some_and(|epoch| epoch.nears_forgery_limit());
+        if let Phase::Connected(established) = &mut self.phase
+            && let Some(post) = established.post_handshake()
+            && nears
+            && post.updates.asked_for_newer_than < newest
+        {
+            post.updates.asked_for_newer_than = newest;
+            post.updates.want(KeyUpdateRequest::Requested);
+        }
+    }
+
+    /// Sends a KeyUpdate if one is wanted and may go out.
+    pub(super) fn start_key_update(&mut self, now: Instant) {
+        let Phase::Connected(established) = &mut self.phase else { return };
+        let Some(post) = established.post_handshake().filter(|post| post.may_start_update()) else { return };
+        let Some(request_update) = post.updates.wanted.take() else { return };
+        let mut body = Vec::new();
+        let message = KeyUpdate { request_update };
+        let sent = message.encode(&mut body).map_err(Error::from).and_then(|()| {
+            let message_seq = post.flights.take_message_seq().map_err(|_| Error::KeyLimit)?;
+            let mut flight = post.flights.new_flight();
+            let observed = body.clone();
+            let epoch = self.writes.current().epoch();
+            // One byte is no longer than a message may be.
+            let _ = flight.push_message(epoch, HandshakeType::KEY_UPDATE, message_seq, body);
+            post.flights.outgoing = flight;
+            post.flights.timer.start(now.since_origin());
+            post.updates.is_under_way = true;
+            Ok((message_seq, observed))
+        });
+        match sent {
+            Ok((message_seq, body)) => {
+                let msg_type = HandshakeType::KEY_UPDATE;
+                self.observe(Direction::Sent, Observed::Handshake { msg_type, message_seq, body: &body });
+            }
+            // Nothing can change the keys any more.
+            Err(error) => self.fail(now, error),
+        }
+    }
+
+    /// The peer has the whole of our flight. If it was a KeyUpdate, we write with the next keys from now on.
+    pub(super) fn flight_acknowledged(&mut self, now: Instant) {
+        let current = self.writes.current().epoch();
+        let Self { phase: Phase::Connected(established), config, .. } = self else { return };
+        let Some(post) = established.post_handshake() else { return };
+        post.flights.stop();
+        if core::mem::take(&mut post.updates.is_under_way) {
+            let common = config.common();
+            let next = current.saturating_add(1);
+            let installed = if current >= common.settings.limits.last_epoch {
+                Err(Error::KeyLimit)
+            } else {
+                post.traffic.next_write(next, common)
+            };
+            match installed {
+                Ok(mut epoch) => {
+                    epoch.keep_room_for_alert();
+                    // The epoch after the current one is newer.
+                    let _ = self.writes.install(epoch);
+                }
+                Err(error) => return self.fail(now, error),
+            }
+        }
+        self.retire_write_epochs();
+        self.start_key_update(now);
+    }
+
+    /// The peer writes with its next keys from now on.
+    pub(super) fn key_update_received(&mut self, epoch: u64, body: &[u8]) -> Result<(), Error> {
+        let KeyUpdate { request_update } = KeyUpdate::decode(body)?;
+        let Self { phase: Phase::Connected(established), config, reads, .. } = self else { return Ok(()) };
+        let Some(post) = established.post_handshake() else { return Ok(()) };
+        let updates = &mut post.updates;
+        updates.idle_updates = updates.idle_updates.saturating_add(1);
+        if updates.idle_updates > MAX_IDLE_UPDATES {
+            return Err(Misbehaviour::TooManyKeyUpdates.into());
+        }
+        let common = config.common();
+        // RFC 9147 section 8: the epoch does not go beyond 2^48 - 1.
+        if epoch >= common.settings.limits.last_epoch {
+            return Err(Misbehaviour::TooManyKeyUpdates.into());
+        }
+        let next = epoch.saturating_add(1);
+        reads.install(post.traffic.next_read(next, common)?);
+        if request_update == KeyUpdateRequest::Requested && !post.updates.is_under_way {
+            post.updates.want(KeyUpdateRequest::NotRequested);
+        }
+        Ok(())
+    }
+}

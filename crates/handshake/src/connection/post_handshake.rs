@@ -1,0 +1,159 @@
+//! Handshake messages after the handshake, which only DTLS 1.3 has: the last flight until it is acknowledged, KeyUpdate,
+//! NewSessionTicket. Owns the flights and the secrets for the next keys; the epochs themselves are the connection's.
+
+use alloc::boxed::Box;
+
+use drystone_record::{Discard, RecordNumber};
+
+use super::flights::Flights;
+use super::key_update::KeyUpdates;
+use super::{Config, fault};
+use super::{Connection, Established, Phase};
+use crate::Error;
+use crate::event::{Event, SessionTicket};
+use crate::flight::{Accepted, Expired, Fragment, Message};
+use crate::message::registry::HandshakeType;
+use crate::observe::{Direction, Observed};
+use crate::time::Instant;
+use crate::v13::Traffic;
+
+#[derive(Debug)]
+pub(super) struct PostHandshake {
+    pub(super) flights: Flights,
+    pub(super) traffic: Traffic,
+    pub(super) updates: KeyUpdates,
+}
+
+impl PostHandshake {
+    pub(super) fn new(flights: Flights, traffic: Traffic) -> Self {
+        Self { flights, traffic, updates: KeyUpdates::default() }
+    }
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        if self.may_start_update() {
+            // At once.
+            return Some(Instant::default());
+        }
+        self.flights.next_timeout()
+    }
+
+    /// Sends the flight in force again when its time has come. A peer that acknowledges nothing at all is gone.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        match self.flights.timer.expire(now.since_origin()) {
+            None => Ok(()),
+            Some(Expired::GiveUp) => Err(Error::HandshakeTimeout),
+            Some(Expired::Retransmit) => {
+                self.flights.repeat();
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether data from the peer would change anything here.
+    pub(super) fn listens(&self) -> bool {
+        self.updates.counts() || !self.flights.outgoing.is_empty()
+    }
+}
+
+impl Established {
+    /// The part that only DTLS 1.3 has.
+    pub(super) fn post_handshake(&mut self) -> Option<&mut PostHandshake> {
+        self.post_handshake.as_deref_mut()
+    }
+}
+
+impl Connection {
+    fn post_handshake(&mut self) -> Option<&mut PostHandshake> {
+        match &mut self.phase {
+            Phase::Connected(established) => established.post_handshake(),
+            _ => None,
+        }
+    }
+
+    /// Application data came. It shows that the peer has our part of the handshake: it writes under the new keys only
+    /// then (RFC 9147 section 5.8.1). A KeyUpdate has its own ACK.
+    #[cold]
+    pub(super) fn heard_data(&mut self) {
+        let Some(post) = self.post_handshake() else { return };
+        post.updates.heard_data();
+        if !post.updates.is_under_way() {
+            post.flights.stop();
+            self.retire_write_epochs();
+        }
+    }
+
+    /// A fragment after the handshake, in an epoch above 0. Returns whether its record may be acknowledged.
+    pub(super) fn post_handshake_fragment(
+        &mut self,
+        now: Instant,
+        number: RecordNumber,
+        fragment: Fragment<'_>,
+    ) -> bool {
+        let newest = self.reads.newest();
+        let Some(post) = self.post_handshake() else { return false };
+        let incoming = &mut post.flights.incoming;
+        let is_new = incoming.next_message_seq().is_some_and(|next| fragment.message_seq >= next);
+        if is_new && newest.is_some_and(|newest| number.epoch < newest) {
+            // RFC 9147 section 8: nothing follows a KeyUpdate, or Finished, under the keys that it ends.
+            let received = fragment.msg_type;
+            self.fail(now, Error::UnexpectedMessage { expected: "newer keys", received });
+            return false;
+        }
+        match incoming.accept(number.epoch, fragment) {
+            Accepted::Whole(message) => self.late_message(now, message),
+            Accepted::Kept => {}
+            Accepted::Duplicate => return self.late_repeat(now, number.epoch, &fragment),
+            Accepted::Dropped(fault) => {
+                self.apply(now, fault::of_fragment(fault, true));
+                return false;
+            }
+        }
+        while let Some(message) = self.post_handshake().and_then(|post| post.flights.incoming.take_ready()) {
+            self.late_message(now, message.as_message());
+        }
+        true
+    }
+
+    /// The peer has not seen our last flight, or the ACK of its own message. The flight says both.
+    fn late_repeat(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) -> bool {
+        self.stats.count(Discard::DuplicateMessage);
+        let Some(post) = self.post_handshake() else { return false };
+        let flights = &mut post.flights;
+        if flights.outgoing.is_empty() || post.updates.is_under_way() {
+            return true;
+        }
+        if flights.repeats.observe(epoch, fragment) && flights.timer.may_answer_repeat(now.since_origin()) {
+            flights.repeat();
+        }
+        false
+    }
+
+    fn late_message(&mut self, now: Instant, message: Message<'_>) {
+        let Message { msg_type, message_seq, body, epoch } = message;
+        self.observe(Direction::Received, Observed::Handshake { msg_type, message_seq, body });
+        let outcome = match (msg_type, &self.config) {
+            (HandshakeType::KEY_UPDATE, _) => self.key_update_received(epoch, body),
+            (HandshakeType::NEW_SESSION_TICKET, Config::Client(_)) => self.ticket_received(body),
+            _ => Err(Error::UnexpectedMessage { expected: "application data", received: msg_type }),
+        };
+        if let Err(error) = outcome {
+            self.fail(now, error);
+        }
+    }
+
+    fn ticket_received(&mut self, body: &[u8]) -> Result<(), Error> {
+        let ticket = SessionTicket::decode(body)?;
+        self.events.push_back(Event::TicketReceived(Box::new(ticket)));
+        Ok(())
+    }
+
+    /// Lists a record whose fragments were taken: messages are acknowledged at once, parts of one a little later.
+    pub(super) fn acknowledge_late(&mut self, now: Instant, number: RecordNumber) {
+        let Some(post) = self.post_handshake() else { return };
+        if post.flights.incoming.held_bytes() == 0 {
+            post.flights.acknowledge_now(number, now);
+        } else {
+            post.flights.acknowledge_soon(number, now);
+        }
+    }
+}

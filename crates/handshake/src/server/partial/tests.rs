@@ -1,0 +1,244 @@
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::message::registry::HandshakeType;
+
+const SETTINGS: PartialHelloSettings = PartialHelloSettings {
+    places: 64,
+    place_bytes: 4096,
+    places_per_network: 4,
+    lifetime: Duration::from_secs(2),
+};
+
+fn pool() -> PartialHellos {
+    PartialHellos::new(Some(&SETTINGS))
+}
+
+fn at(milliseconds: u64) -> Instant {
+    Instant::from_origin(Duration::from_millis(milliseconds))
+}
+
+/// A sender of its own network.
+fn stranger(id: &[u8]) -> Stranger<'_> {
+    Stranger { id, network: id }
+}
+
+fn fragment(message_seq: u16, whole: &[u8], range: Range<usize>) -> Fragment<'_> {
+    Fragment {
+        msg_type: HandshakeType::CLIENT_HELLO,
+        length: whole.len() as u32,
+        message_seq,
+        offset: range.start as u32,
+        payload: &whole[range],
+    }
+}
+
+fn hello(seed: u8, length: usize) -> Vec<u8> {
+    (0..length).map(|index| (index as u8).wrapping_mul(31).wrapping_add(seed)).collect()
+}
+
+#[test]
+fn the_memory_is_at_most_256_kib_by_default() {
+    let pool = PartialHellos::new(Some(&PartialHelloSettings::default()));
+    let bytes: usize = pool
+        .places
+        .iter()
+        .map(|place| size_of::<Place>() + place.bytes.len() + size_of_val(&*place.come))
+        .sum();
+    assert_eq!(pool.places.len(), 64);
+    assert!(bytes <= 256 * 1024, "{bytes}");
+    assert!(pool.places[0].bytes.len() >= 3400, "{}", pool.places[0].bytes.len());
+    assert!(PartialHellos::new(None).places.is_empty());
+}
+
+#[test]
+fn pieces_in_any_order_make_the_whole_and_the_place_is_free_again() {
+    let mut pool = pool();
+    let whole = hello(1, 1600);
+    for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+        let ranges = [0..600, 600..1200, 1200..1600];
+        for (count, index) in order.into_iter().enumerate() {
+            let piece = fragment(0, &whole, ranges[index].clone());
+            let result = pool.insert(at(0), stranger(b"a"), &piece);
+            assert_eq!(result, Ok((count == 2).then_some(&whole[..])), "{order:?}");
+        }
+        assert!(pool.places.iter().all(|place| place.tenant.is_none()));
+    }
+}
+
+#[test]
+fn copies_are_nothing_new() {
+    let mut pool = pool();
+    let whole = hello(1, 300);
+    for _ in 0..10 {
+        assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), Ok(None));
+        assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 100..250)), Ok(None));
+    }
+    assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 250..300)), Ok(Some(&whole[..])));
+}
+
+#[test]
+fn contradicting_pieces_are_dropped_and_a_new_beginning_replaces_the_old_one() {
+    let mut pool = pool();
+    let (whole, other, longer) = (hello(1, 300), hello(2, 300), hello(1, 301));
+    let from = stranger(b"a");
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
+    for forged in
+        [fragment(0, &other, 150..300), fragment(0, &longer, 200..301), fragment(1, &whole, 200..300)]
+    {
+        assert_eq!(pool.insert(at(0), from, &forged), Err(Discard::ContradictingFragment), "{forged:?}");
+    }
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 200..300)), Ok(Some(&whole[..])));
+
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &other, 0..200)), Ok(None), "the client began anew");
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 150..300)), Err(Discard::ContradictingFragment));
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &other, 200..300)), Ok(Some(&other[..])));
+}
+
+#[test]
+fn what_makes_no_sense_is_dropped() {
+    let mut pool = pool();
+    let whole = hello(1, 300);
+    let from = stranger(b"a");
+    assert_eq!(
+        pool.insert(at(0), from, &fragment(0, &whole, 5..5)),
+        Err(Discard::MalformedFragment),
+        "nothing in it"
+    );
+    let beyond = Fragment { offset: 200, ..fragment(0, &whole, 0..200) };
+    assert_eq!(pool.insert(at(0), from, &beyond), Err(Discard::MalformedFragment));
+    let longest = hello(1, pool.places[0].bytes.len());
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &longest, 0..longest.len())), Ok(Some(&longest[..])));
+    let too_long = hello(1, longest.len() + 1);
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &too_long, 0..100)), Err(Discard::FragmentBeyondLimit));
+    // The rest of a second hello, whose first fragment the association has.
+    assert_eq!(pool.insert(at(0), from, &fragment(1, &whole, 200..300)), Err(Discard::NotBeforeCookie));
+    assert!(pool.places.iter().all(|place| place.tenant.is_none()));
+}
+
+#[test]
+fn a_place_is_free_after_its_time() {
+    let mut pool = pool();
+    let whole = hello(1, 300);
+    let from = stranger(b"a");
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(
+        pool.insert(at(2000), from, &fragment(0, &whole, 200..250)),
+        Ok(None),
+        "until then it is there"
+    );
+    assert_eq!(pool.insert(at(2001), from, &fragment(0, &whole, 250..300)), Ok(None), "a new place");
+    assert_eq!(pool.insert(at(2001), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.insert(at(2001), from, &fragment(0, &whole, 200..250)), Ok(Some(&whole[..])));
+}
+
+#[test]
+fn a_network_has_few_places_and_its_own_oldest_makes_room() {
+    let mut pool = pool();
+    let whole = hello(1, 300);
+    let other = stranger(b"elsewhere");
+    assert_eq!(pool.insert(at(0), other, &fragment(0, &whole, 0..200)), Ok(None));
+    for id in 0..100_u8 {
+        let from = Stranger { id: &[id], network: b"crowd" };
+        assert_eq!(pool.insert(at(1), from, &fragment(0, &whole, 0..200)), Ok(None));
+    }
+    assert_eq!(pool.places.iter().filter(|place| place.tenant.is_some()).count(), 5);
+    for id in 0..100_u8 {
+        let from = Stranger { id: &[id], network: b"crowd" };
+        let result = pool.insert(at(1), from, &fragment(1, &whole, 200..300));
+        let expected = if id < 96 { Discard::NotBeforeCookie } else { Discard::ContradictingFragment };
+        assert_eq!(result, Err(expected), "{id}");
+    }
+    assert_eq!(pool.insert(at(1), other, &fragment(0, &whole, 200..300)), Ok(Some(&whole[..])));
+}
+
+#[test]
+fn the_oldest_of_all_makes_room_where_the_clock_stands_still() {
+    let mut pool = pool();
+    let whole = hello(1, 300);
+    for id in 0..65_u8 {
+        assert_eq!(pool.insert(at(0), stranger(&[id]), &fragment(0, &whole, 0..200)), Ok(None));
+    }
+    for id in (1..65_u8).rev() {
+        let rest = fragment(0, &whole, 200..300);
+        assert_eq!(pool.insert(at(0), stranger(&[id]), &rest), Ok(Some(&whole[..])), "{id}");
+    }
+    assert_eq!(
+        pool.insert(at(0), stranger(&[0]), &fragment(0, &whole, 200..300)),
+        Ok(None),
+        "it was put out"
+    );
+}
+
+#[test]
+fn without_places_nothing_is_held() {
+    let mut pool = PartialHellos::new(None);
+    let whole = hello(1, 300);
+    let result = pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 0..200));
+    assert_eq!(result, Err(Discard::FragmentBeyondLimit));
+    for places_per_network in [0, 1] {
+        let mut pool = PartialHellos::new(Some(&PartialHelloSettings { places_per_network, ..SETTINGS }));
+        let expected = if places_per_network == 0 { Err(Discard::NoRoom) } else { Ok(None) };
+        assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), expected);
+    }
+}
+
+proptest! {
+    #[test]
+    fn words_have_exactly_the_bits_of_the_range(start in 0_usize..300, length in 1_usize..300) {
+        let mut bits: Vec<usize> = Vec::new();
+        for (word, mask) in words(start..start + length) {
+            bits.extend((0..64).filter(|bit| mask >> bit & 1 == 1).map(|bit| word * 64 + bit));
+        }
+        prop_assert_eq!(bits, (start..start + length).collect::<Vec<_>>());
+    }
+
+    /// Against a model that keeps everything: what comes out is always a whole that the sender's pieces make up, and with
+    /// one honest message per sender it comes out exactly when its last byte does.
+    #[test]
+    fn honest_pieces_come_out_whole(
+        pieces in proptest::collection::vec((0_u8..3, 0_usize..150, 1_usize..150), 1..60),
+    ) {
+        let mut pool = pool();
+        let wholes: Vec<_> = (0..3).map(|sender| hello(sender, 150)).collect();
+        let mut come: HashMap<u8, [bool; 150]> = HashMap::new();
+        for (sender, start, length) in pieces {
+            let range = start..(start + length).min(150);
+            let model = come.entry(sender).or_insert([false; 150]);
+            model[range.clone()].fill(true);
+            let is_whole = model.iter().all(|come| *come);
+            let whole = &wholes[usize::from(sender)];
+            let result = pool.insert(at(0), stranger(&[sender]), &fragment(0, whole, range));
+            prop_assert_eq!(result, Ok(is_whole.then_some(&whole[..])));
+            if is_whole {
+                come.remove(&sender);
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_pieces_never_panic(
+        pieces in proptest::collection::vec(
+            (any::<u8>(), any::<u16>(), 0_u32..400, 0_u32..400, proptest::collection::vec(any::<u8>(), 0..100), 0_u64..5000),
+            0..60,
+        ),
+    ) {
+        let mut pool = PartialHellos::new(Some(&PartialHelloSettings { places: 3, place_bytes: 700, ..SETTINGS }));
+        for (id, message_seq, length, offset, payload, time) in &pieces {
+            let fragment = Fragment {
+                msg_type: HandshakeType::CLIENT_HELLO,
+                length: *length,
+                message_seq: message_seq % 3,
+                offset: *offset,
+                payload,
+            };
+            let from = Stranger { id: &[id % 8], network: &[id % 2] };
+            if let Ok(Some(whole)) = pool.insert(at(*time), from, &fragment) {
+                prop_assert_eq!(whole.len(), *length as usize);
+            }
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What both roles of DTLS 1.3 share: epochs from traffic secrets, certificates, Finished, and the established part.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use drystone_record::{AdmittedTypes, Protection, ReadEpoch, WriteEpoch};
+use drystone_x509::CertificateDer;
+
+use crate::Error;
+use crate::codec::{DecodeError, DecodeFault};
+use crate::config::Common;
+use crate::connection::{Established, Exporter};
+use crate::crypto::schedule13::{
+    ApplicationSecrets, EarlySecret, ExporterSecret, HandshakeSecrets, MainSecret, TrafficSecret,
+};
+use crate::crypto::{
+    CipherSuite, KeyLogLabel, SharedSecret, Side, certificate_verify_content, signs_certificate_verify13,
+};
+use crate::error::Misbehaviour;
+use crate::facts::{Facts, FinishedVerified, PeerChain};
+use crate::machine::{Context, Message, Next, Outcome, PeerVerified};
+use crate::message::registry::{HandshakeType, ProtocolVersion, SignatureScheme};
+use crate::message::{
+    Certificate13, CertificateEntry, CertificateEntryExtensions, CertificateVerify, DigitallySigned,
+};
+use crate::signature::{self, SignatureVerified};
+use crate::transcript::Transcript;
+
+/// The epoch of the handshake after the hellos (RFC 9147 section 6.1).
+pub(crate) const HANDSHAKE_EPOCH: u64 = 2;
+
+/// The first epoch of application data.
+pub(crate) const APPLICATION_EPOCH: u64 = 3;
+
+/// The handshake once the hellos have settled its keys. `S` is the next step of the key schedule: the main secret until
+/// the server's Finished, then the secrets of application data.
+#[derive(Debug)]
+pub(crate) struct Keyed<S> {
+    own: Side,
+    suite: &'static CipherSuite,
+    client_random: [u8; 32],
+    secrets: HandshakeSecrets,
+    transcript: Transcript,
+    schedule: S,
+}
+
+impl Keyed<MainSecret> {
+    /// Derives the secrets of the handshake from the key exchange, and installs the keys of epoch 2. The transcript
+    /// ends with ServerHello.
+    pub(crate) fn derive<C>(
+        own: Side,
+        suite: &'static CipherSuite,
+        client_random: [u8; 32],
+        shared_secret: &SharedSecret,
+        transcript: Transcript,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Self, Error> {
+        let early = EarlySecret::new(suite.hash, suite.hmac, None);
+        let (secrets, schedule) = early.into_handshake(shared_secret, &transcript.current_hash());
+        cx.log_secret(KeyLogLabel::ClientHandshakeTrafficSecret, &client_random, &secrets.client);
+        cx.log_secret(KeyLogLabel::ServerHandshakeTrafficSecret, &client_random, &secrets.server);
+        let keyed = Self { own, suite, client_random, secrets, transcript, schedule };
+        cx.install_read(read_epoch(suite, HANDSHAKE_EPOCH, keyed.secret_of(own.peer()))?);
+        cx.install_write(write_epoch(suite, HANDSHAKE_EPOCH, keyed.secret_of(own))?);
+        Ok(keyed)
+    }
+
+    /// Derives the secrets of application data. The transcript ends with the server's Finished.
+    pub(crate) fn into_application<C>(self, cx: &Context<'_, C>) -> Keyed<ApplicationSecrets> {
+        let Self { own, suite, client_random, secrets, transcript, schedule } = self;
+        let (schedule, _) = schedule.into_application(&transcript.current_hash());
+        cx.log_secret(KeyLogLabel::ClientTrafficSecret(0), &client_random, &schedule.client);
+        cx.log_secret(KeyLogLabel::ServerTrafficSecret(0), &client_random, &schedule.server);
+        cx.log_key(KeyLogLabel::ExporterSecret, &client_random, schedule.exporter.secret().expose());
+        Keyed { own, suite, client_random, secrets, transcript, schedule }
+    }
+}
+
+impl<S> Keyed<S> {
+    fn secret_of(&self, side: Side) -> &TrafficSecret {
+        match side {
+            Side::Client => &self.secrets.client,
+            Side::Server => &self.secrets.server,
+        }
+    }
+
+    /// Appends a message of the peer's to the transcript.
+    pub(crate) fn add(&mut self, message: Message<'_>) -> Result<(), Error> {
+        Ok(self.transcript.add(message)?)
+    }
+
+    /// Adds a message to our flight and to the transcript.
+    pub(crate) fn send<C>(
+        &mut self,
+        msg_type: HandshakeType,
+        body: Vec<u8>,
+        cx: &mut Context<'_, C>,
+    ) -> Result<(), Error> {
+        cx.send(&mut self.transcript, HANDSHAKE_EPOCH, msg_type, body)
+    }
+
+    /// Adds our certificates, or none, to the flight.
+    pub(crate) fn send_certificate<C>(
+        &mut self,
+        chain: &[CertificateDer<'static>],
+        request_context: &[u8],
+        cx: &mut Context<'_, C>,
+    ) -> Result<(), Error> {
+        self.send(HandshakeType::CERTIFICATE, write_chain(chain, request_context)?, cx)
+    }
+
+    /// What CertificateVerify of this side signs after the messages so far (RFC 9846 section 4.5.2).
+    pub(crate) fn signed_content(&self, signer: Side) -> Vec<u8> {
+        certificate_verify_content(signer, &self.transcript.current_hash())
+    }
+
+    /// Adds the proof that we hold the certificate's key.
+    pub(crate) fn send_certificate_verify<C>(
+        &mut self,
+        algorithm: SignatureScheme,
+        signature: &[u8],
+        cx: &mut Context<'_, C>,
+    ) -> Result<(), Error> {
+        let mut body = Vec::new();
+        CertificateVerify { signed: DigitallySigned { algorithm, signature } }.encode(&mut body)?;
+        self.send(HandshakeType::CERTIFICATE_VERIFY, body, cx)
+    }
+
+    /// Checks the peer's proof that it holds the key of its certificate.
+    pub(crate) fn check_certificate_verify(
+        &mut self,
+        chain: &PeerChain,
+        message: Message<'_>,
+        common: &Common,
+    ) -> Result<(SignatureVerified, SignatureScheme), Error> {
+        let verify = CertificateVerify::decode(message.body)?;
+        let content = self.signed_content(self.own.peer());
+        let verified = signature::verify_13(common, &chain.public_key, &verify.signed, &content)?;
+        let scheme = verify.signed.algorithm;
+        self.add(message)?;
+        Ok((verified, scheme))
+    }
+
+    /// Adds our Finished to the flight.
+    pub(crate) fn send_finished<C>(&mut self, cx: &mut Context<'_, C>) -> Result<(), Error> {
+        let verify_data = self.secret_of(self.own).verify_data(&self.transcript.current_hash());
+        self.send(HandshakeType::FINISHED, verify_data.as_ref().to_vec(), cx)
+    }
+
+    /// Checks the peer's Finished against the transcript before it (RFC 9846 section 4.5.3), in constant time.
+    pub(crate) fn check_finished(&mut self, message: Message<'_>) -> Result<FinishedVerified, Error> {
+        let expected = self.secret_of(self.own.peer()).verify_data(&self.transcript.current_hash());
+        if message.body.len() != expected.as_ref().len() {
+            return Err(DecodeError { what: "Finished", fault: DecodeFault::Truncated }.into());
+        }
+        let verified = FinishedVerified::check(expected.as_ref(), message.body)?;
+        self.add(message)?;
+        Ok(verified)
+    }
+}
+
+impl Keyed<ApplicationSecrets> {
+    /// The connected association. Every proof is needed.
+    pub(crate) fn connect<C>(
+        self,
+        facts: Facts,
+        _: PeerVerified,
+        _: SignatureVerified,
+        _: FinishedVerified,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Next, Error> {
+        let Self { own, suite, client_random, schedule, .. } = self;
+        let ApplicationSecrets { client, server, exporter } = schedule;
+        let (read, write) = match own {
+            Side::Client => (server, client),
+            Side::Server => (client, server),
+        };
+        cx.install_read(read_epoch(suite, APPLICATION_EPOCH, &read)?);
+        cx.install_write(write_epoch(suite, APPLICATION_EPOCH, &write)?);
+        let established = Established::new(
+            ProtocolVersion::DTLS_1_3,
+            Exporter::Main(MainExporter { secret: exporter, client_random }),
+            facts.srtp_profile,
+            // RFC 8449 section 4: in DTLS 1.3 the limit includes the content type.
+            facts.peer_record_limit.map(|limit| limit.saturating_sub(1)),
+        );
+        let connected = facts.into_connected(ProtocolVersion::DTLS_1_3, suite.id, true);
+        let traffic = Some(Traffic { own, suite, client_random, read, write });
+        Ok(Next::Connected(Box::new(Outcome { connected, established, traffic })))
+    }
+}
+
+/// The keys that protect a direction's records (RFC 9846 section 7.3, RFC 9147 section 4.2.3).
+fn protection(suite: &'static CipherSuite, secret: &TrafficSecret) -> Result<Protection, Error> {
+    const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
+    let keys = secret.keys(suite);
+    let key = suite.aead.key(keys.key.expose()).map_err(|_| BROKEN_PROVIDER)?;
+    let mask = suite.mask.key(keys.sn_key.expose()).map_err(|_| BROKEN_PROVIDER)?;
+    let iv = keys.iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)?;
+    Ok(Protection::unified(key, suite.aead.tag_length(), iv, mask, suite.limits))
+}
+
+/// An epoch of the peer's records under this secret.
+pub(crate) fn read_epoch(
+    suite: &'static CipherSuite,
+    epoch: u64,
+    secret: &TrafficSecret,
+) -> Result<ReadEpoch, Error> {
+    Ok(ReadEpoch::new(epoch, protection(suite, secret)?, AdmittedTypes::UNIFIED))
+}
+
+/// An epoch of our records under this secret.
+pub(crate) fn write_epoch(
+    suite: &'static CipherSuite,
+    epoch: u64,
+    secret: &TrafficSecret,
+) -> Result<WriteEpoch, Error> {
+    Ok(WriteEpoch::new(epoch, protection(suite, secret)?))
+}
+
+/// Reads a chain and its leaf's key. An empty chain is `None`. In the main handshake the context is empty (RFC 9846
+/// section 4.5.1); nobody asked for what stands beside a certificate.
+pub(crate) fn read_chain(body: &[u8]) -> Result<Option<PeerChain>, Error> {
+    let message = Certificate13::decode(body)?;
+    if !message.certificate_request_context.is_empty() {
+        return Err(DecodeError { what: "Certificate", fault: DecodeFault::IllegalValue }.into());
+    }
+    let unasked = |entry: CertificateEntry<'_>| {
+        entry.extensions.status_request.is_some() || entry.extensions.others.iter().next().is_some()
+    };
+    if message.certificate_list.iter().any(unasked) {
+        return Err(Misbehaviour::UnofferedExtension.into());
+    }
+    PeerChain::new(message.certificate_list.iter().map(|entry| entry.cert_data))
+}
+
+fn write_chain(
+    chain: &[CertificateDer<'static>],
+    certificate_request_context: &[u8],
+) -> Result<Vec<u8>, Error> {
+    let entries: Vec<_> = chain
+        .iter()
+        .map(|cert_data| CertificateEntry { cert_data, extensions: CertificateEntryExtensions::default() })
+        .collect();
+    let mut body = Vec::new();
+    Certificate13 { certificate_request_context, certificate_list: entries.as_slice().into() }
+        .encode(&mut body)?;
+    Ok(body)
+}
+
+/// The schemes that may sign in the handshake, of these: RSA-PKCS1 signs certificates only (RFC 9846 section 4.3.3).
+pub(crate) fn handshake_schemes(
+    schemes: impl Iterator<Item = SignatureScheme>,
+) -> impl Iterator<Item = SignatureScheme> {
+    schemes.filter(|scheme| signs_certificate_verify13(*scheme))
+}
+
+/// What the exporter needs for the life of the association (RFC 9846 section 7.5).
+#[derive(Debug)]
+pub(crate) struct MainExporter {
+    pub(crate) secret: ExporterSecret,
+    pub(crate) client_random: [u8; 32],
+}
+
+/// The secrets of application data, from which a KeyUpdate makes the next ones.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    own: Side,
+    suite: &'static CipherSuite,
+    client_random: [u8; 32],
+    read: TrafficSecret,
+    write: TrafficSecret,
+}
+
+impl Traffic {
+    /// The peer's next keys, for this epoch (RFC 9846 section 7.2).
+    pub(crate) fn next_read(&mut self, epoch: u64, common: &Common) -> Result<ReadEpoch, Error> {
+        self.read = self.read.next();
+        self.log(self.own.peer(), epoch, &self.read, common);
+        read_epoch(self.suite, epoch, &self.read)
+    }
+
+    /// Our next keys, for this epoch.
+    pub(crate) fn next_write(&mut self, epoch: u64, common: &Common) -> Result<WriteEpoch, Error> {
+        self.write = self.write.next();
+        self.log(self.own, epoch, &self.write, common);
+        write_epoch(self.suite, epoch, &self.write)
+    }
+
+    fn log(&self, side: Side, epoch: u64, secret: &TrafficSecret, common: &Common) {
+        let number = epoch.saturating_sub(APPLICATION_EPOCH);
+        let label = match side {
+            Side::Client => KeyLogLabel::ClientTrafficSecret(number),
+            Side::Server => KeyLogLabel::ServerTrafficSecret(number),
+        };
+        common.log_key(label, &self.client_random, secret.secret().expose());
+    }
+}

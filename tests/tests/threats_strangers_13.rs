@@ -1,0 +1,282 @@
+//! Strangers before a server that speaks DTLS 1.3: no memory but a fixed pool, no asymmetric operation (threats 14, 61,
+//! 62), also through sockets.
+
+use std::net::UdpSocket;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use drystone::{DtlsServer, PacketPeerDtls, Server, Status, UdpServer};
+use drystone_handshake::message::registry::{
+    CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
+};
+use drystone_handshake::message::{AnyServerHello, ClientExtensions, ClientHello, KeyShareEntry};
+use drystone_handshake::{
+    CookieSettings, Credentials, Datagram, Gate, PartialHellos, Path, ServerConfig, Settings, Stranger,
+    Verdict,
+};
+use drystone_tests::alloc::measure;
+use drystone_tests::clock::Clock;
+use drystone_tests::counting::{counting_credential, counting_provider};
+use drystone_tests::identity::{Identity, settings};
+use drystone_tests::random::SplitMix64;
+use drystone_tests::rogue::{cut, fragment_header, start};
+
+/// A group with large shares.
+const NOT_OURS: NamedGroup = NamedGroup(0x0202);
+
+const SENDER: Stranger<'_> = Stranger { id: b"client", network: b"network" };
+
+fn both_versions(mut settings: Settings) -> Settings {
+    settings.min_version = ProtocolVersion::DTLS_1_2;
+    settings.max_version = ProtocolVersion::DTLS_1_3;
+    settings
+}
+
+fn server_config() -> ServerConfig {
+    let credentials = Credentials::single(Identity::p256().credential());
+    let mut cookies = CookieSettings::default();
+    cookies.secret = Some([1; 32]);
+    ServerConfig::new(both_versions(settings()), credentials).unwrap().with_cookies(cookies)
+}
+
+/// The body of a client's hello with a share of X25519 and perhaps a large one of a group that we do not know.
+fn hello(cookie: Option<&[u8]>, large: bool) -> Vec<u8> {
+    let key = [9; 1216];
+    let small = KeyShareEntry { group: NamedGroup::X25519, key_exchange: &key[..32] };
+    let shares = [KeyShareEntry { group: NOT_OURS, key_exchange: &key }, small];
+    let mut body = Vec::new();
+    ClientHello {
+        client_version: ProtocolVersion::DTLS_1_2,
+        random: &[7; 32],
+        session_id: &[],
+        cookie: &[],
+        cipher_suites: (&[CipherSuiteId::TLS_AES_128_GCM_SHA256]).into(),
+        compression_methods: &[0],
+        extensions: ClientExtensions {
+            cookie,
+            supported_versions: Some((&[ProtocolVersion::DTLS_1_3]).into()),
+            supported_groups: Some((&[NamedGroup::X25519, NOT_OURS]).into()),
+            key_share: Some(shares[usize::from(!large)..].into()),
+            signature_algorithms: Some((&[SignatureScheme::ECDSA_SECP256R1_SHA256]).into()),
+            ..ClientExtensions::default()
+        },
+    }
+    .encode(&mut body)
+    .unwrap();
+    body
+}
+
+/// One piece of a hello in its record.
+fn piece(message_seq: u16, body: &[u8], range: std::ops::Range<usize>) -> Vec<u8> {
+    let header = fragment_header(
+        HandshakeType::CLIENT_HELLO,
+        body.len() as u32,
+        message_seq,
+        range.start as u32,
+        range.len() as u32,
+    );
+    let length = (header.len() + range.len()) as u16;
+    [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, 3][..], &length.to_be_bytes(), &header, &body[range]].concat()
+}
+
+fn pieces(message_seq: u16, body: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let begins = (0..body.len()).step_by(size);
+    begins.map(|begin| piece(message_seq, body, begin..(begin + size).min(body.len()))).collect()
+}
+
+/// The cookie of the HelloRetryRequest in this datagram.
+fn cookie_of(datagram: &[u8]) -> Vec<u8> {
+    let record = &cut(datagram)[0];
+    let body = &record.body[12..];
+    let Ok(AnyServerHello::Retry(request)) = AnyServerHello::decode(body) else { panic!("no question") };
+    request.extensions.cookie.expect("a cookie").to_vec()
+}
+
+struct Asked {
+    verdict: Verdict,
+    reply: [u8; Gate::MAX_REPLY],
+    allocations: u64,
+}
+
+fn ask(gate: &Gate, from: Stranger<'_>, partial: &mut PartialHellos, datagram: &mut [u8]) -> Asked {
+    let start = start(&Clock::new());
+    let mut reply = [0; Gate::MAX_REPLY];
+    let mut datagram = Datagram::new(Path::default(), datagram);
+    let (verdict, heap) = measure(|| gate.answer_or_hold(start, from, &mut datagram, partial, &mut reply));
+    Asked { verdict, reply, allocations: heap.count }
+}
+
+#[test]
+fn threat_61_a_hello_of_1_3_without_a_good_cookie_costs_no_allocation() {
+    let gate = Gate::new(&server_config()).unwrap();
+    let mut partial = gate.partial_hellos();
+    let mut datagrams = Vec::new();
+    for large in [false, true] {
+        for cookie in [None, Some(&[5; 57][..])] {
+            let body = hello(cookie, large);
+            datagrams.push(piece(0, &body, 0..body.len()));
+            datagrams.extend(pieces(0, &body, 200));
+        }
+    }
+    let mut replies = 0;
+    for datagram in &mut datagrams {
+        let asked = ask(&gate, SENDER, &mut partial, datagram);
+        assert_eq!(asked.allocations, 0, "{:?}", asked.verdict);
+        replies += usize::from(matches!(asked.verdict, Verdict::Reply(_)));
+    }
+    // Four wholes; one in pieces without a cookie; two refused at their first piece. Each alert frees nothing.
+    assert!(replies >= 7, "{replies}");
+}
+
+#[test]
+fn threat_61_no_datagram_makes_the_gate_of_1_3_allocate_or_panic() {
+    let gate = Gate::new(&server_config()).unwrap();
+    let mut partial = gate.partial_hellos();
+    let mut random = SplitMix64::new(1361);
+    let good: Vec<_> = [hello(None, true), hello(Some(&[5; 57]), true), hello(None, false)]
+        .iter()
+        .flat_map(|body| {
+            let mut all = pieces(0, body, 400);
+            all.push(piece(0, body, 0..body.len()));
+            all
+        })
+        .collect();
+    for round in 0..200_000_u32 {
+        let mut datagram = good[random.below(good.len() as u64) as usize].clone();
+        for _ in 0..random.below(4) {
+            let place = random.below(datagram.len() as u64) as usize;
+            datagram[place] = random.next_u64() as u8;
+        }
+        if random.below(4) == 0 {
+            datagram.truncate(1 + random.below(datagram.len() as u64) as usize);
+        }
+        let id = [random.next_u64() as u8];
+        let from = Stranger { id: &id, network: &id };
+        let asked = ask(&gate, from, &mut partial, &mut datagram);
+        assert_eq!(asked.allocations, 0, "round {round}: {:?}", asked.verdict);
+        assert!(!matches!(asked.verdict, Verdict::Accept(_)), "no cookie was right");
+    }
+}
+
+#[test]
+fn threat_62_the_gate_of_1_3_does_no_asymmetric_operation() {
+    let (provider, groups) = counting_provider();
+    let (credential, signatures) = counting_credential(Identity::p256());
+    let mut settings = both_versions(settings());
+    settings.provider = provider;
+    let config = ServerConfig::new(settings, Credentials::single(credential)).unwrap();
+    let gate = Gate::new(&config).unwrap();
+    let mut partial = gate.partial_hellos();
+    let mut cookie = Vec::new();
+    for mut datagram in pieces(0, &hello(None, true), 700) {
+        let asked = ask(&gate, SENDER, &mut partial, &mut datagram);
+        if let Verdict::Reply(length) = asked.verdict {
+            cookie = cookie_of(&asked.reply[..length]);
+        }
+    }
+    // Also the good one costs nothing yet: the association will.
+    let body = hello(Some(&cookie), true);
+    let asked = ask(&gate, SENDER, &mut partial, &mut piece(1, &body, 0..300));
+    assert!(matches!(asked.verdict, Verdict::Accept(_)), "{:?}", asked.verdict);
+    assert_eq!((groups.get(), signatures.get()), (0, 0));
+}
+
+#[test]
+fn the_pool_is_one_fixed_piece_of_memory() {
+    let gate = Gate::new(&server_config()).unwrap();
+    let (partial, heap) = measure(|| gate.partial_hellos());
+    assert!(heap.live_bytes <= 256 * 1024, "{heap:?}");
+    let ((), heap) = measure(|| drop(partial));
+    assert!(heap.live_bytes < 0);
+    let mut only_12 = settings();
+    only_12.max_version = ProtocolVersion::DTLS_1_2;
+    let credentials = Credentials::single(Identity::p256().credential());
+    let gate = Gate::new(&ServerConfig::new(only_12, credentials).unwrap()).unwrap();
+    let (_, heap) = measure(|| gate.partial_hellos());
+    assert_eq!(heap.count, 0, "a server of 1.2 alone has none");
+}
+
+fn client_of(address: std::net::SocketAddr) -> UdpSocket {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
+    socket
+}
+
+/// Sends a hello in pieces; what the server answers, which is polled meanwhile.
+fn converse(socket: &UdpSocket, pieces: &[Vec<u8>], mut poll: impl FnMut()) -> Vec<u8> {
+    let begun = Instant::now();
+    let mut buffer = [0; 2048];
+    while begun.elapsed() < Duration::from_secs(20) {
+        for piece in pieces {
+            socket.send(piece).unwrap();
+            poll();
+        }
+        if let Ok(length) = socket.recv(&mut buffer) {
+            return buffer[..length].to_vec();
+        }
+    }
+    panic!("no answer")
+}
+
+#[test]
+fn threat_14_a_server_asks_for_a_cookie_by_a_hello_in_pieces() {
+    let mut server = Server::bind("127.0.0.1:0".parse().unwrap(), Arc::new(server_config())).unwrap();
+    let socket = client_of(server.local_addr().unwrap());
+    let pieces = pieces(0, &hello(None, true), 600);
+    let answer = converse(&socket, &pieces, || drop(server.poll(Duration::ZERO).unwrap()));
+    assert!(!cookie_of(&answer).is_empty());
+    assert_eq!(server.stats().accepted, 0);
+    let second = piece(1, &hello(Some(&cookie_of(&answer)), true), 0..600);
+    socket.send(&second).unwrap();
+    let begun = Instant::now();
+    while server.stats().accepted == 0 && begun.elapsed() < Duration::from_secs(20) {
+        drop(server.poll(Duration::from_millis(5)).unwrap());
+    }
+    assert_eq!(server.stats().accepted, 1, "the first piece has the cookie");
+}
+
+#[test]
+fn threat_14_a_dtls_server_accepts_by_a_hello_in_pieces() {
+    let mut udp = UdpServer::new();
+    udp.listen(0, "127.0.0.1").unwrap();
+    let mut dtls = DtlsServer::new();
+    dtls.setup_with(Arc::new(server_config())).unwrap();
+    let socket = client_of(([127, 0, 0, 1], udp.get_local_port()).into());
+    let mut accepted: Vec<PacketPeerDtls> = Vec::new();
+    let pieces = pieces(0, &hello(None, true), 600);
+    let answer = converse(&socket, &pieces, || accepted.extend(dtls.accept(&mut udp)));
+    assert!(accepted.is_empty());
+    socket.send(&piece(1, &hello(Some(&cookie_of(&answer)), true), 0..600)).unwrap();
+    let begun = Instant::now();
+    while accepted.is_empty() && begun.elapsed() < Duration::from_secs(20) {
+        accepted.extend(dtls.accept(&mut udp));
+    }
+    assert_eq!(accepted[0].get_status(), Status::Handshaking);
+}
+
+/// Godot's own way, where the first datagram of an address makes a peer before the gate has seen it.
+#[test]
+fn threat_14_taken_connections_ask_by_a_hello_in_pieces() {
+    let mut udp = UdpServer::new();
+    udp.listen(0, "127.0.0.1").unwrap();
+    let mut dtls = DtlsServer::new();
+    dtls.setup_with(Arc::new(server_config())).unwrap();
+    let socket = client_of(([127, 0, 0, 1], udp.get_local_port()).into());
+    let mut taken: Vec<PacketPeerDtls> = Vec::new();
+    let mut take = |taken: &mut Vec<PacketPeerDtls>| {
+        udp.poll().unwrap();
+        if let Some(peer) = udp.take_connection() {
+            taken.extend(Some(dtls.take_connection(peer)).filter(|peer| peer.get_status().is_active()));
+        }
+    };
+    let pieces = pieces(0, &hello(None, true), 600);
+    let answer = converse(&socket, &pieces, || take(&mut taken));
+    assert!(taken.is_empty());
+    socket.send(&piece(1, &hello(Some(&cookie_of(&answer)), true), 0..600)).unwrap();
+    let begun = Instant::now();
+    while taken.is_empty() && begun.elapsed() < Duration::from_secs(20) {
+        take(&mut taken);
+    }
+    assert_eq!(taken[0].get_status(), Status::Handshaking);
+}
