@@ -24,3 +24,13 @@ fn dtls12_our_client() {
 fn dtls12_our_server() {
     fill(against(ProtocolVersion::DTLS_1_2, true));
 }
+
+#[test]
+fn dtls13_our_client() {
+    fill(against(ProtocolVersion::DTLS_1_3, false));
+}
+
+#[test]
+fn dtls13_our_server() {
+    fill(against(ProtocolVersion::DTLS_1_3, true));
+}

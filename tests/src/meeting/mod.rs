@@ -158,6 +158,11 @@ pub trait Stack: Sync {
     /// Whether it negotiates application protocols.
     fn has_alpn(&self) -> bool;
 
+    /// Whether its application can ask for a KeyUpdate; if not, see [`Plan::rekey_early`].
+    fn updates_keys_on_command(&self) -> bool {
+        true
+    }
+
     /// How its servers answer a client's first hello in this version.
     fn first_answer(&self, version: ProtocolVersion) -> FirstAnswer;
 

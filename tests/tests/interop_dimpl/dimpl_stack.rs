@@ -53,6 +53,10 @@ impl Stack for Dimpl {
         false
     }
 
+    fn updates_keys_on_command(&self) -> bool {
+        false
+    }
+
     fn first_answer(&self, _: ProtocolVersion) -> FirstAnswer {
         FirstAnswer::Cookie
     }
