@@ -53,8 +53,20 @@ impl Stack for Dimpl {
         false
     }
 
+    fn updates_keys_on_command(&self) -> bool {
+        false
+    }
+
     fn first_answer(&self, _: ProtocolVersion) -> FirstAnswer {
         FirstAnswer::Cookie
+    }
+
+    fn fault_under_loss(&self, version: ProtocolVersion, serves: bool, plan: &Plan) -> Option<&'static str> {
+        // RFC 6347 section 4.2.4 demands the repeat, and section 4.2.3 allows several messages in one record; dimpl
+        // looks for a ClientKeyExchange at the beginning of one.
+        (version == ProtocolVersion::DTLS_1_2 && serves && plan.trust.is_some()).then_some(
+            "its server repeats its last flight only if a record of the client's begins with ClientKeyExchange",
+        )
     }
 }
 
