@@ -123,7 +123,7 @@ impl Ours {
         let start = start(&self.clock);
         let mut reply = [0; 64];
         match gate.answer(start, b"peer", &mut Datagram::new(Path::default(), datagram), &mut reply) {
-            Verdict::Drop(_) => {}
+            Verdict::Drop(_) | Verdict::Hold => {}
             Verdict::Reply(length) => self.outgoing.push_back(reply[..length].to_vec()),
             Verdict::Accept(greeting) => {
                 let connection = Connection::server(Arc::clone(config), greeting, start);

@@ -23,6 +23,7 @@ use crate::observe::{Direction, Observed};
 use crate::server::greeting::Greeting;
 use crate::server::{ExpectClientHello, ServerState};
 use crate::time::{Instant, Start};
+use crate::v13::HANDSHAKE_EPOCH;
 use crate::{Error, Misuse};
 
 #[derive(Debug)]
@@ -191,6 +192,10 @@ impl Connection {
             && let Some(epoch) = self.reads.get_mut(0)
         {
             epoch.set_admitted_types(AdmittedTypes::UNIFIED_PLAINTEXT);
+        }
+        // Not while the message that gives the peer these keys waits for the rest of its flight.
+        if self.writes.current().epoch() >= HANDSHAKE_EPOCH && io.staged.is_empty() {
+            io.flights.send_acks();
         }
         if let Some(epoch) = self.writes.get_mut(0) {
             // The server has answered the first hello.
