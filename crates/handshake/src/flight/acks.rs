@@ -142,6 +142,21 @@ mod tests {
     }
 
     #[test]
+    fn records_count_until_an_ack_has_named_them() {
+        let mut acks = enabled();
+        for number in [(2, 0), (2, 1), (2, 1)] {
+            acks.list(number);
+        }
+        assert_eq!(acks.unsent(), 2);
+        acks.sent();
+        assert_eq!(acks.unsent(), 0);
+        acks.list((2, 2));
+        assert_eq!(acks.unsent(), 1);
+        acks.clear();
+        assert_eq!(acks.unsent(), 0);
+    }
+
+    #[test]
     fn the_newest_that_fit_are_sent() {
         let mut acks = enabled();
         for sequence in 0..100 {
