@@ -64,6 +64,7 @@ impl Connection {
     pub(super) fn apply(&mut self, now: Instant, verdict: Verdict) {
         match verdict {
             Verdict::Discard(Discard::FutureEpoch) => self.answer_future_epoch(now),
+            Verdict::Discard(Discard::UnknownEpoch) => self.note_early_record(),
             Verdict::Discard(Discard::AuthenticationFailed) => self.after_forgery(),
             _ => {}
         }
@@ -381,15 +382,21 @@ impl Connection {
         }
     }
 
+    /// The rest of a server's flight may overtake its hello, before which its records mean nothing.
+    fn note_early_record(&mut self) {
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            handshaking.io.flights.record_came_too_early();
+        }
+    }
+
     /// The peer already writes with keys that we do not have yet: part of its flight was lost. RFC 6347 section
     /// 4.2.4 lets us repeat ours, which makes the peer repeat its own at once and not when its timer expires. The
     /// same limit holds as for other repeats, since anybody can send such records.
     fn answer_future_epoch(&mut self, now: Instant) {
-        if let Phase::Handshaking(handshaking) = &mut self.phase
-            && let flights = &mut handshaking.io.flights
-            && !flights.outgoing.is_empty()
-            && flights.timer.may_answer_repeat(now.since_origin())
-        {
+        self.note_early_record();
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        let flights = &mut handshaking.io.flights;
+        if !flights.outgoing.is_empty() && flights.timer.may_answer_repeat(now.since_origin()) {
             flights.repeat();
         }
     }
