@@ -134,6 +134,7 @@ impl Connection {
     pub(super) fn flight_acknowledged(&mut self, now: Instant) {
         let current = self.writes.current().epoch();
         let Self { phase: Phase::Connected(established), config, .. } = self else { return };
+        let client_random = *established.client_random();
         let Some(post) = established.post_handshake() else { return };
         post.flights.stop();
         if core::mem::take(&mut post.updates.is_under_way) {
@@ -142,7 +143,7 @@ impl Connection {
             let installed = if current >= common.settings.limits.last_epoch {
                 Err(Error::KeyLimit)
             } else {
-                post.traffic.next_write(next, common)
+                post.traffic.next_write(next, &client_random, common)
             };
             match installed {
                 Ok(mut epoch) => {
@@ -161,6 +162,7 @@ impl Connection {
     pub(super) fn key_update_received(&mut self, epoch: u64, body: &[u8]) -> Result<(), Error> {
         let KeyUpdate { request_update } = KeyUpdate::decode(body)?;
         let Self { phase: Phase::Connected(established), config, reads, .. } = self else { return Ok(()) };
+        let client_random = *established.client_random();
         let Some(post) = established.post_handshake() else { return Ok(()) };
         let updates = &mut post.updates;
         updates.idle_updates = updates.idle_updates.saturating_add(1);
@@ -173,7 +175,7 @@ impl Connection {
             return Err(Misbehaviour::TooManyKeyUpdates.into());
         }
         let next = epoch.saturating_add(1);
-        reads.install(post.traffic.next_read(next, common)?);
+        reads.install(post.traffic.next_read(next, &client_random, common)?);
         if request_update == KeyUpdateRequest::Requested && !post.updates.is_under_way {
             post.updates.want(KeyUpdateRequest::NotRequested);
         }
