@@ -9,24 +9,48 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use drystone_benches::bare::{BareAead, BareHandshake, BareHmac, Group, TAG_LENGTH};
+use drystone::message::registry::ProtocolVersion;
+use drystone_benches::bare::{BareAead, BareHandshake, BareHmac, Group};
 use drystone_benches::ratio::{Turns, time};
-use drystone_benches::{Setup, first_hello};
+use drystone_benches::{Setup, VERSIONS, first_hello};
 
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let mut table = Table::new();
-    for (size, limit) in [(64, 1.4), (1200, 1.15)] {
-        table.hold(&format!("seal {size} bytes, AES-128-GCM"), limit, || seal(size));
-        table.hold(&format!("open {size} bytes, AES-128-GCM"), limit, || open(size));
+    for version in VERSIONS {
+        println!("{version}");
+        for (size, limit) in record_limits(version) {
+            table.hold(&format!("seal {size} bytes, AES-128-GCM"), limit, || seal(version, size));
+            table.hold(&format!("open {size} bytes, AES-128-GCM"), limit, || open(version, size));
+        }
+        for group in Group::SMALL {
+            let limit = Some(handshake_limit(version));
+            table.hold(&format!("full handshake, {group:?}"), limit, || handshake(version, group));
+        }
+        if version == ProtocolVersion::DTLS_1_3 {
+            let hybrid = Group::X25519MlKem768;
+            table.hold(&format!("full handshake, {hybrid:?}"), None, || handshake(version, hybrid));
+        }
+        table.hold("hello answered with a cookie, beside one HMAC", None, || refusal(version));
     }
-    for group in Group::ALL {
-        table.hold(&format!("full handshake, {group:?}"), 1.25, || handshake(group));
-    }
-    table.show("hello answered with a cookie, beside one HMAC", &refusal());
     table.exit_code()
+}
+
+/// Sizes of payloads, with what a record of such a size may cost, where there is a limit.
+fn record_limits(version: ProtocolVersion) -> [(usize, Option<f64>); 2] {
+    match version {
+        ProtocolVersion::DTLS_1_3 => [(64, None), (1200, Some(1.2))],
+        _ => [(64, Some(1.4)), (1200, Some(1.15))],
+    }
+}
+
+fn handshake_limit(version: ProtocolVersion) -> f64 {
+    match version {
+        ProtocolVersion::DTLS_1_3 => 1.35,
+        _ => 1.25,
+    }
 }
 
 /// What was measured: the rounds, and the items in each.
@@ -47,8 +71,11 @@ impl Table {
         Self { holds: true }
     }
 
-    /// Measures until the budget holds, or has been broken too often.
-    fn hold(&mut self, what: &str, limit: f64, measure: impl Fn() -> Measured) {
+    /// Measures until the budget holds, or has been broken too often. What has no limit is printed.
+    fn hold(&mut self, what: &str, limit: Option<f64>, measure: impl Fn() -> Measured) {
+        let Some(limit) = limit else {
+            return Self::line(what, &measure(), "-");
+        };
         for attempt in 1..=ATTEMPTS {
             let measured = measure();
             let holds = measured.turns.ratio() <= limit;
@@ -66,11 +93,6 @@ impl Table {
             }
         }
         self.holds = false;
-    }
-
-    /// Prints what has no limit.
-    fn show(&self, what: &str, measured: &Measured) {
-        Self::line(what, measured, "-");
     }
 
     fn line(what: &str, measured: &Measured, limit: &str) {
@@ -94,9 +116,9 @@ fn refill(buffers: &mut [[u8; ROOM]], start: usize, size: usize) {
     }
 }
 
-fn seal(size: usize) -> Measured {
-    let (mut client, _server) = Setup::new(Group::X25519).connect();
-    let bare = BareAead::new();
+fn seal(version: ProtocolVersion, size: usize) -> Measured {
+    let (mut client, _server) = Setup::new(version, Group::X25519).connect();
+    let bare = BareAead::new(version);
     let start = client.overhead().prefix;
     let mut buffers = vec![[0; ROOM]; RECORDS];
     let mut turns = Turns::default();
@@ -118,12 +140,12 @@ fn seal(size: usize) -> Measured {
     Measured { turns, items: RECORDS }
 }
 
-fn open(size: usize) -> Measured {
-    let setup = Setup::new(Group::X25519);
+fn open(version: ProtocolVersion, size: usize) -> Measured {
+    let setup = Setup::new(version, Group::X25519);
     let (mut client, mut server) = setup.connect();
-    let bare = BareAead::new();
+    let bare = BareAead::new(version);
     let start = client.overhead().prefix;
-    let end = start + size + TAG_LENGTH;
+    let end = start + size + bare.suffix();
     let mut buffers = vec![[0; ROOM]; RECORDS];
     let mut turns = Turns::default();
     for _ in 0..ROUNDS {
@@ -152,10 +174,10 @@ fn open(size: usize) -> Measured {
 
 /// From creating both ends to dropping them: cookie, a P-256 leaf under a P-256 root, name and dates checked, nothing
 /// cached.
-fn handshake(group: Group) -> Measured {
+fn handshake(version: ProtocolVersion, group: Group) -> Measured {
     const ROUNDS: usize = 40;
     const HANDSHAKES: usize = 50;
-    let setup = Setup::new(group);
+    let setup = Setup::new(version, group);
     let bare = BareHandshake::new(group);
     let mut turns = Turns::default();
     for _ in 0..ROUNDS {
@@ -167,10 +189,10 @@ fn handshake(group: Group) -> Measured {
 }
 
 /// A stranger's hello, answered with a cookie: beside one HMAC over as many bytes.
-fn refusal() -> Measured {
+fn refusal(version: ProtocolVersion) -> Measured {
     const ROUNDS: usize = 400;
     const HELLOS: usize = 100;
-    let setup = Setup::new(Group::X25519);
+    let setup = Setup::new(version, Group::X25519);
     let bare = BareHmac::new();
     let mut hello = first_hello(&setup);
     let mut turns = Turns::default();

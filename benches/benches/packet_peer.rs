@@ -4,6 +4,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use drystone::message::registry::ProtocolVersion;
 use drystone::{PacketPeer, PacketPeerDtls, UdpServer};
 use drystone_benches::Setup;
 use drystone_benches::bare::Group;
@@ -12,7 +13,7 @@ const SIZES: [usize; 2] = [64, 1200];
 
 /// A packet to the server and back: put, polled and got twice.
 fn round_trip(criterion: &mut Criterion) {
-    let (mut client, mut server, mut udp) = Setup::new(Group::X25519).peers();
+    let (mut client, mut server, mut udp) = Setup::new(ProtocolVersion::DTLS_1_3, Group::X25519).peers();
     let (ours, theirs) = sockets();
     let mut group = criterion.benchmark_group("packet there and back");
     for size in SIZES {

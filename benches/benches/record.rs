@@ -2,15 +2,20 @@
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use drystone_benches::Setup;
-use drystone_benches::bare::{BareAead, Group, TAG_LENGTH};
+use drystone::message::registry::ProtocolVersion;
+use drystone_benches::bare::{BareAead, Group};
+use drystone_benches::{Setup, VERSIONS};
 
 const SIZES: [usize; 2] = [64, 1200];
 
 fn seal(criterion: &mut Criterion) {
-    let (mut client, _) = Setup::new(Group::X25519).connect();
-    let bare = BareAead::new();
-    let mut group = criterion.benchmark_group("seal AES-128-GCM");
+    VERSIONS.into_iter().for_each(|version| seal_in(version, criterion));
+}
+
+fn seal_in(version: ProtocolVersion, criterion: &mut Criterion) {
+    let (mut client, _) = Setup::new(version, Group::X25519).connect();
+    let bare = BareAead::new(version);
+    let mut group = criterion.benchmark_group(format!("seal AES-128-GCM, {version}"));
     for size in SIZES {
         group.throughput(Throughput::Bytes(size as u64));
         let start = client.overhead().prefix;
@@ -26,10 +31,14 @@ fn seal(criterion: &mut Criterion) {
 }
 
 fn open(criterion: &mut Criterion) {
-    let setup = Setup::new(Group::X25519);
+    VERSIONS.into_iter().for_each(|version| open_in(version, criterion));
+}
+
+fn open_in(version: ProtocolVersion, criterion: &mut Criterion) {
+    let setup = Setup::new(version, Group::X25519);
     let (mut client, mut server) = setup.connect();
-    let bare = BareAead::new();
-    let mut group = criterion.benchmark_group("open AES-128-GCM");
+    let bare = BareAead::new(version);
+    let mut group = criterion.benchmark_group(format!("open AES-128-GCM, {version}"));
     for size in SIZES {
         group.throughput(Throughput::Bytes(size as u64));
         let mut out = [0; 1500];
@@ -47,7 +56,7 @@ fn open(criterion: &mut Criterion) {
         });
         group.bench_function(BenchmarkId::new("bare", size), |bencher| {
             let record = || {
-                let mut bytes = vec![7; size + TAG_LENGTH];
+                let mut bytes = vec![7; size + bare.suffix()];
                 bare.seal(1, &mut bytes, 0..size);
                 bytes
             };

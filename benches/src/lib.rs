@@ -7,7 +7,7 @@ pub mod ratio;
 use std::sync::Arc;
 
 use bare::Group;
-use drystone::message::registry::NamedGroup;
+use drystone::message::registry::{NamedGroup, ProtocolVersion};
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
     ClientConfig, Clock, Connection, Credential, Credentials, Datagram, DtlsServer, Gate, PacketPeerDtls,
@@ -17,7 +17,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 
 const NAME: &str = "server.test";
 
-/// Configurations of both sides: a P-256 leaf under a P-256 root, AES-128-GCM, cookie on.
+/// The versions, each with budgets of its own.
+pub const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3];
+
+/// Configurations of both sides: one version, a P-256 leaf under a P-256 root, AES-128-GCM, cookie on.
 #[derive(Debug)]
 pub struct Setup {
     client: Arc<ClientConfig>,
@@ -31,8 +34,8 @@ impl Setup {
     ///
     /// # Panics
     /// If the operating system has no random numbers.
-    pub fn new(group: Group) -> Self {
-        let settings = || settings_of(group);
+    pub fn new(version: ProtocolVersion, group: Group) -> Self {
+        let settings = || settings_of(version, group);
         let key = || KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key");
         let mut authority = CertificateParams::new(Vec::new()).expect("parameters");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -50,7 +53,7 @@ impl Setup {
         Self { client: Arc::new(client), server: Arc::new(server), gate, start: Clock::new().start() }
     }
 
-    /// A whole handshake: cookie, four flights, both sides connected.
+    /// A whole handshake: cookie, both sides connected, and in DTLS 1.3 the last flight acknowledged.
     ///
     /// # Panics
     /// If it fails.
@@ -58,7 +61,9 @@ impl Setup {
         let mut client = self.client();
         let mut server = None;
         let mut out = [0; 1500];
-        while !client.is_connected() {
+        let is_connected =
+            |server: &Option<Connection>| server.as_ref().is_some_and(Connection::is_connected);
+        while !client.is_connected() || !is_connected(&server) {
             while let Some(transmit) = client.poll_transmit(self.start.now, &mut out) {
                 self.to_server(&mut server, &mut client, &mut out[..transmit.len]);
             }
@@ -140,12 +145,15 @@ impl Setup {
     }
 }
 
-fn settings_of(group: Group) -> Settings {
+fn settings_of(version: ProtocolVersion, group: Group) -> Settings {
     let group = match group {
         Group::X25519 => NamedGroup::X25519,
         Group::P256 => NamedGroup::SECP256R1,
+        Group::X25519MlKem768 => NamedGroup::X25519MLKEM768,
     };
     let mut settings = settings();
+    settings.min_version = version;
+    settings.max_version = version;
     settings.groups = Some(vec![group]);
     settings
 }

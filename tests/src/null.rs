@@ -69,8 +69,12 @@ pub fn provider(integrity: Integrity) -> CryptoProvider {
         algorithms: &[&NullVerification],
         algorithms_fixed_curve: &[&NullVerification],
     };
-    CryptoProvider { cipher_suites, groups: vec![&NullGroup], signature_verifiers: vec![verifier] }
+    CryptoProvider { cipher_suites, groups: vec![&SMALL_GROUP], signature_verifiers: vec![verifier] }
 }
+
+/// A group with shares so large that a hello does not fit one datagram. No provider has it until it is added.
+pub static LARGE_GROUP: &dyn KeyExchangeGroup =
+    &NullGroup { name: NamedGroup::X25519MLKEM768, share: &[0x24; 1216] };
 
 /// A real Ed25519 certificate, made once, whose key signs with [`SIGNATURE`].
 pub fn credential() -> Arc<Credential> {
@@ -203,37 +207,40 @@ impl MaskKey for NullMask {
     }
 }
 
-/// A group in which every share is the same, and every share of 32 bytes is a good one: the secret is the sum (XOR) of
-/// both shares, so that ends agree exactly if both saw the same two.
-#[derive(Debug)]
-struct NullGroup;
+/// A group in which every share is the same, and every share of the right length is a good one: the secret is the sum
+/// (XOR) of both shares, so that ends agree exactly if both saw the same two.
+#[derive(Clone, Copy, Debug)]
+struct NullGroup {
+    name: NamedGroup,
+    share: &'static [u8],
+}
 
-const SHARE: [u8; 32] = [0x42; 32];
+static SMALL_GROUP: NullGroup = NullGroup { name: NamedGroup::X25519, share: &[0x42; 32] };
 
 impl KeyExchangeGroup for NullGroup {
     fn name(&self) -> NamedGroup {
-        NamedGroup::X25519
+        self.name
     }
 
     fn share_length(&self) -> usize {
-        SHARE.len()
+        self.share.len()
     }
 
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
-        Ok((Box::new(Self), SHARE.to_vec()))
+        Ok((Box::new(*self), self.share.to_vec()))
     }
 
     fn respond(&self, peer_share: &[u8]) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
-        Ok((SHARE.to_vec(), Box::new(Self).finish(peer_share)?))
+        Ok((self.share.to_vec(), Box::new(*self).finish(peer_share)?))
     }
 }
 
 impl PendingKeyExchange for NullGroup {
     fn finish(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
-        if peer_share.len() != SHARE.len() {
+        if peer_share.len() != self.share.len() {
             return Err(KeyExchangeError::InvalidShare);
         }
-        let sum: Vec<_> = SHARE.iter().zip(peer_share).map(|(own, peer)| own ^ peer).collect();
+        let sum: Vec<_> = self.share.iter().zip(peer_share).map(|(own, peer)| own ^ peer).collect();
         Ok(SharedSecret::from_slice(&sum))
     }
 }
@@ -313,10 +320,14 @@ mod tests {
 
     #[test]
     fn ends_agree_if_they_saw_the_same_shares() {
-        let (pending, share) = NullGroup.start().unwrap();
-        let (answer, secret) = NullGroup.respond(&share).unwrap();
-        assert_eq!(pending.finish(&answer).unwrap().expose(), secret.expose());
-        assert_ne!(NullGroup.respond(&[1; 32]).unwrap().1.expose(), secret.expose());
-        assert!(NullGroup.respond(&[1; 31]).is_err());
+        for group in [&SMALL_GROUP, LARGE_GROUP] {
+            let (pending, share) = group.start().unwrap();
+            assert_eq!(share.len(), group.share_length());
+            let (answer, secret) = group.respond(&share).unwrap();
+            assert_eq!(pending.finish(&answer).unwrap().expose(), secret.expose());
+            let other = vec![1; share.len()];
+            assert_ne!(group.respond(&other).unwrap().1.expose(), secret.expose());
+            assert!(group.respond(&other[1..]).is_err());
+        }
     }
 }

@@ -2,10 +2,15 @@
 //! them. Owns the sockets of such tests; knows nothing of what they want to see.
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use drystone::{CryptoKey, DtlsServer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer, X509Certificate};
+use drystone::message::registry::ProtocolVersion;
+use drystone::{
+    ClientConfig, CryptoKey, DtlsServer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer, X509Certificate,
+};
 
+use crate::identity::{Identity, client_config, name, server_config, settings_of};
 use crate::link::Direction;
 
 /// The name in the server's certificate.
@@ -22,9 +27,21 @@ pub struct Host {
     /// What makes DTLS peers.
     pub dtls: DtlsServer,
     certificate: X509Certificate,
+    /// What clients are made with, if not by the certificate.
+    client: Option<Arc<ClientConfig>>,
 }
 
 impl Host {
+    /// A host that speaks one version, as its visitors do.
+    pub fn of(version: ProtocolVersion) -> Self {
+        let mut host = Self::new();
+        let identity = Identity::p256();
+        host.client = Some(client_config(settings_of(version), identity));
+        host.dtls = DtlsServer::new();
+        host.dtls.setup_with(server_config(settings_of(version), identity)).expect("random numbers");
+        host
+    }
+
     /// A host with a P-256 key, which listens.
     pub fn new() -> Self {
         let made = rcgen::generate_simple_self_signed([NAME.to_owned()]).expect("a certificate");
@@ -34,7 +51,7 @@ impl Host {
         let (mut udp, mut dtls) = (UdpServer::new(), DtlsServer::new());
         udp.listen(0, "127.0.0.1").expect("a free port");
         dtls.setup(&key, &certificate, None).expect("key and certificate");
-        Self { udp, dtls, certificate }
+        Self { udp, dtls, certificate, client: None }
     }
 
     /// Where it listens.
@@ -47,7 +64,11 @@ impl Host {
         let mut line = PacketPeerUdp::new();
         line.connect_to_host(&to.ip().to_string(), to.port()).expect("a socket");
         let mut client = PacketPeerDtls::new();
-        client.connect_to_peer(line, true, NAME, Some(&self.certificate)).expect("good arguments");
+        match &self.client {
+            None => client.connect_to_peer(line, true, NAME, Some(&self.certificate)),
+            Some(config) => client.connect_with(line, name(), Arc::clone(config)),
+        }
+        .expect("good arguments");
         client
     }
 

@@ -1,6 +1,7 @@
 //! A packet costs no allocation: through `PacketPeerDtls`, `UdpServer` and the operating system's sockets, each way, also
 //! after forgeries. Both ends run on one thread, since allocations are counted per thread.
 
+use drystone::message::registry::ProtocolVersion;
 use drystone::{Discard, PacketPeer, PacketPeerDtls};
 use drystone_tests::alloc::{Allocations, measure};
 use drystone_tests::link::Direction;
@@ -28,14 +29,15 @@ struct Room {
 }
 
 impl Room {
-    fn new() -> Self {
-        let mut host = Host::new();
+    fn new(version: ProtocolVersion) -> Self {
+        let mut host = Host::of(version);
         let (client, peer) = host.connect(host.address(), |_| {});
+        assert_eq!(client.connected().unwrap().version, version);
         Self { host, relay: None, client, peer }
     }
 
-    fn with_relay() -> Self {
-        let mut host = Host::new();
+    fn with_relay(version: ProtocolVersion) -> Self {
+        let mut host = Host::of(version);
         let mut relay = Relay::new(&host);
         let (client, peer) = host.connect(relay.address(), |direction| {
             relay.pass(direction, |_| {});
@@ -114,30 +116,41 @@ impl Room {
     }
 }
 
+const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3];
+
 /// No allocation per packet each way.
 #[test]
 fn packets_over_loopback_cost_no_allocation() {
-    let mut room = Room::new();
-    room.warm_up();
-    let ((), heap) = measure(|| room.talk());
-    assert_eq!(heap, Allocations::default());
+    for version in VERSIONS {
+        let mut room = Room::new(version);
+        room.warm_up();
+        let ((), heap) = measure(|| room.talk());
+        assert_eq!(heap, Allocations::default(), "{version}");
+    }
 }
 
 /// No allocation after discarded forgeries either, nor for them.
 #[test]
 fn forgeries_cost_no_allocation() {
-    let mut room = Room::with_relay();
-    room.warm_up();
-    let ((), heap) = measure(|| room.forge());
-    assert_eq!((heap, room.forgeries()), (Allocations::default(), [FORGERIES as u32; 2]));
-    let ((), heap) = measure(|| room.talk());
-    assert_eq!(heap, Allocations::default());
+    for version in VERSIONS {
+        let mut room = Room::with_relay(version);
+        room.warm_up();
+        let ((), heap) = measure(|| room.forge());
+        assert_eq!((heap, room.forgeries()), (Allocations::default(), [FORGERIES as u32; 2]), "{version}");
+        let ((), heap) = measure(|| room.talk());
+        assert_eq!(heap, Allocations::default(), "{version}");
+    }
 }
 
 /// Nor do packets that pile up and are read late, once the queues have grown to what that needs.
 #[test]
 fn packets_in_bursts_cost_no_allocation() {
-    let mut room = Room::new();
+    for version in VERSIONS {
+        bursts(Room::new(version));
+    }
+}
+
+fn bursts(mut room: Room) {
     let burst = |room: &mut Room| {
         for _ in 0..50 {
             room.client.put_packet(&[5; LONGEST]).unwrap();

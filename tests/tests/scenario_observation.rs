@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use drystone_handshake::crypto::KeyLogLabel;
-use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::{Connection, Datagram, Direction as Way, KeyLog, Observed, Observer, Path};
-use drystone_record::{ContentType, RecordNumber};
+use drystone_record::{ContentType, Discard, RecordNumber};
 use drystone_tests::alloc::measure;
-use drystone_tests::identity::{name, settings};
+use drystone_tests::identity::{name, settings, settings_of};
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::pair::{End, Pair};
 use drystone_tests::rogue::raw_record;
@@ -106,9 +106,18 @@ fn an_observer_sees_every_message_once_in_both_directions() {
     }
 }
 
-fn connected() -> Pair {
-    let mut pair = Variant::Small.pair(0, LinkSettings::perfect());
+const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3];
+
+fn pair(variant: Variant, version: ProtocolVersion) -> Pair {
+    let (client, server) = variant.configs_with(settings_of(version), settings_of(version));
+    let link = LinkSettings { mtu: variant.mtu(), ..LinkSettings::perfect() };
+    Pair::new(client, server, name(), Link::new(0, link))
+}
+
+fn connected(version: ProtocolVersion) -> Pair {
+    let mut pair = pair(Variant::Small, version);
     assert!(pair.connect());
+    assert_eq!(pair.client.connected.as_ref().unwrap().version, version);
     pair.run_for(Duration::from_secs(1));
     pair
 }
@@ -142,45 +151,87 @@ fn exchange(pair: &mut Pair) {
 
 #[test]
 fn ten_thousand_packets_each_way_allocate_nothing() {
-    let mut pair = connected();
+    for version in VERSIONS {
+        exchange(&mut connected(version));
+    }
+}
+
+/// A KeyUpdate of both sides, seen through to its end.
+fn update_keys(pair: &mut Pair) {
+    // The two low bits of an epoch are in every record (RFC 9147 section 4).
+    let epochs = |pair: &mut Pair| {
+        [&mut pair.client, &mut pair.server].map(|end| {
+            let mut out = [0; 64];
+            end.connection().send(b"x", &mut out).unwrap();
+            out[0] & 3
+        })
+    };
+    let before = epochs(pair);
+    let now = pair.now();
+    pair.client.connection().update_keys(now, true).unwrap();
+    pair.run_for(Duration::from_secs(1));
+    assert_eq!(epochs(pair), before.map(|epoch| (epoch + 1) & 3));
+}
+
+#[test]
+fn after_a_key_update_packets_still_allocate_nothing() {
+    let mut pair = connected(ProtocolVersion::DTLS_1_3);
+    update_keys(&mut pair);
     exchange(&mut pair);
+}
+
+/// Records of the peer, damaged on their way, and records that the peer never sent.
+fn forgeries(peer: &mut Connection) -> Vec<Vec<u8>> {
+    let damaged = |_| {
+        let mut out = vec![0; 256];
+        let length = peer.send(&[7; 64], &mut out).unwrap();
+        out[length - 1] ^= 1;
+        out[..length].to_vec()
+    };
+    let mut forgeries: Vec<_> = (0..50).map(damaged).collect();
+    forgeries.extend((0..50).map(|sequence| {
+        let content_type = [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE][sequence as usize % 2];
+        raw_record(content_type, RecordNumber { epoch: 1, sequence: 50 + sequence }, &[7; 64])
+    }));
+    forgeries
 }
 
 #[test]
 fn after_a_hundred_forgeries_packets_still_allocate_nothing() {
-    let mut pair = connected();
-    let now = pair.now();
-    for end in [&mut pair.client, &mut pair.server] {
-        let connection = end.connection();
-        let mut forgeries: Vec<_> = (0..100)
-            .map(|sequence| {
-                let content_type =
-                    [ContentType::APPLICATION_DATA, ContentType::HANDSHAKE][sequence as usize % 2];
-                raw_record(content_type, RecordNumber { epoch: 1, sequence: 50 + sequence }, &[7; 64])
-            })
-            .collect();
-        let ((), heap) = measure(|| {
-            for forgery in &mut forgeries {
-                assert!(connection.receive(now, &mut Datagram::new(Path::default(), forgery)).is_none());
-            }
-        });
-        assert_eq!(heap.count, 0);
+    for version in VERSIONS {
+        let mut pair = connected(version);
+        let now = pair.now();
+        let from_server = forgeries(pair.server.connection());
+        let from_client = forgeries(pair.client.connection());
+        for (end, mut forgeries) in [(&mut pair.client, from_server), (&mut pair.server, from_client)] {
+            let connection = end.connection();
+            let before = connection.stats().get(Discard::AuthenticationFailed);
+            let ((), heap) = measure(|| {
+                for forgery in &mut forgeries {
+                    assert!(connection.receive(now, &mut Datagram::new(Path::default(), forgery)).is_none());
+                }
+            });
+            assert_eq!(heap.count, 0);
+            assert!(connection.stats().get(Discard::AuthenticationFailed) >= before + 50);
+        }
+        exchange(&mut pair);
     }
-    exchange(&mut pair);
 }
 
 /// The copying `send` allocates nothing either.
 #[test]
 fn sending_a_copy_allocates_nothing() {
-    let mut pair = connected();
-    let mut out = vec![0; 1400];
-    let connection = pair.client.connection();
-    let ((), heap) = measure(|| {
-        for _ in 0..1_000 {
-            connection.send(&[1; 1000], &mut out).unwrap();
-        }
-    });
-    assert_eq!(heap.count, 0);
+    for version in VERSIONS {
+        let mut pair = connected(version);
+        let mut out = vec![0; 1400];
+        let connection = pair.client.connection();
+        let ((), heap) = measure(|| {
+            for _ in 0..1_000 {
+                connection.send(&[1; 1000], &mut out).unwrap();
+            }
+        });
+        assert_eq!(heap.count, 0);
+    }
 }
 
 /// The heap that an association holds is what its drop frees.
@@ -191,40 +242,69 @@ fn footprint(end: &mut End) -> i64 {
 }
 
 /// The configurations are shared by all associations and do not count.
-fn footprints(variant: Variant, idle: Duration) -> [i64; 2] {
-    let (client, server) = variant.configs();
+fn footprints(variant: Variant, version: ProtocolVersion, life: impl FnOnce(&mut Pair)) -> [i64; 2] {
+    let (client, server) = variant.configs_with(settings_of(version), settings_of(version));
     let link = LinkSettings { mtu: variant.mtu(), ..LinkSettings::perfect() };
     let mut pair = Pair::new(client.clone(), server.clone(), name(), Link::new(0, link));
     assert!(pair.connect());
-    pair.run_for(idle);
+    life(&mut pair);
     let bytes = [footprint(&mut pair.client), footprint(&mut pair.server)];
     drop((client, server));
     bytes
 }
 
+/// A while in which old keys and the last flight are kept, and one in which they go.
+const AT_ONCE: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(300);
+
 #[test]
-fn an_idle_association_takes_at_most_2048_bytes() {
+fn an_idle_association_of_1_2_takes_at_most_2048_bytes() {
     for variant in Variant::ALL {
-        // While the server keeps its last flight, and after.
-        let early = footprints(variant, Duration::from_secs(1));
-        let late = footprints(variant, Duration::from_secs(300));
-        println!(
-            "{variant:?}: client and server {early:?}; after 240 s {late:?}; the Connection itself {}",
-            size_of::<Connection>()
-        );
+        let after = |idle| footprints(variant, ProtocolVersion::DTLS_1_2, |pair| pair.run_for(idle));
+        let (early, late) = (after(AT_ONCE), after(LATER));
+        println!("{variant:?}: client and server {early:?}; after 240 s {late:?}");
         let most = early.into_iter().chain(late).max().unwrap();
-        assert!(most <= IDLE_BUDGET, "{variant:?}: {early:?}, {late:?}");
+        assert!(most <= 2048, "{variant:?}: {early:?}, {late:?}");
     }
 }
 
-const IDLE_BUDGET: i64 = 2048;
+/// And 4,096 while keys of older epochs are kept, after connecting and after a change of keys.
+#[test]
+fn an_idle_association_of_1_3_takes_at_most_3072_bytes() {
+    let data = |pair: &mut Pair| {
+        pair.send(Direction::ToServer, b"there").unwrap();
+        pair.send(Direction::ToClient, b"and back").unwrap();
+    };
+    println!("the Connection itself {}", size_of::<Connection>());
+    for variant in Variant::ALL {
+        let after = |idle, updates: usize| {
+            footprints(variant, ProtocolVersion::DTLS_1_3, |pair| {
+                data(pair);
+                for _ in 0..updates {
+                    pair.run_for(LATER);
+                    update_keys(pair);
+                    data(pair);
+                }
+                pair.run_for(idle);
+            })
+        };
+        for updates in 0..3 {
+            let (early, late) = (after(AT_ONCE, updates), after(LATER, updates));
+            println!("{variant:?}, {updates} KeyUpdates: {early:?}; after 240 s {late:?}");
+            assert!(early.into_iter().max() <= Some(4096), "{variant:?}, {updates}: {early:?}");
+            assert!(late.into_iter().max() <= Some(3072), "{variant:?}, {updates}: {late:?}");
+        }
+    }
+}
 
 /// Nothing is left behind when associations come and go.
 #[test]
 fn associations_that_come_and_go_leave_nothing() {
     let round = || {
-        for variant in Variant::ALL {
-            let mut pair = variant.pair(0, LinkSettings::perfect());
+        for (variant, version) in
+            Variant::ALL.into_iter().flat_map(|variant| VERSIONS.map(|of| (variant, of)))
+        {
+            let mut pair = pair(variant, version);
             assert!(pair.connect());
             pair.send(Direction::ToServer, b"x").unwrap();
             pair.run_for(Duration::from_secs(1));

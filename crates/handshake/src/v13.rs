@@ -185,7 +185,7 @@ impl Keyed<ApplicationSecrets> {
             facts.peer_record_limit.map(|limit| limit.saturating_sub(1)),
         );
         let connected = facts.into_connected(ProtocolVersion::DTLS_1_3, suite.id, true);
-        let traffic = Some(Traffic { own, suite, client_random, read, write });
+        let traffic = Some(Traffic { own, suite, read, write });
         Ok(Next::Connected(Box::new(Outcome { connected, established, traffic })))
     }
 }
@@ -267,32 +267,41 @@ pub(crate) struct MainExporter {
 pub(crate) struct Traffic {
     own: Side,
     suite: &'static CipherSuite,
-    client_random: [u8; 32],
     read: TrafficSecret,
     write: TrafficSecret,
 }
 
 impl Traffic {
-    /// The peer's next keys, for this epoch (RFC 9846 section 7.2).
-    pub(crate) fn next_read(&mut self, epoch: u64, common: &Common) -> Result<ReadEpoch, Error> {
+    /// The peer's next keys, for this epoch (RFC 9846 section 7.2). The key log names them by the client's random.
+    pub(crate) fn next_read(
+        &mut self,
+        epoch: u64,
+        client_random: &[u8; 32],
+        common: &Common,
+    ) -> Result<ReadEpoch, Error> {
         self.read = self.read.next();
-        self.log(self.own.peer(), epoch, &self.read, common);
+        self.log(self.own.peer(), epoch, &self.read, client_random, common);
         read_epoch(self.suite, epoch, &self.read)
     }
 
     /// Our next keys, for this epoch.
-    pub(crate) fn next_write(&mut self, epoch: u64, common: &Common) -> Result<WriteEpoch, Error> {
+    pub(crate) fn next_write(
+        &mut self,
+        epoch: u64,
+        client_random: &[u8; 32],
+        common: &Common,
+    ) -> Result<WriteEpoch, Error> {
         self.write = self.write.next();
-        self.log(self.own, epoch, &self.write, common);
+        self.log(self.own, epoch, &self.write, client_random, common);
         write_epoch(self.suite, epoch, &self.write)
     }
 
-    fn log(&self, side: Side, epoch: u64, secret: &TrafficSecret, common: &Common) {
+    fn log(&self, side: Side, epoch: u64, secret: &TrafficSecret, client_random: &[u8; 32], common: &Common) {
         let number = epoch.saturating_sub(APPLICATION_EPOCH);
         let label = match side {
             Side::Client => KeyLogLabel::ClientTrafficSecret(number),
             Side::Server => KeyLogLabel::ServerTrafficSecret(number),
         };
-        common.log_key(label, &self.client_random, secret.secret().expose());
+        common.log_key(label, client_random, secret.secret().expose());
     }
 }

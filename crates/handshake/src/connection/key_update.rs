@@ -146,11 +146,12 @@ impl Connection {
     pub(super) fn flight_acknowledged(&mut self, now: Instant) {
         let current = self.writes.current().epoch();
         let Self { phase: Phase::Connected(established), config, .. } = self else { return };
+        let client_random = *established.client_random();
         let Some(post) = established.post_handshake() else { return };
         post.flights.stop();
         if core::mem::take(&mut post.updates.is_under_way) {
             let common = config.common();
-            match post.traffic.next_write(current.saturating_add(1), common) {
+            match post.traffic.next_write(current.saturating_add(1), &client_random, common) {
                 Ok(mut epoch) => {
                     epoch.keep_room_for_alert();
                     // The epoch after the current one is newer.
@@ -167,6 +168,7 @@ impl Connection {
     pub(super) fn key_update_received(&mut self, epoch: u64, body: &[u8]) -> Result<(), Error> {
         let KeyUpdate { request_update } = KeyUpdate::decode(body)?;
         let Self { phase: Phase::Connected(established), config, reads, .. } = self else { return Ok(()) };
+        let client_random = *established.client_random();
         let Some(post) = established.post_handshake() else { return Ok(()) };
         let updates = &mut post.updates;
         updates.idle_updates = updates.idle_updates.saturating_add(1);
@@ -175,7 +177,7 @@ impl Connection {
         }
         // The peer's epoch has no end here: "receiving implementations MUST NOT enforce this rule" (RFC 9147 section 8).
         let next = epoch.saturating_add(1);
-        reads.install(post.traffic.next_read(next, config.common())?);
+        reads.install(post.traffic.next_read(next, &client_random, config.common())?);
         if request_update == KeyUpdateRequest::Requested && !post.updates.is_under_way {
             post.updates.want(KeyUpdateRequest::NotRequested);
         }

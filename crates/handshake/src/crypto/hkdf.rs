@@ -23,8 +23,11 @@ use crate::crypto::{Digest, Hmac, HmacKey, Secret};
 #[derive(Clone, Copy, Debug)]
 pub struct Hkdf {
     hmac: &'static dyn Hmac,
-    label_prefix: &'static [u8],
+    label_prefix: &'static LabelPrefix,
 }
+
+/// Begins every label. A reference to an array is half as long as one to a slice, and an association keeps several.
+type LabelPrefix = [u8; 6];
 
 impl Hkdf {
     /// HKDF as DTLS 1.3 uses it: labels begin with `dtls13`, without a space (RFC 9147 section 5.9).
@@ -62,7 +65,7 @@ impl Hkdf {
 /// A secret from which things are derived (the "PRK" of RFC 5869).
 pub struct Expander {
     key: Box<dyn HmacKey>,
-    label_prefix: &'static [u8],
+    label_prefix: &'static LabelPrefix,
 }
 
 impl Expander {
