@@ -2,6 +2,7 @@
 //! (RFC 5246 section 6.2.3.3, RFC 6347 section 4.1.2.1, RFC 9146 section 5.3). Knows no windows and no counters.
 
 use crate::aead::{AeadFailure, AeadKey, NONCE_LENGTH};
+use crate::content::end_inner_plaintext;
 use crate::header::{epoch_and_sequence, write_classic};
 use crate::protection::xor_nonce;
 use crate::{ContentType, Discard, RecordNumber};
@@ -127,10 +128,7 @@ impl ClassicKeys {
         let length = rest.len().checked_sub(self.tag_length).ok_or(AeadFailure)?;
         let (text, tag) = rest.split_at_mut_checked(length).ok_or(AeadFailure)?;
         if !connection_id.is_empty() {
-            let payload = length.checked_sub(trailer).ok_or(AeadFailure)?;
-            let (_, trailer) = text.split_at_mut_checked(payload).ok_or(AeadFailure)?;
-            trailer.fill(0);
-            *trailer.first_mut().ok_or(AeadFailure)? = inner_type.0;
+            end_inner_plaintext(text, inner_type, trailer).ok_or(AeadFailure)?;
         }
         let nonce = self.nonce.nonce(number);
         framing.with_additional_data(length, |data| self.aead.seal(&nonce, data, text, tag))

@@ -61,6 +61,15 @@ impl fmt::Debug for ContentType {
     }
 }
 
+/// Completes an inner plaintext: its last `trailer` bytes become the type and zeros. `None` if they have no room.
+pub(crate) fn end_inner_plaintext(inner: &mut [u8], content_type: ContentType, trailer: usize) -> Option<()> {
+    let content = inner.len().checked_sub(trailer)?;
+    let (first, zeros) = inner.get_mut(content..)?.split_first_mut()?;
+    *first = content_type.0;
+    zeros.fill(0);
+    Some(())
+}
+
 /// Takes an inner plaintext apart: content, type, zeros. `None` if there is no type, only zeros.
 pub(crate) fn split_inner_plaintext(inner: &mut [u8]) -> Option<(ContentType, &mut [u8])> {
     let position = inner.iter().rposition(|&byte| byte != 0)?;
@@ -72,6 +81,19 @@ pub(crate) fn split_inner_plaintext(inner: &mut [u8]) -> Option<(ContentType, &m
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn inner_plaintext_ends_with_its_type_and_zeros() {
+        let mut inner = [1, 2, 9, 9, 9];
+        assert_eq!(end_inner_plaintext(&mut inner, ContentType::ALERT, 3), Some(()));
+        assert_eq!(inner, [1, 2, 21, 0, 0]);
+        assert_eq!(end_inner_plaintext(&mut inner, ContentType::ACK, 1), Some(()));
+        assert_eq!(inner, [1, 2, 21, 0, 26]);
+        for trailer in [0, 6] {
+            assert_eq!(end_inner_plaintext(&mut inner, ContentType::ALERT, trailer), None);
+        }
+        assert_eq!(inner, [1, 2, 21, 0, 26]);
+    }
 
     #[test]
     fn inner_plaintext_splits_at_the_last_byte_that_is_not_zero() {

@@ -4,8 +4,10 @@
 
 use crate::aead::{AeadKey, NONCE_LENGTH};
 use crate::classic::{ClassicKeys, ClassicNonce};
+use crate::content::MAX_PAYLOAD;
 use crate::header::{CLASSIC_LENGTH, UnifiedForm};
 use crate::mask::{MaskKey, SAMPLE_LENGTH};
+use crate::number::MAX_EPOCH;
 use crate::unified::UnifiedKeys;
 use alloc::boxed::Box;
 use core::fmt;
@@ -86,6 +88,14 @@ impl Keys {
         }
     }
 
+    /// The last epoch that a header can name, or that we let be.
+    pub(crate) fn last_epoch(&self) -> u64 {
+        match self {
+            Self::Plaintext | Self::Classic(_) => u64::from(u16::MAX),
+            Self::Unified(_) => MAX_EPOCH,
+        }
+    }
+
     /// What surrounds payloads, as long as connection id and form do not change.
     pub(crate) fn layout(&self, connection_id: usize, form: UnifiedForm) -> Layout {
         let (prefix, trailer, shortest_text, tag) = match self {
@@ -102,6 +112,8 @@ impl Keys {
             }
         };
         let connection_id = if matches!(self, Self::Plaintext) { 0 } else { connection_id };
+        // RFC 9146 section 5: here the limit on payloads includes the inner content type.
+        let counts_content_type = matches!(self, Self::Classic(_)) && connection_id > 0;
         Layout {
             // At most 255 bytes of connection id, and a header.
             prefix: prefix.saturating_add(connection_id) as u16,
@@ -109,6 +121,7 @@ impl Keys {
             shortest_text: shortest_text as u8,
             // An AEAD with a longer tag gets too little room, and refuses.
             tag: u8::try_from(tag).unwrap_or(u8::MAX),
+            counts_content_type,
         }
     }
 }
@@ -123,6 +136,8 @@ pub(crate) struct Layout {
     /// Payload and trailer together have so many bytes at least: padding fills them up.
     shortest_text: u8,
     tag: u8,
+    /// Whether the inner content type is part of the 2^14 bytes that a record may hold.
+    counts_content_type: bool,
 }
 
 impl Layout {
@@ -140,6 +155,12 @@ impl Layout {
     #[inline]
     pub(crate) fn tag(self) -> usize {
         self.tag.into()
+    }
+
+    /// The longest payload.
+    #[inline]
+    pub(crate) fn longest_payload(self) -> usize {
+        MAX_PAYLOAD.saturating_sub(usize::from(self.counts_content_type))
     }
 
     /// Whether payloads are followed by their content type, so that padding can follow that.

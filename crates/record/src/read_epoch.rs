@@ -79,6 +79,8 @@ pub struct ReadEpoch {
     forgeries: u64,
     forgery_limit: u64,
     admitted: AdmittedTypes,
+    /// Whether a newer epoch is in use, so that the end of this key is not the end of the association.
+    is_dispensable: bool,
 }
 
 impl ReadEpoch {
@@ -92,6 +94,7 @@ impl ReadEpoch {
             forgeries: 0,
             forgery_limit: limits.forgeries,
             admitted,
+            is_dispensable: false,
         }
     }
 
@@ -144,7 +147,7 @@ impl ReadEpoch {
     pub(crate) fn open_named<'d>(&mut self, record: Protected<'d>) -> Result<Opened<'d>, OpenError> {
         self.admitted.check(&record.header)?;
         if self.forgeries >= self.forgery_limit {
-            return Err(OpenError::ForgeryLimit);
+            return Err(self.after_limit());
         }
         self.authenticate(record).map_err(|error| match error {
             OpenError::Discard(Discard::AuthenticationFailed) => self.count_forgery(),
@@ -164,6 +167,11 @@ impl ReadEpoch {
             }
             _ => false,
         }
+    }
+
+    /// From now on a newer epoch is in use.
+    pub(crate) fn set_dispensable(&mut self) {
+        self.is_dispensable = true;
     }
 
     pub(crate) fn is_plaintext(&self) -> bool {
@@ -203,10 +211,16 @@ impl ReadEpoch {
 
     fn count_forgery(&mut self) -> OpenError {
         self.forgeries = self.forgeries.saturating_add(1);
-        if self.forgeries >= self.forgery_limit {
+        if self.forgeries >= self.forgery_limit && !self.is_dispensable {
             return OpenError::ForgeryLimit;
         }
         Discard::AuthenticationFailed.into()
+    }
+
+    /// What comes of records once the key bears no more forgeries.
+    #[cold]
+    fn after_limit(&self) -> OpenError {
+        if self.is_dispensable { Discard::UnknownEpoch.into() } else { OpenError::ForgeryLimit }
     }
 }
 

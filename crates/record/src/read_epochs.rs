@@ -114,9 +114,9 @@ impl ReadEpochs {
     /// Finds the epoch that the record names and opens the record in it. The first record opened in a newer epoch
     /// makes it the current one, and gives the older protected ones [`RETENTION`] from `now` on.
     ///
-    /// An older epoch whose key bears no more forgeries is retired, and nothing else happens: "Once a key update has
-    /// been initiated, the previous keys can be dropped when the limit is reached rather than closing the connection"
-    /// (RFC 9147 section 4.5.3).
+    /// An older epoch whose key bears no more forgeries opens nothing more, as if it were retired, and that is all:
+    /// "Once a key update has been initiated, the previous keys can be dropped when the limit is reached rather than
+    /// closing the connection" (RFC 9147 section 4.5.3).
     ///
     /// # Errors
     /// Those of [`ReadEpoch::open`]; [`Discard::UnknownEpoch`] and [`Discard::FutureEpoch`] if no epoch answers.
@@ -133,13 +133,8 @@ impl ReadEpochs {
         }
         let epoch = slot.epoch.epoch();
         let opened = slot.epoch.open_named(record);
-        match &opened {
-            Ok(_) if epoch > self.current => self.promote(epoch, now),
-            Err(OpenError::ForgeryLimit) if epoch < self.current => {
-                self.retire(epoch);
-                return Err(Discard::AuthenticationFailed.into());
-            }
-            _ => {}
+        if epoch > self.current && opened.is_ok() {
+            self.promote(epoch, now);
         }
         opened
     }
@@ -151,6 +146,7 @@ impl ReadEpochs {
         for slot in &mut self.slots {
             if slot.epoch.epoch() < epoch && !slot.epoch.is_plaintext() {
                 slot.retire_at.get_or_insert(retire_at);
+                slot.epoch.set_dispensable();
             }
         }
     }

@@ -2,6 +2,7 @@
 //! additional data. Knows no windows and no counters.
 
 use crate::aead::{AeadFailure, AeadKey, NONCE_LENGTH};
+use crate::content::end_inner_plaintext;
 use crate::header::{UnifiedForm, write_unified};
 use crate::mask::{MaskKey, SAMPLE_LENGTH};
 use crate::number::reconstruct;
@@ -105,10 +106,7 @@ impl UnifiedKeys {
 
         let length = body.len().checked_sub(self.tag_length).ok_or(AeadFailure)?;
         let (text, tag) = body.split_at_mut_checked(length).ok_or(AeadFailure)?;
-        let payload = length.checked_sub(trailer).ok_or(AeadFailure)?;
-        let (_, trailer) = text.split_at_mut_checked(payload).ok_or(AeadFailure)?;
-        trailer.fill(0);
-        *trailer.first_mut().ok_or(AeadFailure)? = content_type.0;
+        end_inner_plaintext(text, content_type, trailer).ok_or(AeadFailure)?;
         let nonce = xor_nonce(&self.iv, number.sequence);
         self.aead.seal(&nonce, header, text, tag)?;
 

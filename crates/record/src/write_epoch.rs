@@ -2,10 +2,8 @@
 //! number is used twice; the shapes of records are elsewhere.
 
 use crate::classic::ClassicFraming;
-use crate::content::MAX_PAYLOAD;
 use crate::header::{CLASSIC_VERSION, UnifiedForm, write_classic};
 use crate::mask::SAMPLE_LENGTH;
-use crate::number::MAX_EPOCH;
 use crate::padding::Padding;
 use crate::protection::{ConfidentialityLimit, Keys, Layout, Overhead, Protection};
 use crate::unified::UnifiedFraming;
@@ -41,7 +39,7 @@ pub enum SealError {
     /// All sequence numbers of the epoch are used. They never wrap (RFC 9147 section 4.2.1).
     #[error("the sequence numbers of this epoch are used up")]
     SequenceExhausted,
-    /// The epoch is above what its header carries, or above [`MAX_EPOCH`].
+    /// The epoch is above what its header carries, or above [`MAX_EPOCH`](crate::MAX_EPOCH).
     #[error("the epochs are used up")]
     EpochExhausted,
     /// The key has sealed as much as it may.
@@ -93,6 +91,7 @@ pub struct WriteEpoch {
     version: u16,
     form: UnifiedForm,
     padding: Padding,
+    is_beyond_last_epoch: bool,
     keeps_room_for_alert: bool,
     /// What `keys`, `connection_id` and `form` ask for.
     layout: Layout,
@@ -118,6 +117,7 @@ impl WriteEpoch {
             version: CLASSIC_VERSION,
             form,
             padding: Padding::NONE,
+            is_beyond_last_epoch: epoch > keys.last_epoch(),
             keeps_room_for_alert: false,
             layout: keys.layout(0, form),
             keys,
@@ -228,14 +228,45 @@ impl WriteEpoch {
         buffer: &mut [u8],
         payload: Range<usize>,
     ) -> Result<Sealed, SealError> {
+        if !self.padding.is_none() {
+            return self.seal_padded(content_type, buffer, payload);
+        }
+        self.seal_with(content_type, buffer, payload, None)
+    }
+
+    /// Apart from the rest, so that padding costs nothing where there is none.
+    #[cold]
+    fn seal_padded(
+        &mut self,
+        content_type: ContentType,
+        buffer: &mut [u8],
+        payload: Range<usize>,
+    ) -> Result<Sealed, SealError> {
+        let trailer = match content_type {
+            ContentType::APPLICATION_DATA => self.trailer(payload.len()),
+            _ => self.trailer_within(payload.len(), buffer.len().saturating_sub(payload.end)),
+        };
+        let is_kept_for_alert = self.keeps_room_for_alert && content_type != ContentType::ALERT;
+        if is_kept_for_alert && !self.leaves_room_for_padded_alert(payload.len().saturating_add(trailer)) {
+            return Err(SealError::KeyLimit);
+        }
+        self.seal_with(content_type, buffer, payload, Some(trailer))
+    }
+
+    /// Seals with this trailer, or with the least.
+    #[inline]
+    fn seal_with(
+        &mut self,
+        content_type: ContentType,
+        buffer: &mut [u8],
+        payload: Range<usize>,
+        trailer: Option<usize>,
+    ) -> Result<Sealed, SealError> {
         let length = buffer.get(payload.clone()).ok_or(SealError::PayloadOutsideBuffer)?.len();
-        if length > self.longest_payload() {
+        if length > self.layout.longest_payload() {
             return Err(SealError::PayloadTooLarge);
         }
-        let trailer = match content_type {
-            ContentType::APPLICATION_DATA => self.trailer(length),
-            _ => self.trailer_within(length, buffer.len().saturating_sub(payload.end)),
-        };
+        let trailer = trailer.unwrap_or_else(|| self.layout.trailer(length));
         let used = self.admit(content_type, length.saturating_add(trailer))?;
         let start = payload.start.checked_sub(self.layout.prefix()).ok_or(SealError::PrefixTooSmall)?;
         let range = start..payload.end.saturating_add(trailer).saturating_add(self.layout.tag());
@@ -252,15 +283,11 @@ impl WriteEpoch {
     /// What the key will have done after one more record with so many bytes of plaintext.
     #[inline]
     fn admit(&self, content_type: ContentType, plaintext: usize) -> Result<u64, SealError> {
-        let largest_epoch = match self.keys {
-            Keys::Plaintext | Keys::Classic(_) => u64::from(u16::MAX),
-            Keys::Unified(_) => MAX_EPOCH,
-        };
-        if self.epoch > largest_epoch {
+        if self.is_beyond_last_epoch {
             return Err(SealError::EpochExhausted);
         }
         let (last_sequence, kept) = if self.keeps_room_for_alert && content_type != ContentType::ALERT {
-            (RecordNumber::MAX_SEQUENCE - 1, self.limit.cost(self.longest_alert()))
+            (RecordNumber::MAX_SEQUENCE - 1, self.limit.cost(LONGEST_ALERT))
         } else {
             (RecordNumber::MAX_SEQUENCE, 0)
         };
@@ -299,42 +326,30 @@ impl WriteEpoch {
     }
 
     /// Inner content type and padding of application data of so many bytes.
-    #[inline]
     fn trailer(&self, payload: usize) -> usize {
         let least = self.layout.trailer(payload);
         if self.padding.is_none() || !self.layout.hides_content_type() {
             return least;
         }
-        let apparent = self.padding.apparent_length(payload).min(self.longest_payload());
+        let apparent = self.padding.apparent_length(payload).min(self.layout.longest_payload());
         least.max(apparent.saturating_sub(payload).saturating_add(1))
     }
 
-    /// The same of another type's payload, after which the buffer has so many bytes.
-    #[inline]
-    fn trailer_within(&self, payload: usize, room: usize) -> usize {
-        let room = room.saturating_sub(self.layout.tag());
+    /// The same of another type's payload, behind which the buffer has so many bytes.
+    fn trailer_within(&self, payload: usize, behind: usize) -> usize {
+        let room = behind.saturating_sub(self.layout.tag());
         self.trailer(payload).min(room).max(self.layout.trailer(payload))
     }
 
-    #[inline]
-    fn longest_alert(&self) -> usize {
-        if self.padding.is_none() {
-            return LONGEST_ALERT;
-        }
-        LONGEST_ALERT.max(self.trailer(ALERT_LENGTH).saturating_add(ALERT_LENGTH))
+    /// Whether the key can still seal an alert, padded, after so many bytes of plaintext.
+    fn leaves_room_for_padded_alert(&self, plaintext: usize) -> bool {
+        let alert = ALERT_LENGTH.saturating_add(self.trailer(ALERT_LENGTH));
+        let cost = self.limit.cost(plaintext).saturating_add(self.limit.cost(alert));
+        self.used.saturating_add(cost) <= self.limit.budget()
     }
 
     fn update_layout(&mut self) {
         self.layout = self.keys.layout(self.connection_id.len(), self.form);
-    }
-
-    #[inline]
-    fn longest_payload(&self) -> usize {
-        match self.keys {
-            // RFC 9146 section 5: here the limit includes the inner content type.
-            Keys::Classic(_) if !self.connection_id.is_empty() => MAX_PAYLOAD - 1,
-            _ => MAX_PAYLOAD,
-        }
     }
 }
 

@@ -133,7 +133,6 @@ fn threat_77_an_older_key_goes_alone() {
     // Up to here epoch 2 was in use, and its end would have been the end of all.
     assert!(receive(&mut epochs, &genuine(2, 0)).is_ok());
     assert_eq!(receive(&mut epochs, &forged(2)), Err(FORGED));
-    assert!(epochs.get(2).is_none());
     let after = receive(&mut epochs, &genuine(2, 1));
     assert_eq!(after, Err(OpenError::Discard(Discard::UnknownEpoch)));
     assert!(receive(&mut epochs, &genuine(3, 1)).is_ok());
