@@ -128,6 +128,11 @@ impl Flights {
             self.came_too_early = false;
             return self.acks.send_at(now.since_origin());
         }
+        self.acknowledge_again(now);
+    }
+
+    /// Acknowledges what is listed within a quarter of the timeout, though there is nothing new.
+    pub(crate) fn acknowledge_again(&mut self, now: Instant) {
         let quarter = self.timer.timeout().checked_div(4).unwrap_or_default();
         self.acks.send_at(now.since_origin().saturating_add(quarter));
     }

@@ -85,6 +85,11 @@ impl Handshaking {
         }
     }
 
+    /// Whether the version has ACKs, or may turn out to.
+    pub(super) fn may_need_acks(&self) -> bool {
+        self.io.message_epochs == MessageEpochs::Unified || self.expects_server_hello().is_some()
+    }
+
     /// Whether this is a server that has its client's hello.
     pub(super) fn begun_as_server(&self) -> bool {
         matches!(&self.state, State::Server(state) if !state.expects_client_hello())

@@ -258,11 +258,10 @@ impl Connection {
     /// Lists a record of which everything was taken (RFC 9147 section 7.1).
     fn acknowledge(&mut self, now: Instant, number: RecordNumber) {
         match &mut self.phase {
-            // No ACK goes out in plaintext: one that is due would wait for keys, and the clock for it.
-            Phase::Handshaking(handshaking) if self.writes.current().epoch() < HANDSHAKE_EPOCH => {
-                handshaking.io.flights.acks.list((number.epoch, number.sequence));
+            Phase::Handshaking(handshaking) if handshaking.may_need_acks() => {
+                handshaking.io.flights.acknowledge_soon(number, now);
             }
-            Phase::Handshaking(handshaking) => handshaking.io.flights.acknowledge_soon(number, now),
+            Phase::Handshaking(_) => {}
             Phase::Connected(_) => self.acknowledge_late(now, number),
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {}
         }
@@ -333,8 +332,7 @@ impl Connection {
             Accepted::Duplicate => {
                 self.stats.count(Discard::DuplicateMessage);
                 self.answer_repeat(now, epoch, &fragment);
-                // Once the peer has shown its keys, plaintext that says nothing new may be anybody's.
-                return is_of_present_flight && (epoch > 0 || self.reads.current() == 0);
+                return is_of_present_flight && self.lists_copy(now, epoch);
             }
             Accepted::Dropped(fault) => {
                 self.apply(now, fault::of_fragment(fault, epoch > 0));
@@ -343,6 +341,19 @@ impl Connection {
         }
         self.run_ready(now);
         true
+    }
+
+    /// Whether the record of a copy of the peer's present flight is listed. Once the peer has shown its keys, plaintext that
+    /// says nothing new may be anybody's: it is not, but what is listed is acknowledged again. A server that may send no
+    /// more before it hears of us waits for that.
+    fn lists_copy(&mut self, now: Instant, epoch: u64) -> bool {
+        if epoch > 0 || self.reads.current() == 0 {
+            return true;
+        }
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            handshaking.io.flights.acknowledge_again(now);
+        }
+        false
     }
 
     /// A stateless server numbers all its questions 0; they come whole, and in no order with the rest.
