@@ -72,6 +72,8 @@ pub struct Pair {
     pub server: End,
     gate: Option<(Gate, PartialHellos)>,
     server_config: Arc<ServerConfig>,
+    /// Steps that took no time.
+    instant_steps: usize,
 }
 
 impl Pair {
@@ -98,7 +100,8 @@ impl Pair {
         let gate = Some((gate, partial));
         let connection = Connection::client(client, name, start(&clock)).expect("a source of random numbers");
         let client = End { connection: Some(connection), ..End::default() };
-        Self { clock, link, client, server: End::default(), gate, server_config: server }
+        let server_config = server;
+        Self { clock, link, client, server: End::default(), gate, server_config, instant_steps: 0 }
     }
 
     /// The server asks for no cookie.
@@ -155,6 +158,10 @@ impl Pair {
 
     /// Jumps to the next instant at which something happens, and lets it happen; false if nothing does before
     /// `limit`.
+    ///
+    /// # Panics
+    /// If an end asks again and again to be woken for a time that has come, and then does nothing: its caller would
+    /// spin.
     pub fn step(&mut self, limit: Duration) -> bool {
         let timers = [&self.client, &self.server]
             .map(|end| end.connection.as_ref().and_then(Connection::poll_timeout).map(Instant::since_origin));
@@ -162,6 +169,8 @@ impl Pair {
         if next > limit {
             return false;
         }
+        self.instant_steps = if next > self.clock.now() { 0 } else { self.instant_steps + 1 };
+        assert!(self.instant_steps < 1000, "an end spins at {next:?}: {self:?}");
         self.clock.advance_to(next);
         while let Some((direction, mut bytes)) = self.link.receive(self.clock.now()) {
             self.deliver(direction, &mut bytes);

@@ -6,9 +6,14 @@ use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig, Se
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 
-use crate::identity::{Identity, NAME, name, settings};
+use drystone_handshake::message::registry::ProtocolVersion;
+
+use crate::identity::{Identity, NAME, name, settings, settings_of};
 use crate::link::{Link, LinkSettings};
 use crate::pair::Pair;
+
+/// Both versions, for what is the same in both.
+pub const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3];
 
 /// A second identity under another root, made once.
 pub fn other_identity() -> &'static Identity {
@@ -83,9 +88,14 @@ impl Variant {
         (Arc::new(client), Arc::new(server))
     }
 
-    /// A pair over a link with these settings.
-    pub fn pair(self, seed: u64, mut link: LinkSettings) -> Pair {
-        let (client, server) = self.configs();
+    /// A pair of DTLS 1.2 over a link with these settings.
+    pub fn pair(self, seed: u64, link: LinkSettings) -> Pair {
+        self.pair_of(ProtocolVersion::DTLS_1_2, seed, link)
+    }
+
+    /// A pair of one version over a link with these settings.
+    pub fn pair_of(self, version: ProtocolVersion, seed: u64, mut link: LinkSettings) -> Pair {
+        let (client, server) = self.configs_with(settings_of(version), settings_of(version));
         link.mtu = self.mtu();
         Pair::new(client, server, name(), Link::new(seed, link))
     }

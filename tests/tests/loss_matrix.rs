@@ -1,4 +1,4 @@
-//! The loss matrix: handshakes over a bad network in simulated time, thousands per cell.
+//! The loss matrix: handshakes over a bad network in simulated time, thousands per cell, in both versions.
 //!
 //! Loss is independent per datagram and direction; round trip 60 ms +- 30 ms, 2 % of the datagrams arrive twice, 5 %
 //! come 30 ms late. A run counts if both sides are connected and three packets have come back within 30 s; every
@@ -16,8 +16,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
+use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
 use drystone_handshake::{ClientAuth, ClientConfig, Credentials, Error, Event, ServerConfig, Settings};
-use drystone_tests::identity::{Identity, name, settings};
+use drystone_tests::identity::{Identity, name, settings_of};
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::pair::Pair;
 
@@ -38,19 +39,39 @@ struct Case {
     least: [u64; 5],
 }
 
-fn cases() -> [Case; 3] {
-    let ed25519 = Identity::ed25519_chain();
-    let rsa = Identity::rsa_chain();
-    let least = [10_000, 10_000, 9_998, 9_960, 9_700];
+/// The cases of a version with X25519 alone, so that the versions differ in nothing else.
+fn cases(version: ProtocolVersion) -> [Case; 3] {
+    let plain = || {
+        let mut settings = settings_of(version);
+        settings.groups = Some(vec![NamedGroup::X25519]);
+        settings
+    };
+    let [ed25519, rsa] = [Identity::ed25519_chain(), Identity::rsa_chain()];
     [
-        Case::new("Ed25519 chain, MTU 1200", ed25519, 1200, false, least),
-        Case::new("RSA-2048 chain, MTU 512", rsa, 512, false, least),
-        Case::new("mutual RSA-2048 chains, MTU 256", rsa, 256, true, [10_000, 10_000, 9_998, 9_960, 9_500]),
+        Case::new("Ed25519 chain, MTU 1200", ed25519, plain, 1200, false, LEAST),
+        Case::new("RSA-2048 chain, MTU 512", rsa, plain, 512, false, LEAST),
+        Case::new("mutual RSA-2048 chains, MTU 256", rsa, plain, 256, true, LEAST_IN_SMALL_DATAGRAMS),
     ]
 }
 
+/// What two ends of DTLS 1.3 do that are told nothing: the second hello takes two datagrams.
+fn hybrid_case() -> Case {
+    let settings = || settings_of(ProtocolVersion::DTLS_1_3);
+    Case::new("hybrid group, Ed25519, MTU 1200", Identity::ed25519_chain(), settings, 1200, false, LEAST)
+}
+
+const LEAST: [u64; 5] = [10_000, 10_000, 9_998, 9_960, 9_700];
+const LEAST_IN_SMALL_DATAGRAMS: [u64; 5] = [10_000, 10_000, 9_998, 9_960, 9_500];
+
 impl Case {
-    fn new(name: &'static str, identity: &Identity, mtu: usize, mutual: bool, least: [u64; 5]) -> Self {
+    fn new(
+        name: &'static str,
+        identity: &Identity,
+        settings: impl Fn() -> Settings,
+        mtu: usize,
+        mutual: bool,
+        least: [u64; 5],
+    ) -> Self {
         let settings = || -> Settings {
             let mut settings = settings();
             settings.mtu = mtu;
@@ -75,11 +96,22 @@ struct Run {
 }
 
 #[test]
-fn loss_matrix() {
+fn loss_matrix_of_dtls_1_2() {
+    loss_matrix("12", "DTLS 1.2", &cases(ProtocolVersion::DTLS_1_2));
+}
+
+#[test]
+fn loss_matrix_of_dtls_1_3() {
+    let mut cases = Vec::from(cases(ProtocolVersion::DTLS_1_3));
+    cases.push(hybrid_case());
+    loss_matrix("13", "DTLS 1.3", &cases);
+}
+
+fn loss_matrix(short: &str, version: &str, cases: &[Case]) {
     let handshakes: u64 = std::env::var("DRYSTONE_LOSS_HANDSHAKES")
         .map_or(200, |text| text.parse().expect("DRYSTONE_LOSS_HANDSHAKES is a number"));
     let mut table = String::new();
-    writeln!(table, "{handshakes} handshakes per cell, DTLS 1.2; times in ms, datagrams of both sides")
+    writeln!(table, "{handshakes} handshakes per cell, {version}; times in ms, datagrams of both sides")
         .unwrap();
     writeln!(
         table,
@@ -88,9 +120,9 @@ fn loss_matrix() {
     )
     .unwrap();
     let mut missed = Vec::new();
-    for case in cases() {
+    for case in cases {
         for (column, loss) in LOSSES.into_iter().enumerate() {
-            let runs = run_cell(&case, loss, handshakes);
+            let runs = run_cell(case, loss, handshakes);
             let good = runs.iter().filter(|run| run.connected_after.is_some()).count() as u64;
             let (median, late, datagrams) = summary(&runs);
             writeln!(table, "{:<32} {loss:>3} % {good:>6} {median:>8} {late:>8} {datagrams:>10}", case.name)
@@ -104,7 +136,7 @@ fn loss_matrix() {
     }
     print!("{table}");
     assert!(missed.is_empty(), "below the bound: {missed:?}");
-    compare_with_snapshot(&table, handshakes);
+    compare_with_snapshot(&table, &format!("loss_matrix_{short}_{handshakes}.txt"));
 }
 
 fn run_cell(case: &Case, loss: u32, handshakes: u64) -> Vec<Run> {
@@ -182,15 +214,14 @@ fn summary(runs: &[Run]) -> (u128, u128, usize) {
     )
 }
 
-fn compare_with_snapshot(table: &str, handshakes: u64) {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("snapshots/loss_matrix_12_{handshakes}.txt"));
+fn compare_with_snapshot(table: &str, name: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots").join(name);
     if std::env::var_os("DRYSTONE_UPDATE_SNAPSHOTS").is_some() {
         std::fs::write(&file, table).expect("the snapshot can be written");
         return;
     }
     match std::fs::read_to_string(&file) {
         Ok(snapshot) => assert_eq!(table, snapshot, "the table differs from {}", file.display()),
-        Err(_) => println!("no snapshot for {handshakes} handshakes per cell"),
+        Err(_) => println!("no snapshot {name}"),
     }
 }

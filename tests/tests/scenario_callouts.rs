@@ -6,16 +6,16 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::SigningError;
-use drystone_handshake::message::registry::AlertDescription;
+use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
     Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials, Error,
     Event, Instant, Misuse, Request, RequestId, ServerConfig,
 };
 use drystone_tests::counting::{LateVerifier, late_credential};
-use drystone_tests::identity::{Identity, name, settings};
+use drystone_tests::identity::{Identity, name, server_config, settings, settings_of};
 use drystone_tests::link::{Direction, Link, LinkSettings};
-use drystone_tests::pair::{End, Pair};
-use drystone_tests::scenario::other_identity;
+use drystone_tests::pair::{End, Pair, perfect_link};
+use drystone_tests::scenario::{VERSIONS, other_identity};
 
 /// How long every answer takes.
 const DELAY: Duration = Duration::from_secs(3);
@@ -31,7 +31,8 @@ impl CredentialResolver for LateResolver {
 }
 
 /// A pair in which every call-out of both sides answers late.
-fn late_pair(link: Link) -> Pair {
+fn late_pair(version: ProtocolVersion, link: Link) -> Pair {
+    let settings = || settings_of(version);
     let client = ClientConfig::new(settings(), LateVerifier).unwrap().with_credentials(LateResolver);
     let server = ServerConfig::new(settings(), LateResolver)
         .unwrap()
@@ -105,9 +106,9 @@ fn connect_with_late_answers(pair: &mut Pair) -> usize {
 
 #[test]
 fn every_answer_may_come_three_seconds_late_on_a_lossy_link() {
-    for seed in 0..20 {
+    for (version, seed) in VERSIONS.into_iter().flat_map(|version| (0..20).map(move |seed| (version, seed))) {
         let link = if seed == 0 { LinkSettings::perfect() } else { LinkSettings::lossy(0.1) };
-        let mut pair = late_pair(Link::new(seed, link));
+        let mut pair = late_pair(version, Link::new(seed, link));
         let asked = connect_with_late_answers(&mut pair);
         assert!(pair.client.is_connected() && pair.server.is_connected(), "seed {seed}: {pair:?}");
         // Credential, signature and verification, on each side.
@@ -125,7 +126,7 @@ fn every_answer_may_come_three_seconds_late_on_a_lossy_link() {
 /// repeats its flight.
 #[test]
 fn retransmissions_go_on_while_a_request_is_open() {
-    let mut pair = late_pair(Link::new(0, LinkSettings::perfect()));
+    let mut pair = late_pair(ProtocolVersion::DTLS_1_2, Link::new(0, LinkSettings::perfect()));
     let mut datagrams = Vec::new();
     pair.run_until(Duration::from_secs(1), |pair| !pair.server.events.is_empty());
     datagrams.push(pair.client.datagrams);
@@ -151,9 +152,15 @@ fn retransmissions_go_on_while_a_request_is_open() {
 
 #[test]
 fn wrong_answers_are_misuse_and_change_nothing() {
-    let mut pair = late_pair(Link::new(0, LinkSettings::perfect()));
+    for version in VERSIONS {
+        wrong_answers_are_misuse_in(version);
+    }
+}
+
+fn wrong_answers_are_misuse_in(version: ProtocolVersion) {
+    let mut pair = late_pair(version, Link::new(0, LinkSettings::perfect()));
     let now = Instant::default();
-    let mut other = late_pair(Link::new(1, LinkSettings::perfect()));
+    let mut other = late_pair(version, Link::new(1, LinkSettings::perfect()));
     // Nothing is asked yet; the id is another association's.
     other.run_until(Duration::from_secs(1), |pair| !pair.server.events.is_empty());
     let (foreign, request) = take_request(&mut other.server).unwrap();
@@ -180,8 +187,8 @@ fn wrong_answers_are_misuse_and_change_nothing() {
 }
 
 /// Runs until the wanted kind of request is open on a side, answering all others at once; then answers this.
-fn fail_at(direction: Direction, wanted: &str, failing: Answer) -> Pair {
-    let mut pair = late_pair(Link::new(0, LinkSettings::perfect()));
+fn fail_at(version: ProtocolVersion, direction: Direction, wanted: &str, failing: Answer) -> Pair {
+    let mut pair = late_pair(version, Link::new(0, LinkSettings::perfect()));
     let mut failing = Some(failing);
     for _ in 0..200 {
         pair.flush();
@@ -214,27 +221,70 @@ fn a_late_refusal_ends_both_sides_with_the_right_alert() {
     let refused: MakeAnswer = || Answer::PeerVerification(Err(Error::Refused("not on the list")));
     let unsigned: MakeAnswer = || Answer::Signature(Err(SigningError::Failed));
     let nothing: MakeAnswer = || Answer::Credential(None);
-    let [client, server] = Direction::BOTH;
-    let cases = [
-        (client, "verification", refused, AlertDescription::ACCESS_DENIED, client),
-        (server, "verification", refused, AlertDescription::ACCESS_DENIED, server),
-        (client, "signature", unsigned, AlertDescription::INTERNAL_ERROR, client),
-        (server, "signature", unsigned, AlertDescription::INTERNAL_ERROR, server),
-        (server, "credential", nothing, AlertDescription::HANDSHAKE_FAILURE, server),
-        // A client without a certificate says so, and the server, which requires one, refuses.
-        (client, "credential", nothing, AlertDescription::HANDSHAKE_FAILURE, server),
-    ];
-    for (side, wanted, failing, alert, judge) in cases {
-        let mut pair = fail_at(side, wanted, failing());
-        let error = |pair: &mut Pair, side| end(pair, side).connection().error().cloned();
-        let own = error(&mut pair, judge).unwrap_or_else(|| panic!("{side:?} {wanted}"));
-        assert_eq!(own.alert(), Some(alert), "{side:?} {wanted}");
-        let other = error(&mut pair, judge.opposite());
-        assert!(
-            matches!(other, Some(Error::AlertReceived { description, .. }) if description == alert),
-            "{side:?} {wanted}: {other:?}"
-        );
+    for version in VERSIONS {
+        let [client, server] = Direction::BOTH;
+        let no_certificate = match version {
+            ProtocolVersion::DTLS_1_3 => AlertDescription::CERTIFICATE_REQUIRED,
+            _ => AlertDescription::HANDSHAKE_FAILURE,
+        };
+        let cases = [
+            (client, "verification", refused, AlertDescription::ACCESS_DENIED, client),
+            (server, "verification", refused, AlertDescription::ACCESS_DENIED, server),
+            (client, "signature", unsigned, AlertDescription::INTERNAL_ERROR, client),
+            (server, "signature", unsigned, AlertDescription::INTERNAL_ERROR, server),
+            (server, "credential", nothing, AlertDescription::HANDSHAKE_FAILURE, server),
+            // A client without a certificate says so, and the server, which requires one, refuses.
+            (client, "credential", nothing, no_certificate, server),
+        ];
+        for (side, wanted, failing, alert, judge) in cases {
+            let mut pair = fail_at(version, side, wanted, failing());
+            let error = |pair: &mut Pair, side| end(pair, side).connection().error().cloned();
+            let own = error(&mut pair, judge).unwrap_or_else(|| panic!("{side:?} {wanted}"));
+            assert_eq!(own.alert(), Some(alert), "{side:?} {wanted}");
+            let other = error(&mut pair, judge.opposite());
+            assert!(
+                matches!(other, Some(Error::AlertReceived { description, .. }) if description == alert),
+                "{version} {side:?} {wanted}: {other:?}"
+            );
+        }
     }
+}
+
+/// RFC 9147 section 7.1, rule 6: while the client's application verifies, an ACK says that the server's flight is there,
+/// and the server does not repeat it.
+#[test]
+fn an_open_request_does_not_hold_back_the_ack() {
+    let client = ClientConfig::new(settings_of(ProtocolVersion::DTLS_1_3), LateVerifier).unwrap();
+    let server = server_config(settings_of(ProtocolVersion::DTLS_1_3), Identity::p256());
+    let mut pair = Pair::new(Arc::new(client), server, name(), perfect_link());
+    pair.run_until(Duration::from_secs(1), |pair| !pair.client.events.is_empty());
+    let (sent, heard) = (pair.server.datagrams, pair.client.datagrams);
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!(pair.client.datagrams, heard + 1, "the ACK");
+    assert_eq!(pair.server.datagrams, sent, "nothing is repeated");
+    let (id, request) = take_request(&mut pair.client).unwrap();
+    let now = pair.now();
+    pair.client.connection().answer(now, id, answer(Direction::ToServer, &request)).unwrap();
+    assert!(pair.connect(), "{pair:?}");
+}
+
+/// The same for a server that verifies its client's certificate.
+#[test]
+fn a_server_that_verifies_acknowledges_meanwhile() {
+    let settings = || settings_of(ProtocolVersion::DTLS_1_3);
+    let client = ClientConfig::new(settings(), Identity::p256().policy()).unwrap();
+    let client = client.with_credentials(Credentials::single(other_identity().credential()));
+    let server = ServerConfig::new(settings(), Credentials::single(Identity::p256().credential())).unwrap();
+    let server = server.with_client_auth(ClientAuth::Require(Arc::new(LateVerifier)));
+    let mut pair = Pair::new(Arc::new(client), Arc::new(server), name(), perfect_link());
+    pair.run_until(Duration::from_secs(1), |pair| !pair.server.events.is_empty());
+    let (sent, heard) = (pair.client.datagrams, pair.server.datagrams);
+    pair.run_for(Duration::from_secs(5));
+    assert_eq!((pair.client.datagrams, pair.server.datagrams), (sent, heard + 1), "an ACK and no repeat");
+    let (id, request) = take_request(&mut pair.server).unwrap();
+    let now = pair.now();
+    pair.server.connection().answer(now, id, answer(Direction::ToClient, &request)).unwrap();
+    assert!(pair.connect(), "{pair:?}");
 }
 
 /// A fatal alert that came while the application verified is not forgotten by its answer (rule 1f).

@@ -332,6 +332,9 @@ pub enum Misuse {
     /// The negotiated version cannot change its keys: DTLS 1.2.
     #[error("DTLS 1.2 cannot change its keys: connect anew")]
     NoKeyUpdate,
+    /// The present keys are the last that this association can have: its epochs are used up (RFC 9147 section 8).
+    #[error("the epochs are used up: connect anew")]
+    LastEpoch,
     /// The label of an exporter is one that the protocol itself uses (RFC 5705 section 4).
     #[error("the label is reserved by the protocol")]
     ReservedLabel,

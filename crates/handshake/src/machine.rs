@@ -344,6 +344,17 @@ impl PeerVerified {
     }
 }
 
+impl Message<'_> {
+    /// Whether this is the one message that the state waits for.
+    pub(crate) fn expect(&self, msg_type: HandshakeType) -> Result<(), Error> {
+        if self.msg_type == msg_type {
+            return Ok(());
+        }
+        let expected = msg_type.name().unwrap_or("a handshake message");
+        Err(Error::UnexpectedMessage { expected, received: self.msg_type })
+    }
+}
+
 /// The error for a message that the state does not expect.
 pub(crate) fn unexpected(expected: &'static str, message: Message<'_>) -> Error {
     Error::UnexpectedMessage { expected, received: message.msg_type }

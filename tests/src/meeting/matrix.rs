@@ -83,7 +83,11 @@ impl<'a> Against<'a> {
         }
         cells.push(self.alpn_cell());
         cells.extend(self.cells_of_13());
-        Table::fill(self.title("certificates and settings"), cells)
+        let table = Table::fill(self.title("certificates and settings"), cells);
+        match self.mutual(KeyKind::P256).fault_under_loss() {
+            Some((who, why)) => table.note(format!("client certificates without loss only: {who}: {why}")),
+            None => table,
+        }
     }
 
     fn suite_cell(self, suite: CipherSuiteId, key: KeyKind, group: NamedGroup) -> Cell<'a> {
@@ -122,12 +126,12 @@ impl<'a> Against<'a> {
         if has_chain && !self.peer.has_chains() {
             return Cell::absent(row, column, format!("{} sends one certificate only", self.peer.name()));
         }
-        let (mut client, mut server) = self.plans(key);
-        (client.mtu, server.mtu) = (mtu, mtu);
-        if mutual {
-            (client.identity, server.trust) = (Some(identity(key)), Some(identity(key)));
+        let mut encounter = self.mutual(key);
+        if !mutual {
+            (encounter.client.1.identity, encounter.server.1.trust) = (None, None);
         }
-        self.cell(row, column, self.encounter(client, server))
+        (encounter.client.1.mtu, encounter.server.1.mtu) = (mtu, mtu);
+        self.cell(row, column, encounter)
     }
 
     fn alpn_cell(self) -> Cell<'a> {
@@ -146,29 +150,53 @@ impl<'a> Against<'a> {
         if self.is_12() {
             return Vec::new();
         }
-        let column = KeyKind::P256.name();
-        let (mut client, mut server) = self.plans(KeyKind::P256);
-        client.groups = vec![NamedGroup::X25519, NamedGroup::SECP384R1];
-        server.groups = vec![NamedGroup::SECP384R1];
-        let expected = Facts { group: Some(NamedGroup::SECP384R1), ..Facts::default() };
-        let retry = Encounter { expected, other_group: true, ..self.encounter(client, server) };
-        let cookie = match retry.server.0.first_answer(self.version) {
-            FirstAnswer::Cookie => "HelloRetryRequest, cookie and group",
-            FirstAnswer::Hello => "HelloRetryRequest, group",
-        };
-        let mut cells = vec![self.cell(cookie, column, retry)];
-        for (side, sender) in [("client", Direction::ToServer), ("server", Direction::ToClient)] {
-            for (how, request_peer) in [("", false), (", both asked", true)] {
-                let (mut client, mut server) = self.plans(KeyKind::P256);
-                client.rekey_early = sender == Direction::ToServer;
-                server.rekey_early = sender == Direction::ToClient;
-                let act = Act::Rekey { sender, request_peer };
-                let encounter = Encounter { act, ..self.encounter(client, server) };
-                cells.push(self.cell(format!("KeyUpdate by the {side}{how}"), column, encounter));
+        let mut cells = Vec::new();
+        for group in [NamedGroup::SECP384R1, NamedGroup::X25519MLKEM768] {
+            cells.push(self.retry_cell(group));
+        }
+        for sender in Direction::BOTH {
+            for request_peer in [false, true] {
+                cells.push(self.rekey_cell(sender, request_peer));
             }
         }
         cells.extend(self.version_cells());
         cells
+    }
+
+    /// The server has one group, and the client prefers another.
+    fn retry_cell(self, group: NamedGroup) -> Cell<'a> {
+        let (mut client, mut server) = self.plans(KeyKind::P256);
+        client.groups = vec![NamedGroup::X25519, group];
+        server.groups = vec![group];
+        let expected = Facts { group: Some(group), ..Facts::default() };
+        let encounter = Encounter { expected, other_group: true, ..self.encounter(client, server) };
+        let with_cookie = match encounter.server.0.first_answer(self.version) {
+            FirstAnswer::Cookie => " and a cookie",
+            FirstAnswer::Hello => "",
+        };
+        let (row, column) = (format!("HelloRetryRequest for {group}{with_cookie}"), KeyKind::P256.name());
+        if !self.peer.has_group(self.version, group) {
+            return Cell::absent(row, column, format!("{} lacks that group", self.peer.name()));
+        }
+        self.cell(row, column, encounter)
+    }
+
+    fn rekey_cell(self, sender: Direction, request_peer: bool) -> Cell<'a> {
+        let (mut client, mut server) = self.plans(KeyKind::P256);
+        client.rekey_early = sender == Direction::ToServer;
+        server.rekey_early = sender == Direction::ToClient;
+        let encounter =
+            Encounter { act: Act::Rekey { sender, request_peer }, ..self.encounter(client, server) };
+        let (who, stack) = match sender {
+            Direction::ToServer => ("client", encounter.client.0),
+            Direction::ToClient => ("server", encounter.server.0),
+        };
+        let how = if request_peer { ", which asks for one" } else { "" };
+        let (row, column) = (format!("KeyUpdate by the {who}{how}"), KeyKind::P256.name());
+        if request_peer && !stack.updates_keys_on_command() {
+            return Cell::absent(row, column, format!("the application of {} cannot say that", stack.name()));
+        }
+        self.cell(row, column, encounter)
     }
 
     /// One side has both versions, or both have.
@@ -191,6 +219,14 @@ impl<'a> Against<'a> {
         let plan = Plan::only(self.version);
         let client = Plan { trust: Some(identity(key)), ..plan.clone() };
         (client, Plan { identity: Some(identity(key)), ..plan })
+    }
+
+    /// Both show certificates.
+    fn mutual(self, key: KeyKind) -> Encounter<'a> {
+        let (client, server) = self.plans(key);
+        let (client, server) =
+            (Plan { identity: Some(identity(key)), ..client }, Plan { trust: Some(identity(key)), ..server });
+        self.encounter(client, server)
     }
 
     fn encounter(self, client: Plan, server: Plan) -> Encounter<'a> {

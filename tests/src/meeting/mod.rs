@@ -5,9 +5,10 @@
 mod cell;
 mod identities;
 mod matrix;
-mod meeting;
+
 mod ours;
 mod plan;
+mod run;
 mod wire;
 
 use core::time::Duration;
@@ -16,9 +17,10 @@ use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolV
 
 pub use identities::identity;
 pub use matrix::{Against, handshakes};
-pub use meeting::Meeting;
+
 pub use ours::Drystone;
 pub use plan::Plan;
+pub use run::Meeting;
 pub use wire::Wire;
 
 use crate::clock::Clock;
@@ -156,8 +158,24 @@ pub trait Stack: Sync {
     /// Whether it negotiates application protocols.
     fn has_alpn(&self) -> bool;
 
+    /// Whether its application can ask for a KeyUpdate; if not, see [`Plan::rekey_early`].
+    fn updates_keys_on_command(&self) -> bool {
+        true
+    }
+
     /// How its servers answer a client's first hello in this version.
     fn first_answer(&self, version: ProtocolVersion) -> FirstAnswer;
+
+    /// Why meetings like this one are not held over a bad network: a fault of this implementation that no peer can
+    /// make good. `None` if there is none.
+    fn fault_under_loss(
+        &self,
+        _version: ProtocolVersion,
+        _serves: bool,
+        _plan: &Plan,
+    ) -> Option<&'static str> {
+        None
+    }
 }
 
 /// How a server answers a client's first hello.

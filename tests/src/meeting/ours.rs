@@ -12,7 +12,7 @@ use drystone_handshake::{
 
 use super::{Facts, FirstAnswer, Maker, Party, Plan, Stack};
 use crate::clock::Clock;
-use crate::identity::{name, settings};
+use crate::identity::{name, settings_of_both};
 use crate::interop::KeyKind;
 
 /// drystone itself.
@@ -51,7 +51,7 @@ impl Stack for Drystone {
         Ok(Box::new(move |clock| {
             let gate = Gate::new(&config).expect("a source of random numbers");
             let partial = gate.partial_hellos();
-            Box::new(Ours::stranger(Some((gate, partial, Arc::clone(&config))), clock))
+            Box::new(Ours::stranger(Some(Door { gate, partial, config: Arc::clone(&config) }), clock))
         }))
     }
 
@@ -59,8 +59,8 @@ impl Stack for Drystone {
         crypto::ring::provider().cipher_suite(suite).is_some()
     }
 
-    fn has_group(&self, _: ProtocolVersion, group: NamedGroup) -> bool {
-        crypto::ring::provider().group(group).is_some()
+    fn has_group(&self, version: ProtocolVersion, group: NamedGroup) -> bool {
+        crypto::ring::provider().group(group).is_some_and(|group| group.min_version().is_at_most(version))
     }
 
     fn has_key(&self, _: KeyKind) -> bool {
@@ -81,7 +81,7 @@ impl Stack for Drystone {
 }
 
 fn settings_of(plan: &Plan) -> Settings {
-    let mut settings = settings();
+    let mut settings = settings_of_both();
     (settings.min_version, settings.max_version) = (plan.min_version, plan.max_version);
     settings.cipher_suites = plan.suite.map(|suite| vec![suite]);
     settings.groups = (!plan.groups.is_empty()).then(|| plan.groups.clone());
@@ -92,10 +92,17 @@ fn settings_of(plan: &Plan) -> Settings {
     settings
 }
 
+/// What stands before a server's association.
+struct Door {
+    gate: Gate,
+    partial: PartialHellos,
+    config: Arc<ServerConfig>,
+}
+
 struct Ours {
     connection: Option<Connection>,
     /// A server that has not let its client in yet.
-    gate: Option<(Gate, PartialHellos, Arc<ServerConfig>)>,
+    gate: Option<Door>,
     clock: Clock,
     /// Datagrams made outside of the connection: the gate's, and sealed application data.
     outgoing: VecDeque<Vec<u8>>,
@@ -105,7 +112,7 @@ struct Ours {
 }
 
 impl Ours {
-    fn stranger(gate: Option<(Gate, PartialHellos, Arc<ServerConfig>)>, clock: &Clock) -> Self {
+    fn stranger(gate: Option<Door>, clock: &Clock) -> Self {
         Self {
             connection: None,
             gate,
@@ -119,13 +126,13 @@ impl Ours {
 
     /// Lets the gate look at a stranger's datagram.
     fn greet(&mut self, now: Duration, datagram: &mut [u8]) {
-        let Some((gate, partial, config)) = &mut self.gate else { return };
+        let Some(Door { gate, partial, config }) = &mut self.gate else { return };
         self.clock.advance_to(now);
         let start = start(&self.clock);
         let mut reply = [0; Gate::MAX_REPLY];
-        let peer = Stranger { id: b"peer", network: &[] };
+        let stranger = Stranger { id: b"peer", network: b"network" };
         let mut datagram = Datagram::new(Path::default(), datagram);
-        match gate.answer_or_hold(start, peer, &mut datagram, partial, &mut reply) {
+        match gate.answer_or_hold(start, stranger, &mut datagram, partial, &mut reply) {
             Verdict::Drop(_) | Verdict::Hold => {}
             Verdict::Reply(length) => self.outgoing.push_back(reply[..length].to_vec()),
             Verdict::Accept(greeting) => {
@@ -216,8 +223,9 @@ impl Party for Ours {
         Ok(())
     }
 
-    fn update_keys(&mut self, _: Duration, _: bool) -> Result<(), String> {
-        Err("DTLS 1.2 has no KeyUpdate".to_owned())
+    fn update_keys(&mut self, now: Duration, request_peer: bool) -> Result<(), String> {
+        let connection = self.connection.as_mut().ok_or("no client has come")?;
+        connection.update_keys(Instant::from_origin(now), request_peer).map_err(|misuse| misuse.to_string())
     }
 
     fn close(&mut self, now: Duration) -> Result<(), String> {

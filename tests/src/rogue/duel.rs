@@ -4,8 +4,10 @@ use core::time::Duration;
 
 use drystone_handshake::crypto::Side;
 
-use super::{CLIENT_STEPS, Heard, Rogue, SERVER_STEPS, Step, Victim};
-use crate::identity::{Identity, client_config, server_config, settings};
+use drystone_handshake::Settings;
+
+use super::{CLIENT_STEPS, CLIENT_STEPS_13, Heard, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim};
+use crate::identity::{Identity, client_config, server_config, settings, settings_of_both};
 
 /// A rogue and its victim, face to face: nothing is lost and no time passes unless the test says so.
 #[derive(Debug)]
@@ -46,16 +48,71 @@ impl Duel {
         [client, server]
     }
 
+    /// A rogue of DTLS 1.3 against our client, which speaks both versions.
+    pub fn usual_client_13() -> Self {
+        Self::client_13(settings_of_both())
+    }
+
+    /// A rogue of DTLS 1.3 against our server, which speaks both versions and has let the rogue in.
+    pub fn usual_server_13() -> Self {
+        Self::server_13(settings_of_both())
+    }
+
+    /// A rogue of DTLS 1.3 against our client with these settings.
+    pub fn client_13(settings: Settings) -> Self {
+        let identity = Identity::p256();
+        let victim = Victim::client(client_config(settings, identity));
+        Self::between(Rogue::new_13(Side::Server, identity), victim)
+    }
+
+    /// A rogue of DTLS 1.3 against our server with these settings, which has let the rogue in.
+    pub fn server_13(settings: Settings) -> Self {
+        let identity = Identity::p256();
+        let victim = Victim::server(server_config(settings, identity));
+        let mut duel = Self::between(Rogue::new_13(Side::Client, identity), victim);
+        duel.greet();
+        duel
+    }
+
+    /// Against a client and against a server that speak both versions, both connected with DTLS 1.3.
+    pub fn usual_connected_13() -> [Self; 2] {
+        Self::connected_13(settings_of_both)
+    }
+
+    /// Against a client and against a server with these settings, both connected with DTLS 1.3, and with everything
+    /// acknowledged.
+    ///
+    /// # Panics
+    /// If they do not connect.
+    pub fn connected_13(settings: impl Fn() -> Settings) -> [Self; 2] {
+        let mut client = Self::client_13(settings());
+        client.play(&SERVER_STEPS_13);
+        let mut server = Self::server_13(settings());
+        server.play(&CLIENT_STEPS_13);
+        let mut duels = [client, server];
+        for duel in &mut duels {
+            assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+            duel.acknowledge();
+            assert_eq!(duel.rogue.peer_finished, Some(true));
+        }
+        duels
+    }
+
     /// The rogue is the server; the client's hello has arrived.
     pub fn with_client(victim: Victim, identity: &Identity) -> Self {
-        let mut duel = Self { rogue: Rogue::new(Side::Server, identity), victim, datagrams: Vec::new() };
-        duel.listen();
-        duel
+        Self::between(Rogue::new(Side::Server, identity), victim)
     }
 
     /// The rogue is the client, and has said nothing yet.
     pub fn with_server(victim: Victim, identity: &Identity) -> Self {
-        Self { rogue: Rogue::new(Side::Client, identity), victim, datagrams: Vec::new() }
+        Self::between(Rogue::new(Side::Client, identity), victim)
+    }
+
+    /// Any rogue against any victim; what a client says first has arrived.
+    pub fn between(rogue: Rogue, victim: Victim) -> Self {
+        let mut duel = Self { rogue, victim, datagrams: Vec::new() };
+        duel.listen();
+        duel
     }
 
     /// The rogue hears what the victim has to send now.
@@ -83,6 +140,15 @@ impl Duel {
             let datagram = self.rogue.perform(*step);
             self.give(&datagram);
         }
+    }
+
+    /// The rogue acknowledges every record of the handshake that it has heard in the epochs of DTLS 1.3. Returns how many
+    /// datagrams came back.
+    pub fn acknowledge(&mut self) -> usize {
+        let mut numbers = self.rogue.handshakes_heard().to_vec();
+        numbers.retain(|number| number.epoch >= 2);
+        let datagram = self.rogue.ack(&numbers);
+        self.give(&datagram)
     }
 
     /// Lets time pass at the victim; the rogue hears what it sends. Returns how many datagrams.

@@ -76,6 +76,12 @@ impl Rogue {
                 HandshakeType::FINISHED
             }
             Step::ChangeCipherSpec => unreachable!("not a handshake message"),
+            Step::HelloRetryRequest
+            | Step::EncryptedExtensions
+            | Step::KeyUpdate
+            | Step::NewSessionTicket => {
+                unreachable!("not a message of DTLS 1.2")
+            }
         };
         (msg_type, body)
     }
@@ -140,7 +146,7 @@ impl Rogue {
         body
     }
 
-    fn sign(&self, message: &[u8]) -> Vec<u8> {
+    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self.key.sign(self.scheme, message) {
             Poll::Ready(signature) => signature.expect("the key signs with this scheme"),
             Poll::Pending => panic!("the rogue's key answers at once"),

@@ -1,5 +1,5 @@
-//! A scripted peer that speaks DTLS 1.2 and need not be honest. Owns the order and the content of its messages; the
-//! protocol's states are deliberately missing, so that any step can be left out, repeated, swapped or altered.
+//! A scripted peer that speaks DTLS 1.2 or 1.3 and need not be honest. Owns the order and the content of its messages;
+//! the protocol's states are deliberately missing, so that any step can be left out, repeated, swapped or altered.
 //!
 //! It is built from the public message formats, the key derivation and the record layer, not from the state machine
 //! that it tests. Its Finished always fits what it has itself said and heard, so that a fault under test is the only
@@ -7,25 +7,29 @@
 
 mod duel;
 mod messages;
+mod messages13;
+mod v12;
+mod v13;
 mod victim;
 mod wire;
 
+use core::ops::Range;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::prf12::{MasterSecret, Randoms};
 use drystone_handshake::crypto::{self, CipherSuite, KeyExchangeGroup, PendingKeyExchange, Side, SigningKey};
-use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType, NamedGroup, SignatureScheme};
-use drystone_handshake::message::{
-    ClientHello, ClientKeyExchange, HelloVerifyRequest, ServerHello, ServerKeyExchange,
+use drystone_handshake::message::registry::{
+    CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
 };
-use drystone_record::{ClassicNonce, ContentType, Protection, RecordNumber, WriteEpoch};
+use drystone_handshake::message::{Ack, HelloVerifyRequest, KeyUpdateRequest};
+use drystone_record::{ContentType, RecordNumber, WriteEpoch};
 use drystone_x509::CertificateDer;
 
 use crate::identity::Identity;
 
 pub use duel::Duel;
 pub use victim::{Victim, start};
-pub use wire::{Cut, Heard, Message, VERSION, cut, fragment_header, raw_record, seal};
+pub use wire::{Cut, Heard, Message, VERSION, cut, fragment_header, raw_record, raw_unified_record, seal};
 
 /// Something that a rogue can do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +47,10 @@ pub enum Step {
     CertificateVerify,
     ChangeCipherSpec,
     Finished,
+    HelloRetryRequest,
+    EncryptedExtensions,
+    KeyUpdate,
+    NewSessionTicket,
 }
 
 /// What an honest server does after the client's hello.
@@ -67,11 +75,27 @@ pub const CERTIFIED_CLIENT_STEPS: [Step; 5] = [
     Step::Finished,
 ];
 
+/// What an honest server of DTLS 1.3 does after the client's hello.
+pub const SERVER_STEPS_13: [Step; 5] = [
+    Step::ServerHello,
+    Step::EncryptedExtensions,
+    Step::Certificate,
+    Step::CertificateVerify,
+    Step::Finished,
+];
+
+/// What an honest client of DTLS 1.3 does after the server's flight, if it is not asked for a certificate.
+pub const CLIENT_STEPS_13: [Step; 1] = [Step::Finished];
+
+/// What an honest client of DTLS 1.3 does that presents a certificate.
+pub const CERTIFIED_CLIENT_STEPS_13: [Step; 3] = [Step::Certificate, Step::CertificateVerify, Step::Finished];
+
 type Alteration = Box<dyn FnMut(&mut Vec<u8>)>;
 
 /// The scripted peer. Its public fields are what it says of itself; change them before the step that says it.
 pub struct Rogue {
     side: Side,
+    version: ProtocolVersion,
     /// The suite that it offers, or chooses.
     pub suite: &'static CipherSuite,
     /// The group that it offers, or chooses.
@@ -96,11 +120,17 @@ pub struct Rogue {
     pub heard: Vec<Heard>,
     /// Whether the victim's Finished, if it has come, was right.
     pub peer_finished: Option<bool>,
-    /// The master secret, once there is one.
+    /// The master secret of DTLS 1.2, once there is one.
     pub master: Option<MasterSecret>,
+    /// What its KeyUpdates say.
+    pub request_update: KeyUpdateRequest,
+    /// The ticket in its NewSessionTicket.
+    pub ticket: Vec<u8>,
+    schedule: v13::Schedule,
     alterations: Vec<(Step, Alteration)>,
     transcript: Vec<u8>,
     pending: Option<Box<dyn PendingKeyExchange>>,
+    own_share: Vec<u8>,
     peer_share: Vec<u8>,
     writer: wire::Writer,
     reader: wire::Reader,
@@ -118,13 +148,23 @@ impl core::fmt::Debug for Rogue {
 }
 
 impl Rogue {
-    /// A rogue that presents `identity`, whose key is ECDSA on P-256.
+    /// A rogue of DTLS 1.2 that presents `identity`, whose key is ECDSA on P-256.
     pub fn new(side: Side, identity: &Identity) -> Self {
+        let suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        Self::of_version(ProtocolVersion::DTLS_1_2, suite, side, identity)
+    }
+
+    /// A rogue of DTLS 1.3 that presents `identity`, whose key is ECDSA on P-256.
+    pub fn new_13(side: Side, identity: &Identity) -> Self {
+        Self::of_version(ProtocolVersion::DTLS_1_3, CipherSuiteId::TLS_AES_128_GCM_SHA256, side, identity)
+    }
+
+    fn of_version(version: ProtocolVersion, suite: CipherSuiteId, side: Side, identity: &Identity) -> Self {
         let provider = crypto::ring::provider();
         let credential = identity.credential();
-        let suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
         Self {
             side,
+            version,
             suite: provider.cipher_suite(suite).expect("ring has it"),
             group: provider.group(NamedGroup::X25519).expect("ring has it"),
             scheme: SignatureScheme::ECDSA_SECP256R1_SHA256,
@@ -138,13 +178,21 @@ impl Rogue {
             heard: Vec::new(),
             peer_finished: None,
             master: None,
+            request_update: KeyUpdateRequest::NotRequested,
+            ticket: vec![9; 32],
+            schedule: v13::Schedule::default(),
             alterations: Vec::new(),
             transcript: Vec::new(),
             pending: None,
+            own_share: Vec::new(),
             peer_share: Vec::new(),
             writer: wire::Writer::new(),
             reader: wire::Reader::new(),
         }
+    }
+
+    fn is_13(&self) -> bool {
+        self.version == ProtocolVersion::DTLS_1_3
     }
 
     /// Changes the body of each message of this kind before it is sent. The rogue's own transcript has the changed
@@ -159,23 +207,29 @@ impl Rogue {
     pub fn perform(&mut self, step: Step) -> Vec<u8> {
         if step == Step::ChangeCipherSpec {
             let record = self.plaintext(ContentType::CHANGE_CIPHER_SPEC, &[1]);
-            self.writer.use_keys = true;
+            if !self.is_13() {
+                self.use_keys(true);
+            }
             return record;
         }
-        // A ClientKeyExchange makes the keys, so that it cannot be under them.
-        let has_keys = self.master.is_some();
+        // A message that makes keys cannot be under them.
+        let epoch = self.epoch_of(step);
         let message = self.message(step);
         // A record takes 2^14 bytes; nobody asks a simulated datagram for its size.
         let pieces =
             if message.body.is_empty() { vec![message.to_bytes()] } else { message.fragments(16_000) };
-        let mut record = |bytes: &Vec<u8>| {
-            if has_keys {
-                self.handshake_record(bytes)
-            } else {
-                self.plaintext(ContentType::HANDSHAKE, bytes)
-            }
-        };
-        pieces.iter().flat_map(&mut record).collect()
+        pieces.iter().flat_map(|bytes| self.record_in(epoch, ContentType::HANDSHAKE, bytes)).collect()
+    }
+
+    /// The epoch in which an honest peer sends this now.
+    pub fn epoch_of(&self, step: Step) -> u64 {
+        if self.is_13() {
+            self.epoch_of_13(step)
+        } else if self.master.is_some() {
+            self.writer.present
+        } else {
+            0
+        }
     }
 
     /// The steps one after the other in one datagram, each in a record of its own.
@@ -186,59 +240,78 @@ impl Rogue {
     /// Makes the message of a step and takes it into the transcript, without sending it.
     pub fn message(&mut self, step: Step) -> Message {
         if step == Step::ClientHello {
-            self.transcript.clear();
+            self.forget_transcript();
         }
-        let (msg_type, mut body) = self.build(step);
+        let (msg_type, mut body) = if self.is_13() { self.build_13(step) } else { self.build(step) };
         for (_, alteration) in self.alterations.iter_mut().filter(|(altered, _)| *altered == step) {
             alteration(&mut body);
         }
         let message = Message { msg_type, message_seq: self.next_message_seq, body };
-        self.next_message_seq += 1;
-        if !matches!(step, Step::HelloVerifyRequest | Step::HelloRequest) {
-            self.transcript.extend(message.to_bytes());
-        }
-        if step == Step::ClientKeyExchange
-            && self.master.is_none()
-            && let Some(pending) = self.pending.take()
-        {
-            self.agree(pending);
+        self.next_message_seq = self.next_message_seq.wrapping_add(1);
+        if self.is_13() {
+            self.said_13(step, &message);
+        } else {
+            self.said_12(step, &message);
         }
         message
     }
 
+    /// A hello begins the transcript, but for one that answers a HelloRetryRequest.
+    fn forget_transcript(&mut self) {
+        if self.transcript.first() != Some(&HandshakeType::MESSAGE_HASH.0) {
+            self.transcript.clear();
+        }
+    }
+
     /// A record of handshake bytes in the present epoch.
     pub fn handshake_record(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.writer.record(ContentType::HANDSHAKE, bytes)
+        self.record(ContentType::HANDSHAKE, bytes)
     }
 
     /// A record in the present epoch.
     pub fn record(&mut self, content_type: ContentType, payload: &[u8]) -> Vec<u8> {
-        self.writer.record(content_type, payload)
+        self.record_in(self.writer.present, content_type, payload)
+    }
+
+    /// A record in this epoch: in plaintext if it has no keys for it.
+    pub fn record_in(&mut self, epoch: u64, content_type: ContentType, payload: &[u8]) -> Vec<u8> {
+        self.writer.record_in(epoch, content_type, payload)
     }
 
     /// Application data in the present epoch.
     pub fn data(&mut self, payload: &[u8]) -> Vec<u8> {
-        self.writer.record(ContentType::APPLICATION_DATA, payload)
+        self.record(ContentType::APPLICATION_DATA, payload)
     }
 
     /// An alert in the present epoch.
     pub fn alert(&mut self, level: u8, description: u8) -> Vec<u8> {
-        self.writer.record(ContentType::ALERT, &[level, description])
+        self.record(ContentType::ALERT, &[level, description])
     }
 
     /// A record in plaintext, whatever the present epoch.
     pub fn plaintext(&mut self, content_type: ContentType, payload: &[u8]) -> Vec<u8> {
-        seal(self.writer.plain(), content_type, payload)
+        self.record_in(0, content_type, payload)
+    }
+
+    /// An ACK in the present epoch, whatever it names.
+    pub fn ack(&mut self, numbers: &[RecordNumber]) -> Vec<u8> {
+        let body = ack_body(numbers);
+        self.record(ContentType::ACK, &body)
     }
 
     /// Whether its next records are protected, if it has keys.
     pub fn use_keys(&mut self, yes: bool) {
-        self.writer.use_keys = yes;
+        self.writer.present = if yes { self.writer.newest().max(1) } else { 0 };
     }
 
     /// Its protected epoch, for numbers out of order.
     pub fn protected_epoch(&mut self) -> &mut WriteEpoch {
-        self.writer.sealed()
+        self.epoch(self.writer.newest())
+    }
+
+    /// One of its epochs, for numbers out of order.
+    pub fn epoch(&mut self, epoch: u64) -> &mut WriteEpoch {
+        self.writer.epoch(epoch)
     }
 
     // ---- listening ----
@@ -265,16 +338,25 @@ impl Rogue {
                 self.heard.push(Heard::Alert { epoch: number.epoch, level, description });
             }
             (ContentType::APPLICATION_DATA, data) => self.heard.push(Heard::Data(data.to_vec())),
-            _ => self.handshake(payload),
+            (ContentType::ACK, body) => {
+                let list = Ack::decode(body).expect("a whole ACK").record_numbers;
+                let record = |number: drystone_handshake::message::RecordNumber| RecordNumber {
+                    epoch: number.epoch,
+                    sequence: number.sequence,
+                };
+                let numbers = list.iter().map(record).collect();
+                self.heard.push(Heard::Ack { epoch: number.epoch, numbers });
+            }
+            _ => self.handshake(number, payload),
         }
     }
 
-    fn handshake(&mut self, payload: &[u8]) {
+    fn handshake(&mut self, number: RecordNumber, payload: &[u8]) {
         if payload.first() == Some(&HandshakeType::HELLO_VERIFY_REQUEST.0) {
             // All of them have message_seq 0.
             self.reader.next = 0;
         }
-        let repeats = self.reader.fragments(payload);
+        let repeats = self.reader.fragments(number, payload);
         self.heard.extend(repeats);
         while let Some(message) = self.reader.next_message() {
             self.learn(&message);
@@ -283,42 +365,13 @@ impl Rogue {
     }
 
     fn learn(&mut self, message: &Message) {
-        let body = &message.body;
-        match message.msg_type {
-            HandshakeType::HELLO_VERIFY_REQUEST => {
-                self.cookie = HelloVerifyRequest::decode(body).expect("a question").cookie.to_vec();
-                return;
-            }
-            HandshakeType::CLIENT_HELLO => {
-                self.transcript.clear();
-                self.randoms.client = *ClientHello::decode(body).expect("a hello").random;
-            }
-            HandshakeType::SERVER_HELLO => {
-                let hello = ServerHello::decode(body).expect("a hello");
-                self.randoms.server = *hello.random;
-                let chosen = crypto::ring::provider().cipher_suite(hello.cipher_suite);
-                self.suite = chosen.expect("a suite that was offered");
-            }
-            HandshakeType::SERVER_KEY_EXCHANGE => {
-                let params = ServerKeyExchange::decode(body).expect("a key exchange").params;
-                self.group =
-                    crypto::ring::provider().group(params.named_group()).expect("a group that was offered");
-                self.peer_share = params.public().to_vec();
-            }
-            HandshakeType::CLIENT_KEY_EXCHANGE => {
-                self.peer_share = ClientKeyExchange::decode(body).expect("a key exchange").public.to_vec();
-            }
-            HandshakeType::FINISHED => {
-                let expected = self.verify_data(self.side.peer());
-                self.peer_finished = Some(expected == **body);
-            }
-            _ => {}
-        }
-        self.transcript.extend(message.to_bytes());
-        if message.msg_type == HandshakeType::CLIENT_KEY_EXCHANGE
-            && let Some(pending) = self.pending.take()
-        {
-            self.agree(pending);
+        if message.msg_type == HandshakeType::HELLO_VERIFY_REQUEST {
+            let request = HelloVerifyRequest::decode(&message.body).expect("a question");
+            self.cookie = request.cookie.to_vec();
+        } else if self.is_13() {
+            self.learn_13(message);
+        } else {
+            self.learn_12(message);
         }
     }
 
@@ -362,48 +415,41 @@ impl Rogue {
         &self.reader.numbers
     }
 
+    /// The records heard that carried handshake messages.
+    pub fn handshakes_heard(&self) -> &[RecordNumber] {
+        &self.reader.handshakes
+    }
+
+    /// What each of those carried, in order: message_seq and bytes of the message.
+    pub fn pieces_heard(&self) -> &[(RecordNumber, u16, Range<usize>)] {
+        &self.reader.pieces
+    }
+
+    /// The ACKs heard: their epochs and what they name.
+    pub fn acks(&self) -> Vec<(u64, Vec<RecordNumber>)> {
+        self.heard
+            .iter()
+            .filter_map(|heard| match heard {
+                Heard::Ack { epoch, numbers } => Some((*epoch, numbers.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Records heard that could not be opened.
     pub fn unopened(&self) -> usize {
         self.reader.unopened
     }
-
-    // ---- keys ----
-
-    fn agree(&mut self, pending: Box<dyn PendingKeyExchange>) {
-        let Ok(premaster) = pending.finish(&self.peer_share) else { return };
-        let hash = self.suite.hash.hash(&[&self.transcript]);
-        self.assume_master(if self.extended_master_secret {
-            MasterSecret::extended(self.suite.hmac, &premaster, &hash)
-        } else {
-            MasterSecret::from_randoms(self.suite.hmac, &premaster, &self.randoms)
-        });
-    }
-
-    /// Takes this for the master secret and derives all keys from it.
-    pub fn assume_master(&mut self, master: MasterSecret) {
-        let block = master.key_block(self.suite, &self.randoms);
-        let client = protection(self.suite, block.client_key.expose(), block.client_iv.expose());
-        let server = protection(self.suite, block.server_key.expose(), block.server_iv.expose());
-        let (own, peer) = if self.side == Side::Client { (client, server) } else { (server, client) };
-        self.writer.install(own);
-        self.reader.install(peer);
-        self.master = Some(master);
-    }
-
-    /// What Finished of this side says of the transcript so far.
-    pub fn verify_data(&self, side: Side) -> Vec<u8> {
-        let hash = self.suite.hash.hash(&[&self.transcript]);
-        self.master.as_ref().map_or(vec![0; 12], |master| master.verify_data(side, &hash).to_vec())
-    }
 }
 
-/// Classic protection with these keys.
-pub fn protection(suite: &CipherSuite, key: &[u8], iv: &[u8]) -> Protection {
-    let nonce = if suite.explicit_nonce {
-        ClassicNonce::Explicit { salt: iv.try_into().expect("4 bytes") }
-    } else {
-        ClassicNonce::Implicit { iv: iv.try_into().expect("12 bytes") }
+/// The body of an ACK that names these records.
+pub fn ack_body(numbers: &[RecordNumber]) -> Vec<u8> {
+    let record = |number: &RecordNumber| drystone_handshake::message::RecordNumber {
+        epoch: number.epoch,
+        sequence: number.sequence,
     };
-    let key = suite.aead.key(key).expect("a key of the right length");
-    Protection::classic(key, suite.aead.tag_length(), nonce, suite.limits)
+    let numbers: Vec<_> = numbers.iter().map(record).collect();
+    let mut body = Vec::new();
+    Ack { record_numbers: numbers.as_slice().into() }.encode(&mut body).expect("at most 4,095 numbers");
+    body
 }

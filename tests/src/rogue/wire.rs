@@ -1,6 +1,7 @@
 //! What the rogue puts on the wire and takes off it: records of any kind, messages in any pieces. Owns bytes and keys,
 //! not the order of messages.
 
+use core::ops::Range;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -79,6 +80,16 @@ pub fn raw_record(content_type: ContentType, number: RecordNumber, body: &[u8]) 
     record
 }
 
+/// A record with a unified header with all that it can have but a connection id (RFC 9147 section 4). The number goes
+/// out as it is, as if it were masked, and so does the body.
+pub fn raw_unified_record(epoch: u64, masked_number: u16, body: &[u8]) -> Vec<u8> {
+    let mut record = vec![0x2c | (epoch & 3) as u8];
+    record.extend(masked_number.to_be_bytes());
+    record.extend(u16::try_from(body.len()).expect("a record's length").to_be_bytes());
+    record.extend_from_slice(body);
+    record
+}
+
 /// A record as it lies in a datagram: what its header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cut {
@@ -116,38 +127,39 @@ pub fn cut(datagram: &[u8]) -> Vec<Cut> {
     records
 }
 
-/// The epochs of the rogue's own records: plaintext, and protected once it has keys.
+/// The epochs of the rogue's own records: plaintext, and protected ones once it has keys.
 #[derive(Debug)]
 pub(super) struct Writer {
-    plain: WriteEpoch,
-    sealed: Option<WriteEpoch>,
-    pub(super) use_keys: bool,
+    /// By their numbers. None is ever forgotten.
+    epochs: BTreeMap<u64, WriteEpoch>,
+    /// The epoch that the next records are written in, if its keys are there.
+    pub(super) present: u64,
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { plain: WriteEpoch::new(0, Protection::plaintext()), sealed: None, use_keys: false }
+        let plain = WriteEpoch::new(0, Protection::plaintext());
+        Self { epochs: BTreeMap::from([(0, plain)]), present: 0 }
     }
 
-    pub(super) fn install(&mut self, protection: Protection) {
-        self.sealed = Some(WriteEpoch::new(1, protection));
+    pub(super) fn install(&mut self, epoch: u64, protection: Protection) {
+        self.epochs.insert(epoch, WriteEpoch::new(epoch, protection));
     }
 
-    /// A record of the present epoch: protected if the keys are there and in use.
-    pub(super) fn record(&mut self, content_type: ContentType, payload: &[u8]) -> Vec<u8> {
-        match &mut self.sealed {
-            Some(epoch) if self.use_keys => seal(epoch, content_type, payload),
-            _ => seal(&mut self.plain, content_type, payload),
-        }
+    /// A record of this epoch: in plaintext if there are no keys for it.
+    pub(super) fn record_in(&mut self, epoch: u64, content_type: ContentType, payload: &[u8]) -> Vec<u8> {
+        let epoch = if self.epochs.contains_key(&epoch) { epoch } else { 0 };
+        seal(self.epoch(epoch), content_type, payload)
     }
 
-    /// The protected epoch.
-    pub(super) fn sealed(&mut self) -> &mut WriteEpoch {
-        self.sealed.as_mut().expect("keys")
+    /// An epoch that has its keys.
+    pub(super) fn epoch(&mut self, epoch: u64) -> &mut WriteEpoch {
+        self.epochs.get_mut(&epoch).expect("keys")
     }
 
-    pub(super) fn plain(&mut self) -> &mut WriteEpoch {
-        &mut self.plain
+    /// The latest epoch that has keys.
+    pub(super) fn newest(&self) -> u64 {
+        self.epochs.keys().last().copied().unwrap_or_default()
     }
 }
 
@@ -181,6 +193,13 @@ pub enum Heard {
     },
     /// Application data.
     Data(Vec<u8>),
+    /// An ACK.
+    Ack {
+        /// The epoch it came in.
+        epoch: u64,
+        /// The records that it names.
+        numbers: Vec<RecordNumber>,
+    },
 }
 
 /// Opens and puts together what the victim sends.
@@ -193,6 +212,10 @@ pub(super) struct Reader {
     pub(super) unopened: usize,
     /// The numbers of all records that could.
     pub(super) numbers: Vec<RecordNumber>,
+    /// Those among them that carried handshake messages.
+    pub(super) handshakes: Vec<RecordNumber>,
+    /// What each of those carried: message_seq and bytes of the message.
+    pub(super) pieces: Vec<(RecordNumber, u16, Range<usize>)>,
 }
 
 #[derive(Debug)]
@@ -210,11 +233,18 @@ impl Reader {
             next: 0,
             unopened: 0,
             numbers: Vec::new(),
+            handshakes: Vec::new(),
+            pieces: Vec::new(),
         }
     }
 
-    pub(super) fn install(&mut self, protection: Protection) {
-        self.epochs.install(ReadEpoch::new(1, protection, AdmittedTypes::CLASSIC));
+    pub(super) fn install(&mut self, epoch: u64, protection: Protection, admitted: AdmittedTypes) {
+        self.epochs.install(ReadEpoch::new(epoch, protection, admitted));
+    }
+
+    /// The newest epoch whose keys are there.
+    pub(super) fn newest(&self) -> u64 {
+        self.epochs.newest().unwrap_or_default()
     }
 
     /// Opens the records of a datagram one after the other, so that `take` may install keys in between.
@@ -232,6 +262,9 @@ impl Reader {
             match opened {
                 Some(Ok(opened)) => {
                     self.numbers.push(opened.number);
+                    if opened.content_type == ContentType::HANDSHAKE {
+                        self.handshakes.push(opened.number);
+                    }
                     return Some((opened.number, opened.content_type, opened.payload.to_vec()));
                 }
                 _ => self.unopened += 1,
@@ -240,15 +273,16 @@ impl Reader {
     }
 
     /// Takes in the fragments of a record; repeats are told at once.
-    pub(super) fn fragments(&mut self, mut payload: &[u8]) -> Vec<Heard> {
+    pub(super) fn fragments(&mut self, number: RecordNumber, mut payload: &[u8]) -> Vec<Heard> {
         let mut repeats = Vec::new();
         while let [t, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0, rest @ ..] = payload {
-            let number =
+            let value =
                 |bytes: [&u8; 3]| bytes.iter().fold(0_usize, |sum, byte| sum * 256 + usize::from(**byte));
-            let (length, offset, size) = (number([l2, l1, l0]), number([o2, o1, o0]), number([f2, f1, f0]));
+            let (length, offset, size) = (value([l2, l1, l0]), value([o2, o1, o0]), value([f2, f1, f0]));
             let (msg_type, message_seq) = (HandshakeType(*t), u16::from_be_bytes([*s1, *s0]));
             let (piece, following) = rest.split_at(size);
             payload = following;
+            self.pieces.push((number, message_seq, offset..offset + size));
             if message_seq < self.next {
                 repeats.push(Heard::Repeat(msg_type, message_seq));
                 continue;

@@ -13,16 +13,27 @@ fn against(version: ProtocolVersion, we_serve: bool) -> Against<'static> {
     Against { peer: &Dimpl, version, we_serve, count: handshakes(20) }
 }
 
-#[test]
-fn dtls12_our_client() {
-    let against = against(ProtocolVersion::DTLS_1_2, false);
+fn fill(against: Against<'_>) {
     against.suites_and_groups().note(dimpl_stack::OTHERS).finish();
     against.settings().finish();
 }
 
 #[test]
+fn dtls12_our_client() {
+    fill(against(ProtocolVersion::DTLS_1_2, false));
+}
+
+#[test]
 fn dtls12_our_server() {
-    let against = against(ProtocolVersion::DTLS_1_2, true);
-    against.suites_and_groups().note(dimpl_stack::OTHERS).finish();
-    against.settings().finish();
+    fill(against(ProtocolVersion::DTLS_1_2, true));
+}
+
+#[test]
+fn dtls13_our_client() {
+    fill(against(ProtocolVersion::DTLS_1_3, false));
+}
+
+#[test]
+fn dtls13_our_server() {
+    fill(against(ProtocolVersion::DTLS_1_3, true));
 }

@@ -52,9 +52,7 @@ pub(crate) struct ExpectCertificate {
 
 impl ExpectCertificate {
     pub(super) fn handle(mut self, message: Message<'_>) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CERTIFICATE {
-            return Err(unexpected("Certificate", message));
-        }
+        message.expect(HandshakeType::CERTIFICATE)?;
         let chain = read_chain(message.body)?.ok_or(Misbehaviour::EmptyCertificateList)?;
         if !signature::key_fits_suite(chain.public_key.kind(), self.session.suite.authentication) {
             return Err(Misbehaviour::UnofferedSignatureScheme.into());
@@ -73,9 +71,7 @@ pub(crate) struct ExpectServerKeyExchange {
 
 impl ExpectServerKeyExchange {
     pub(super) fn handle(mut self, message: Message<'_>) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::SERVER_KEY_EXCHANGE {
-            return Err(unexpected("ServerKeyExchange", message));
-        }
+        message.expect(HandshakeType::SERVER_KEY_EXCHANGE)?;
         // Read again when the flight is complete; a fault in it should show at once.
         ServerKeyExchange::decode(message.body)?;
         self.session.transcript.add(message)?;
@@ -393,9 +389,7 @@ pub(crate) struct ExpectFinished {
 
 impl ExpectFinished {
     pub(super) fn handle(self, message: Message<'_>) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::FINISHED {
-            return Err(unexpected("Finished", message));
-        }
+        message.expect(HandshakeType::FINISHED)?;
         let finished = self.keys.check_finished(Side::Server, &self.transcript, message.body)?;
         let Server { facts, peer, signature } = self.server;
         Ok(self.keys.connect(facts, peer, signature, finished))

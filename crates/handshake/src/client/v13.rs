@@ -68,9 +68,7 @@ impl ExpectEncryptedExtensions {
         message: Message<'_>,
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::ENCRYPTED_EXTENSIONS {
-            return Err(unexpected("EncryptedExtensions", message));
-        }
+        message.expect(HandshakeType::ENCRYPTED_EXTENSIONS)?;
         let extensions = EncryptedExtensions::decode(message.body)?;
         let unoffered = extensions.client_certificate_type.is_some()
             || extensions.server_certificate_type.is_some()
@@ -148,9 +146,7 @@ impl ExpectCertificateVerify {
         message: Message<'_>,
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CERTIFICATE_VERIFY {
-            return Err(unexpected("CertificateVerify", message));
-        }
+        message.expect(HandshakeType::CERTIFICATE_VERIFY)?;
         let (signature, signature_scheme) =
             self.session.keyed.check_certificate_verify(&self.chain, message, cx.common)?;
         let Self { session, negotiated, request, chain } = self;
@@ -216,9 +212,7 @@ impl ExpectFinished {
         message: Message<'_>,
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::FINISHED {
-            return Err(unexpected("Finished", message));
-        }
+        message.expect(HandshakeType::FINISHED)?;
         let finished = self.keyed.check_finished(message)?;
         let flight = Flight { keyed: self.keyed.into_application(cx), server: self.server, finished };
         match self.request {

@@ -6,7 +6,9 @@ use drystone_record::RecordNumber;
 
 use crate::Error;
 use crate::config::Settings;
-use crate::flight::{Acks, Incoming, Outgoing, Reliability, RepeatDetector, RetransmitTimer, TimerSettings};
+use crate::flight::{
+    Acks, Incoming, Outgoing, RECORDS_PER_BURST, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
+};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(crate) struct Flights {
     /// The peer's records that we have.
     pub(crate) acks: Acks,
     reliability: Reliability,
+    /// Records of the peer's present flight came before the keys for them, and are lost.
+    came_too_early: bool,
     /// The message_seq with which the peer's present flight began.
     flight_start: u16,
     next_message_seq: u32,
@@ -40,6 +44,7 @@ impl Flights {
             repeats: RepeatDetector::new(),
             acks: Acks::default(),
             reliability: Reliability::Implicit,
+            came_too_early: false,
             flight_start: 0,
             next_message_seq: 0,
             last_message_seq: settings.limits.last_message_seq,
@@ -51,10 +56,21 @@ impl Flights {
         Outgoing::new(self.reliability)
     }
 
-    /// The peer acknowledges records, and wants ours acknowledged.
-    pub(crate) fn acknowledge(&mut self) {
+    /// The peer acknowledges records.
+    pub(crate) fn expect_acks(&mut self) {
         self.reliability = Reliability::Acked;
-        self.acks.enable();
+    }
+
+    /// The peer can open what we send: from now on its records are acknowledged, if its version has ACKs.
+    pub(crate) fn send_acks(&mut self) {
+        if self.reliability == Reliability::Acked {
+            self.acks.enable();
+        }
+    }
+
+    /// A record of the peer's came before the keys for it.
+    pub(crate) fn record_came_too_early(&mut self) {
+        self.came_too_early = true;
     }
 
     /// The message_seq of our next message. It never wraps.
@@ -78,6 +94,7 @@ impl Flights {
         self.outgoing = flight;
         self.timer.start(now.since_origin());
         self.acks.clear();
+        self.came_too_early = false;
         self.flight_start = self.incoming.next_message_seq().unwrap_or(u16::MAX);
     }
 
@@ -102,8 +119,15 @@ impl Flights {
 
     /// Lists a record of the peer's present flight. It is acknowledged within a quarter of the timeout, unless our next
     /// flight does so before (RFC 9147 section 7.1).
+    ///
+    /// At once where more time brings nothing: the peer waits for us before it goes on with a large flight (section
+    /// 5.8.3), or we know that records are missing.
     pub(crate) fn acknowledge_soon(&mut self, number: RecordNumber, now: Instant) {
         self.acks.list((number.epoch, number.sequence));
+        if self.acks.are_enabled() && (self.came_too_early || self.acks.unsent() >= RECORDS_PER_BURST) {
+            self.came_too_early = false;
+            return self.acks.send_at(now.since_origin());
+        }
         let quarter = self.timer.timeout().checked_div(4).unwrap_or_default();
         self.acks.send_at(now.since_origin().saturating_add(quarter));
     }
@@ -124,10 +148,15 @@ impl Flights {
         if self.outgoing.is_acked() {
             return true;
         }
-        // What is missing goes out again at once (RFC 9147 section 7.2), and what had to wait for room goes on; an ACK of
-        // nothing asks for the same. Limited, because the peer may acknowledge record by record.
+        if news {
+            self.timer.sign_of_life(now.since_origin());
+        }
+        // What is missing goes out again at once (RFC 9147 section 7.2); an ACK of nothing asks for the same. Limited,
+        // because the peer may acknowledge record by record. What had to wait for the ACK goes on in any case.
         if (news || !said_something) && self.timer.may_answer_repeat(now.since_origin()) {
-            self.outgoing.rewind();
+            self.outgoing.resume();
+        } else if news {
+            self.outgoing.go_on();
         }
         false
     }

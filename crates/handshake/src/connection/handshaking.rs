@@ -23,6 +23,7 @@ use crate::observe::{Direction, Observed};
 use crate::server::greeting::Greeting;
 use crate::server::{ExpectClientHello, ServerState};
 use crate::time::{Instant, Start};
+use crate::v13::HANDSHAKE_EPOCH;
 use crate::{Error, Misuse};
 
 #[derive(Debug)]
@@ -114,7 +115,6 @@ impl Connection {
             // The question for the cookie was message 0.
             handshaking.io.flights.start_message_seq_at(1);
             if let Some(hello) = greeting.held_hello() {
-                // Its last fragment, in the datagram that comes next, sets the states going.
                 let _ = handshaking.io.flights.incoming.hold(0, hello);
             }
             handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
@@ -177,10 +177,17 @@ impl Connection {
     fn settle(&mut self) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         let io = &mut handshaking.io;
-        for mut epoch in io.new_writes.drain(..) {
-            epoch.keep_room_for_alert();
-            // The epochs of one handshake only rise.
-            let _ = self.writes.install(epoch);
+        // Not while the message that gives the peer the same keys waits for the rest of its flight: what is sent before it,
+        // an alert, could not be read.
+        if io.staged.is_empty() {
+            for mut epoch in io.new_writes.drain(..) {
+                epoch.keep_room_for_alert();
+                // The epochs of one handshake only rise.
+                let _ = self.writes.install(epoch);
+            }
+            if self.writes.current().epoch() >= HANDSHAKE_EPOCH {
+                io.flights.send_acks();
+            }
         }
         for epoch in io.new_reads.drain(..) {
             // Nothing that was written without these keys is read as if it had been protected by them.

@@ -60,7 +60,7 @@ impl Io {
 
     /// The version is one with ACKs.
     pub(crate) fn acknowledge_flights(&mut self) {
-        self.flights.acknowledge();
+        self.flights.expect_acks();
         self.staged.set_reliability(Reliability::Acked);
         self.message_epochs = MessageEpochs::Unified;
     }

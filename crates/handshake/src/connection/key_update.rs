@@ -63,10 +63,15 @@ impl Connection {
     /// the forgeries that a key bears have been seen.
     ///
     /// # Errors
-    /// [`Misuse::NotConnected`], and [`Misuse::NoKeyUpdate`] where DTLS 1.2 was negotiated.
+    /// [`Misuse::NotConnected`], [`Misuse::NoKeyUpdate`] where DTLS 1.2 was negotiated, and [`Misuse::LastEpoch`] where the
+    /// present keys are the last.
     pub fn update_keys(&mut self, now: Instant, request_peer: bool) -> Result<(), Misuse> {
+        let is_last = self.writes_in_last_epoch();
         let Phase::Connected(established) = &mut self.phase else { return Err(Misuse::NotConnected) };
         let post = established.post_handshake().ok_or(Misuse::NoKeyUpdate)?;
+        if is_last {
+            return Err(Misuse::LastEpoch);
+        }
         post.updates.want(if request_peer {
             KeyUpdateRequest::Requested
         } else {
@@ -101,11 +106,18 @@ impl Connection {
         }
     }
 
-    /// Sends a KeyUpdate if one is wanted and may go out.
+    /// "Sending implementations MUST NOT allow the epoch to exceed 2^48-1" (RFC 9147 section 8).
+    fn writes_in_last_epoch(&self) -> bool {
+        self.writes.current().epoch() >= self.common().settings.limits.last_epoch
+    }
+
+    /// Sends a KeyUpdate if one is wanted and may go out. In the last epoch none does, whoever asked for it: the key then
+    /// serves until its own limit.
     pub(super) fn start_key_update(&mut self, now: Instant) {
+        let is_last = self.writes_in_last_epoch();
         let Phase::Connected(established) = &mut self.phase else { return };
         let Some(post) = established.post_handshake().filter(|post| post.may_start_update()) else { return };
-        let Some(request_update) = post.updates.wanted.take() else { return };
+        let Some(request_update) = post.updates.wanted.take().filter(|_| !is_last) else { return };
         let mut body = Vec::new();
         let message = KeyUpdate { request_update };
         let sent = message.encode(&mut body).map_err(Error::from).and_then(|()| {
@@ -139,13 +151,7 @@ impl Connection {
         post.flights.stop();
         if core::mem::take(&mut post.updates.is_under_way) {
             let common = config.common();
-            let next = current.saturating_add(1);
-            let installed = if current >= common.settings.limits.last_epoch {
-                Err(Error::KeyLimit)
-            } else {
-                post.traffic.next_write(next, &client_random, common)
-            };
-            match installed {
+            match post.traffic.next_write(current.saturating_add(1), &client_random, common) {
                 Ok(mut epoch) => {
                     epoch.keep_room_for_alert();
                     // The epoch after the current one is newer.
@@ -169,13 +175,9 @@ impl Connection {
         if updates.idle_updates > MAX_IDLE_UPDATES {
             return Err(Misbehaviour::TooManyKeyUpdates.into());
         }
-        let common = config.common();
-        // RFC 9147 section 8: the epoch does not go beyond 2^48 - 1.
-        if epoch >= common.settings.limits.last_epoch {
-            return Err(Misbehaviour::TooManyKeyUpdates.into());
-        }
+        // The peer's epoch has no end here: "receiving implementations MUST NOT enforce this rule" (RFC 9147 section 8).
         let next = epoch.saturating_add(1);
-        reads.install(post.traffic.next_read(next, &client_random, common)?);
+        reads.install(post.traffic.next_read(next, &client_random, config.common())?);
         if request_update == KeyUpdateRequest::Requested && !post.updates.is_under_way {
             post.updates.want(KeyUpdateRequest::NotRequested);
         }

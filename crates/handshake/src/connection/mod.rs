@@ -171,6 +171,8 @@ impl Connection {
         // RFC 6347 section 4.2.2: the ServerHello continues where the stateless HelloVerifyRequest left off.
         let _ = connection.writes.current_mut().set_next_sequence(greeting.record_sequence);
         connection.begin_server(Some(greeting));
+        // The gate has the whole hello already if that came in pieces: the datagram then is one of them.
+        connection.run_ready(start.now);
         Ok(connection)
     }
 

@@ -64,6 +64,7 @@ impl Connection {
     pub(super) fn apply(&mut self, now: Instant, verdict: Verdict) {
         match verdict {
             Verdict::Discard(Discard::FutureEpoch) => self.answer_future_epoch(now),
+            Verdict::Discard(Discard::UnknownEpoch) => self.note_early_record(),
             Verdict::Discard(Discard::AuthenticationFailed) => self.after_forgery(),
             _ => {}
         }
@@ -115,6 +116,11 @@ impl Connection {
     }
 
     fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
+        if number.epoch == HANDSHAKE_EPOCH {
+            // The keys of the handshake protect the handshake alone (RFC 9147 section 6.1), also where it is done by now.
+            self.stats.count(Discard::EarlyApplicationData);
+            return None;
+        }
         match &mut self.phase {
             Phase::Connected(established) if !established.listens() => {}
             Phase::Connected(_) => self.heard_data(),
@@ -252,6 +258,10 @@ impl Connection {
     /// Lists a record of which everything was taken (RFC 9147 section 7.1).
     fn acknowledge(&mut self, now: Instant, number: RecordNumber) {
         match &mut self.phase {
+            // No ACK goes out in plaintext: one that is due would wait for keys, and the clock for it.
+            Phase::Handshaking(handshaking) if self.writes.current().epoch() < HANDSHAKE_EPOCH => {
+                handshaking.io.flights.acks.list((number.epoch, number.sequence));
+            }
             Phase::Handshaking(handshaking) => handshaking.io.flights.acknowledge_soon(number, now),
             Phase::Connected(_) => self.acknowledge_late(now, number),
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {}
@@ -315,11 +325,16 @@ impl Connection {
         };
         match accepted {
             Accepted::Whole(message) => self.run_message(now, message),
+            // Authentic, and of the next flight: it implies an ACK of ours (RFC 9147 section 7.1).
+            Accepted::Kept if epoch >= HANDSHAKE_EPOCH && flights.is_answered_by_parts() => {
+                flights.wait_for_peer(now);
+            }
             Accepted::Kept => flights.timer.sign_of_life(now.since_origin()),
             Accepted::Duplicate => {
                 self.stats.count(Discard::DuplicateMessage);
                 self.answer_repeat(now, epoch, &fragment);
-                return is_of_present_flight;
+                // Once the peer has shown its keys, plaintext that says nothing new may be anybody's.
+                return is_of_present_flight && (epoch > 0 || self.reads.current() == 0);
             }
             Accepted::Dropped(fault) => {
                 self.apply(now, fault::of_fragment(fault, epoch > 0));
@@ -367,15 +382,21 @@ impl Connection {
         }
     }
 
+    /// The rest of a server's flight may overtake its hello, before which its records mean nothing.
+    fn note_early_record(&mut self) {
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            handshaking.io.flights.record_came_too_early();
+        }
+    }
+
     /// The peer already writes with keys that we do not have yet: part of its flight was lost. RFC 6347 section
     /// 4.2.4 lets us repeat ours, which makes the peer repeat its own at once and not when its timer expires. The
     /// same limit holds as for other repeats, since anybody can send such records.
     fn answer_future_epoch(&mut self, now: Instant) {
-        if let Phase::Handshaking(handshaking) = &mut self.phase
-            && let flights = &mut handshaking.io.flights
-            && !flights.outgoing.is_empty()
-            && flights.timer.may_answer_repeat(now.since_origin())
-        {
+        self.note_early_record();
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        let flights = &mut handshaking.io.flights;
+        if !flights.outgoing.is_empty() && flights.timer.may_answer_repeat(now.since_origin()) {
             flights.repeat();
         }
     }

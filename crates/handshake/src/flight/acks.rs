@@ -19,13 +19,24 @@ pub(crate) struct Acks {
     enabled: bool,
     /// In the order of arrival; the newest stay.
     numbers: Vec<RecordNumber>,
+    /// How many of them no ACK has named yet.
+    unsent: usize,
     due: Option<Duration>,
 }
 
 impl Acks {
-    /// The peer understands ACKs.
+    /// The peer understands ACKs, and has the keys to read ours.
     pub(crate) fn enable(&mut self) {
         self.enabled = true;
+    }
+
+    pub(crate) fn are_enabled(&self) -> bool {
+        self.enabled
+    }
+
+    /// How many records are listed that no ACK has named yet.
+    pub(crate) fn unsent(&self) -> usize {
+        self.unsent
     }
 
     /// Lists a record whose every fragment was processed, kept, or known before.
@@ -37,6 +48,7 @@ impl Acks {
             self.numbers.remove(0);
         }
         self.numbers.push(number);
+        self.unsent = self.unsent.saturating_add(1);
     }
 
     /// Sends the list at this time, or earlier if that was said before.
@@ -80,6 +92,7 @@ impl Acks {
 
     /// The list was sent. While a flight is under way it stays: the next ACK repeats it, in case this one is lost.
     pub(crate) fn sent(&mut self) {
+        self.unsent = 0;
         self.due = None;
     }
 
@@ -87,6 +100,7 @@ impl Acks {
     /// repeated.
     pub(crate) fn clear(&mut self) {
         self.numbers = Vec::new();
+        self.unsent = 0;
         self.due = None;
     }
 }
@@ -125,6 +139,21 @@ mod tests {
         assert_eq!(written(&acks, 1200).unwrap().len(), 3, "the next ACK of the flight says it again");
         acks.clear();
         assert_eq!(written(&acks, 1200), None);
+    }
+
+    #[test]
+    fn records_count_until_an_ack_has_named_them() {
+        let mut acks = enabled();
+        for number in [(2, 0), (2, 1), (2, 1)] {
+            acks.list(number);
+        }
+        assert_eq!(acks.unsent(), 2);
+        acks.sent();
+        assert_eq!(acks.unsent(), 0);
+        acks.list((2, 2));
+        assert_eq!(acks.unsent(), 1);
+        acks.clear();
+        assert_eq!(acks.unsent(), 0);
     }
 
     #[test]

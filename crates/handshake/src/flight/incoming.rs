@@ -25,7 +25,8 @@ pub struct Limits {
     /// The greatest message_seq of our own messages. Default 65,535, the greatest there is: an association that comes so
     /// far ends.
     pub last_message_seq: u16,
-    /// The greatest epoch of either side (RFC 9147 section 8). Default 2^48 - 1: an association that comes so far ends.
+    /// The greatest epoch of our own records (RFC 9147 section 8). Default 2^48 - 1: its key serves until its own limit, and
+    /// is not followed by another.
     pub last_epoch: u64,
 }
 

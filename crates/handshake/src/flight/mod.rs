@@ -31,6 +31,6 @@ pub(crate) use acks::Acks;
 pub(crate) use fragment::{Fragment, FragmentFault, HEADER_LEN, header};
 pub use incoming::Limits;
 pub(crate) use incoming::{Accepted, Incoming, Message};
-pub(crate) use outgoing::{Outgoing, Reliability, SealFailed, Sealer};
+pub(crate) use outgoing::{Outgoing, RECORDS_PER_BURST, Reliability, SealFailed, Sealer};
 pub(crate) use repeat::RepeatDetector;
 pub(crate) use timer::{AnswerLimit, Expired, RetransmitTimer, TimerSettings};

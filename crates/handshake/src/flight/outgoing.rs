@@ -17,7 +17,7 @@ const CHANGE_CIPHER_SPEC: u8 = 20;
 const HANDSHAKE: u8 = 22;
 
 /// Records in one transmission of an acknowledged flight, at most (RFC 9147 section 5.8.3).
-const RECORDS_PER_BURST: usize = 10;
+pub(crate) const RECORDS_PER_BURST: usize = 10;
 
 /// Bytes of plaintext in a record, at most (RFC 6347 section 4.1, RFC 9147 section 4).
 const MAX_PLAINTEXT: usize = 1 << 14;
@@ -208,6 +208,18 @@ impl Outgoing {
         if !self.burst_is_over() || self.piece(self.cursor).is_none() {
             self.cursor = Cursor::default();
         }
+        self.burst = 0;
+    }
+
+    /// Sends what is not acknowledged again, from the beginning, and goes on from there: the peer has told what it has,
+    /// so that nothing stands in the way of the rest.
+    pub(crate) fn resume(&mut self) {
+        self.cursor = Cursor::default();
+        self.burst = 0;
+    }
+
+    /// Goes on with what had to wait for the peer to say something.
+    pub(crate) fn go_on(&mut self) {
         self.burst = 0;
     }
 

@@ -230,7 +230,8 @@ impl Gate {
             return Ok(Some(arrival.accept(proven)));
         }
         if !self.offers_13() {
-            return self.ask_to_verify(arrival, hello, reply).map(Some);
+            // The first fragment is enough for a cookie of 1.2; a whole hello may tell that it is in vain.
+            return if is_whole { Ok(None) } else { self.ask_to_verify(arrival, hello, reply).map(Some) };
         }
         let Some(cookie) = ClientHello::cookie_extension_of(beginning) else { return Ok(None) };
         // In 1.3 legacy_cookie is empty (RFC 9147 section 5.3), and a bad cookie ends it (section 5.1): a client would

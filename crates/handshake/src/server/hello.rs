@@ -4,7 +4,7 @@ use crate::Error;
 use crate::codec::List;
 use crate::config::{Common, ServerConfig};
 use crate::error::{Incompatibility, Misbehaviour};
-use crate::machine::{Context, Message, Next, unexpected};
+use crate::machine::{Context, Message, Next};
 use crate::message::registry::{CipherSuiteId, HandshakeType, ProtocolVersion};
 use crate::message::{ClientHello, DOWNGRADE_TO_1_2};
 use crate::transcript::TranscriptBuffer;
@@ -31,9 +31,7 @@ impl ExpectClientHello {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CLIENT_HELLO {
-            return Err(unexpected("ClientHello", message));
-        }
+        message.expect(HandshakeType::CLIENT_HELLO)?;
         let hello = ClientHello::decode(message.body)?;
         if self.proven.as_ref().is_some_and(|proven| !proven.covers(&hello)) {
             return Err(Misbehaviour::Cookie.into());
@@ -69,9 +67,7 @@ impl ExpectSecondClientHello {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CLIENT_HELLO {
-            return Err(unexpected("ClientHello", message));
-        }
+        message.expect(HandshakeType::CLIENT_HELLO)?;
         let hello = ClientHello::decode(message.body)?;
         let version = choose_version(hello.client_version, hello.extensions.supported_versions, cx.common);
         // RFC 9846 section 4.2.2: the same hello but for what was asked.

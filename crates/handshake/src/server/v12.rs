@@ -19,7 +19,7 @@ use crate::crypto::prf12::Randoms;
 use crate::crypto::{CipherSuite, PendingKeyExchange, Side, server_key_exchange_content};
 use crate::error::Incompatibility;
 use crate::facts::{Facts, PeerChain};
-use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
+use crate::machine::{Context, Message, Next, PeerVerified, State, call_out};
 use crate::message::registry::{
     AlertDescription, ClientCertificateType, EcPointFormat, HandshakeType, ProtocolVersion, SignatureScheme,
 };
@@ -218,9 +218,7 @@ impl ExpectCertificate {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CERTIFICATE {
-            return Err(unexpected("Certificate", message));
-        }
+        message.expect(HandshakeType::CERTIFICATE)?;
         let chain = read_chain(message.body)?;
         if chain.is_none() && matches!(cx.config.client_auth, ClientAuth::Require(_)) {
             return Err(CERTIFICATE_REQUIRED);
@@ -243,9 +241,7 @@ impl ExpectClientKeyExchange {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CLIENT_KEY_EXCHANGE {
-            return Err(unexpected("ClientKeyExchange", message));
-        }
+        message.expect(HandshakeType::CLIENT_KEY_EXCHANGE)?;
         let key_exchange = ClientKeyExchange::decode(message.body)?;
         let Session { suite, randoms, extended_master_secret, mut transcript, pending, facts } = self.session;
         let premaster = pending.finish(key_exchange.public)?;
@@ -309,9 +305,7 @@ impl ExpectCertificateVerify {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CERTIFICATE_VERIFY {
-            return Err(unexpected("CertificateVerify", message));
-        }
+        message.expect(HandshakeType::CERTIFICATE_VERIFY)?;
         let verify = CertificateVerify::decode(message.body)?;
         let signed = self.keyed.transcript.raw().ok_or(Error::TooLarge)?;
         let signature = signature::verify_12(cx.common, &self.chain.public_key, &verify.signed, signed)?;
@@ -357,9 +351,7 @@ impl ExpectFinished {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::FINISHED {
-            return Err(unexpected("Finished", message));
-        }
+        message.expect(HandshakeType::FINISHED)?;
         let Ready { keyed: Keyed { keys, mut transcript, facts }, write } = self.ready;
         let finished = keys.check_finished(Side::Client, &transcript, message.body)?;
         transcript.add(message)?;

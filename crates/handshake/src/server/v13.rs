@@ -22,7 +22,7 @@ use crate::crypto::schedule13::{ApplicationSecrets, MainSecret};
 use crate::crypto::{CipherSuite, KeyExchangeGroup, Side};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::facts::{Facts, PeerChain};
-use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
+use crate::machine::{Context, Message, Next, PeerVerified, State, call_out};
 use crate::message::registry::{AlertDescription, HandshakeType, ProtocolVersion};
 use crate::message::{
     CertificateRequest13, CertificateRequestExtensions, ClientHello, Empty, EncryptedExtensions,
@@ -286,9 +286,7 @@ impl ExpectCertificate {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CERTIFICATE {
-            return Err(unexpected("Certificate", message));
-        }
+        message.expect(HandshakeType::CERTIFICATE)?;
         let chain = read_chain(message.body)?;
         self.session.keyed.add(message)?;
         match chain {
@@ -318,9 +316,7 @@ impl ExpectCertificateVerify {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::CERTIFICATE_VERIFY {
-            return Err(unexpected("CertificateVerify", message));
-        }
+        message.expect(HandshakeType::CERTIFICATE_VERIFY)?;
         let (signature, _) = self.session.keyed.check_certificate_verify(&self.chain, message, cx.common)?;
         let verifier = cx.config.client_auth.verifier().ok_or(CERTIFICATE_REQUIRED)?;
         let outcome = call_out::verification(&**verifier, &self.chain.certificates, None, cx);
@@ -361,9 +357,7 @@ impl ExpectFinished {
         message: Message<'_>,
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
-        if message.msg_type != HandshakeType::FINISHED {
-            return Err(unexpected("Finished", message));
-        }
+        message.expect(HandshakeType::FINISHED)?;
         let Session { mut keyed, facts } = self.session;
         let finished = keyed.check_finished(message)?;
         cx.flight_answered();

@@ -412,6 +412,19 @@ fn threat_53_an_answer_of_1_3_is_no_amplification() {
     }
     assert!(longest + 16 <= Gate::MAX_REPLY, "{longest} with SHA-384; SHA-512 would fit");
     assert_eq!((allowance(199), allowance(200)), (398, 200));
+    // In pieces only the bytes of the hello itself count, of which there can be too few.
+    let tiny = Hello {
+        suites: vec![CipherSuiteId::TLS_AES_256_GCM_SHA384],
+        groups: Some(vec![NamedGroup::X25519]),
+        shares: Some(Vec::new()),
+        versions: Some(vec![V13]),
+        ..Hello::new()
+    };
+    let (body, mut pool) = (tiny.body(), gate.partial_hellos());
+    let mut give = |range| ask(&gate, start_at(0), SENDER, &mut pool, &piece(0, &body, range));
+    assert_eq!(give(0..40), Said::Hold);
+    assert_eq!(give(40..body.len()), Said::Nothing(Discard::NoRoom), "{} bytes", body.len());
+    assert!(matches!(say(&gate, &tiny), Said::Retry(..)), "in one datagram it is answered");
     let mut bytes = Hello::new().datagram();
     let verdict = gate.answer(start_at(0), b"client", &mut Datagram::new(Path(0), &mut bytes), &mut [0; 64]);
     assert!(matches!(verdict, Verdict::Drop(Discard::NoRoom)), "a buffer that is too short: {verdict:?}");

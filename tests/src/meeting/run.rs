@@ -73,7 +73,7 @@ impl Meeting {
             }
             self.check_failures()?;
             if !self.step(self.limit) {
-                return Err(format!("not {goal} after {} s: {:?}", self.clock.now().as_secs(), self.wire));
+                return Err(format!("not {goal} after {:?}: {}", self.clock.now(), self.state()));
             }
         }
     }
@@ -114,7 +114,14 @@ impl Meeting {
             self.clock.advance_to(until);
             self.check_failures()?;
         }
-        Err(format!("application data does not arrive {direction:?}: {:?}", self.wire))
+        Err(format!("application data does not arrive {direction:?}: {}", self.state()))
+    }
+
+    /// For messages about what went wrong.
+    fn state(&mut self) -> String {
+        let now = self.clock.now();
+        let timers = [self.client.poll_timeout(now), self.server.poll_timeout(now)];
+        format!("timers of client and server {timers:?}, {} steps, {:?}", self.steps, self.wire)
     }
 
     /// Jumps to the next instant at which something happens, and lets it happen; false if nothing does before

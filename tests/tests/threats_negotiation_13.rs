@@ -1,0 +1,719 @@
+//! Authentication and negotiation of DTLS 1.3 against a peer that cheats: proofs of possession, un-offered choices, key
+//! shares, questions and downgrades (threats 14, 45 to 48, 50, 57, 75, 76 and 79).
+
+use std::sync::Arc;
+
+use drystone_handshake::crypto::{self, Side, certificate_verify_content};
+use drystone_handshake::message::registry::{
+    CipherSuiteId, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
+};
+use drystone_handshake::message::{
+    AnyServerHello, Certificate13, CertificateVerify, ClientHello, DOWNGRADE_TO_1_1, DOWNGRADE_TO_1_2,
+    DigitallySigned, Empty, EncryptedExtensions, HelloRetryRequest, KeyShareEntry, ProtocolName, ServerHello,
+};
+use drystone_handshake::{ClientAuth, Credentials, Discard, ServerConfig, Settings};
+use drystone_record::ContentType;
+use drystone_tests::identity::{
+    Identity, client_config, server_config, settings, settings_of, settings_of_both,
+};
+use drystone_tests::rogue::{
+    CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS_13, Duel, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim,
+};
+use drystone_tests::scenario::other_identity;
+
+const UNEXPECTED_MESSAGE: u8 = 10;
+const HANDSHAKE_FAILURE: u8 = 40;
+const ILLEGAL_PARAMETER: u8 = 47;
+const DECODE_ERROR: u8 = 50;
+const DECRYPT_ERROR: u8 = 51;
+const PROTOCOL_VERSION: u8 = 70;
+const MISSING_EXTENSION: u8 = 109;
+const UNSUPPORTED_EXTENSION: u8 = 110;
+const CERTIFICATE_REQUIRED: u8 = 116;
+
+fn refused(duel: &Duel, alert: u8, what: &str) {
+    assert!(duel.victim.error().is_some(), "{what}: not refused");
+    assert_eq!(duel.rogue.alerts(), [alert], "{what}: {:?}", duel.victim.error());
+    assert!(!duel.victim.is_connected() && duel.victim.connected.is_none());
+}
+
+/// A server of both versions that asks for a certificate, and a rogue that has one.
+fn asking_server_duel(auth: fn(Arc<dyn drystone_handshake::PeerVerifier>) -> ClientAuth) -> Duel {
+    let config = ServerConfig::new(settings_of_both(), Credentials::single(Identity::p256().credential()))
+        .unwrap()
+        .with_client_auth(auth(Arc::new(other_identity().policy())));
+    let mut duel =
+        Duel::between(Rogue::new_13(Side::Client, other_identity()), Victim::server(Arc::new(config)));
+    duel.greet();
+    duel
+}
+
+/// A rogue client in front of a server that asks for no cookie; it has not said hello.
+fn open_server_duel(settings: Settings) -> Duel {
+    let victim = Victim::server_without_cookie(server_config(settings, Identity::p256()));
+    Duel::between(Rogue::new_13(Side::Client, Identity::p256()), victim)
+}
+
+fn alter_server_hello(duel: &mut Duel, change: impl Fn(&mut ServerHello<'_>) + 'static) {
+    duel.rogue.alter(Step::ServerHello, move |body| {
+        let mut hello = ServerHello::decode(body).unwrap();
+        change(&mut hello);
+        let mut altered = Vec::new();
+        hello.encode(&mut altered).unwrap();
+        *body = altered;
+    });
+}
+
+fn alter_client_hello(duel: &mut Duel, change: impl Fn(&mut ClientHello<'_>) + 'static) {
+    duel.rogue.alter(Step::ClientHello, move |body| {
+        let mut hello = ClientHello::decode(body).unwrap();
+        change(&mut hello);
+        let mut altered = Vec::new();
+        hello.encode(&mut altered).unwrap();
+        *body = altered;
+    });
+}
+
+fn alter_retry(duel: &mut Duel, change: impl Fn(&mut HelloRetryRequest<'_>) + 'static) {
+    duel.rogue.alter(Step::HelloRetryRequest, move |body| {
+        let mut request = HelloRetryRequest::decode(body).unwrap();
+        change(&mut request);
+        let mut altered = Vec::new();
+        request.encode(&mut altered).unwrap();
+        *body = altered;
+    });
+}
+
+fn alter_verify(duel: &mut Duel, change: impl Fn(&mut SignatureScheme, &mut Vec<u8>) + 'static) {
+    duel.rogue.alter(Step::CertificateVerify, move |body| {
+        let signed = CertificateVerify::decode(body).unwrap().signed;
+        let (mut algorithm, mut signature) = (signed.algorithm, signed.signature.to_vec());
+        change(&mut algorithm, &mut signature);
+        let mut altered = Vec::new();
+        CertificateVerify { signed: DigitallySigned { algorithm, signature: &signature } }
+            .encode(&mut altered)
+            .unwrap();
+        *body = altered;
+    });
+}
+
+// ---- 45 to 47: proofs of possession ----
+
+#[test]
+fn threat_45_a_client_certificate_without_certificate_verify_is_refused() {
+    for auth in [ClientAuth::Request as fn(_) -> _, ClientAuth::Require] {
+        let mut duel = asking_server_duel(auth);
+        duel.play(&[Step::Certificate, Step::Finished]);
+        refused(&duel, UNEXPECTED_MESSAGE, "without CertificateVerify");
+        let mut honest = asking_server_duel(auth);
+        honest.play(&CERTIFIED_CLIENT_STEPS_13);
+        assert!(honest.victim.is_connected(), "{:?}", honest.victim.error());
+        assert_eq!(honest.victim.connected.as_ref().unwrap().peer_chain.len(), other_identity().chain.len());
+    }
+}
+
+#[test]
+fn threat_45_a_client_without_certificate_is_let_in_only_where_none_is_required() {
+    let mut required = asking_server_duel(ClientAuth::Require);
+    required.rogue.chain = Vec::new();
+    required.play(&[Step::Certificate, Step::Finished]);
+    refused(&required, CERTIFICATE_REQUIRED, "no certificate");
+    let mut requested = asking_server_duel(ClientAuth::Request);
+    requested.rogue.chain = Vec::new();
+    requested.play(&[Step::Certificate, Step::Finished]);
+    assert!(requested.victim.is_connected(), "{:?}", requested.victim.error());
+    assert!(requested.victim.connected.as_ref().unwrap().peer_chain.is_empty());
+    // A proof without a certificate is one too many.
+    let mut proof = asking_server_duel(ClientAuth::Request);
+    proof.rogue.chain = Vec::new();
+    proof.play(&[Step::Certificate, Step::CertificateVerify]);
+    refused(&proof, UNEXPECTED_MESSAGE, "a proof of nothing");
+}
+
+#[test]
+fn threat_45_certificate_verify_must_fit_certificate_and_messages() {
+    let mut other_key = asking_server_duel(ClientAuth::Require);
+    other_key.rogue.key = Identity::p256().credential().key().clone();
+    other_key.play(&CERTIFIED_CLIENT_STEPS_13);
+    refused(&other_key, DECRYPT_ERROR, "another key");
+    let mut other_messages = asking_server_duel(ClientAuth::Require);
+    other_messages.rogue.alter(Step::CertificateVerify, |body| *body.last_mut().unwrap() ^= 1);
+    other_messages.play(&CERTIFIED_CLIENT_STEPS_13);
+    refused(&other_messages, DECRYPT_ERROR, "a damaged signature");
+    // A server's proof turned around: the content names the signer (RFC 9846 section 4.5.2).
+    let mut turned = asking_server_duel(ClientAuth::Require);
+    turned.play(&[Step::Certificate]);
+    let content = certificate_verify_content(Side::Server, &turned.rogue.transcript_hash());
+    let core::task::Poll::Ready(Ok(signature)) =
+        turned.rogue.key.sign(SignatureScheme::ECDSA_SECP256R1_SHA256, &content)
+    else {
+        panic!("the rogue's key answers at once")
+    };
+    alter_verify(&mut turned, move |_, old| old.clone_from(&signature));
+    turned.play(&[Step::CertificateVerify]);
+    refused(&turned, DECRYPT_ERROR, "the other side's content");
+}
+
+#[test]
+fn threat_46_a_scheme_that_was_not_offered_or_does_not_fit_is_refused() {
+    let schemes = [
+        // RSA-PKCS1 signs certificates only (RFC 9846 section 4.3.3).
+        SignatureScheme::RSA_PKCS1_SHA256,
+        SignatureScheme::RSA_PSS_RSAE_SHA256,
+        SignatureScheme::ED25519,
+        SignatureScheme::ECDSA_SECP521R1_SHA512,
+        SignatureScheme(0x0203),
+        SignatureScheme(0xfefe),
+    ];
+    for scheme in schemes {
+        let mut client = Duel::usual_client_13();
+        client.rogue.claimed_scheme = Some(scheme);
+        client.play(&SERVER_STEPS_13);
+        refused(&client, ILLEGAL_PARAMETER, &format!("server: {scheme}"));
+        let mut server = asking_server_duel(ClientAuth::Require);
+        server.rogue.claimed_scheme = Some(scheme);
+        server.play(&CERTIFIED_CLIENT_STEPS_13);
+        refused(&server, ILLEGAL_PARAMETER, &format!("client: {scheme}"));
+    }
+    // In 1.3 the scheme fixes the curve: P-384's does not fit a key on P-256.
+    let mut curve = Duel::usual_client_13();
+    curve.rogue.claimed_scheme = Some(SignatureScheme::ECDSA_SECP384R1_SHA384);
+    curve.play(&SERVER_STEPS_13);
+    refused(&curve, DECRYPT_ERROR, "another curve");
+}
+
+#[test]
+fn threat_46_rsa_signs_with_pss_alone() {
+    let identity = Identity::rsa_chain();
+    for (scheme, connects) in
+        [(SignatureScheme::RSA_PKCS1_SHA256, false), (SignatureScheme::RSA_PSS_RSAE_SHA256, true)]
+    {
+        let rogue = Rogue::new_13(Side::Server, identity);
+        let mut duel = Duel::between(rogue, Victim::client(client_config(settings_of_both(), identity)));
+        duel.rogue.scheme = scheme;
+        duel.play(&SERVER_STEPS_13);
+        assert_eq!(duel.victim.is_connected(), connects, "{scheme}: {:?}", duel.victim.error());
+        if !connects {
+            refused(&duel, ILLEGAL_PARAMETER, "PKCS1");
+        }
+    }
+}
+
+#[test]
+fn threat_47_a_missing_empty_or_wrong_signature_fails_on_every_suite() {
+    for suite in [
+        CipherSuiteId::TLS_AES_128_GCM_SHA256,
+        CipherSuiteId::TLS_AES_256_GCM_SHA384,
+        CipherSuiteId::TLS_CHACHA20_POLY1305_SHA256,
+    ] {
+        let with_suite = || {
+            let mut duel = Duel::usual_client_13();
+            duel.rogue.suite = crypto::ring::provider().cipher_suite(suite).unwrap();
+            duel
+        };
+        let mut honest = with_suite();
+        honest.play(&SERVER_STEPS_13);
+        assert!(honest.victim.is_connected(), "{suite}: {:?}", honest.victim.error());
+        honest.talk();
+        let mut skipped = with_suite();
+        skipped.play(&SERVER_STEPS_13[..3]);
+        skipped.play(&[Step::Finished]);
+        refused(&skipped, UNEXPECTED_MESSAGE, "without CertificateVerify");
+        let mut missing = with_suite();
+        missing.rogue.alter(Step::CertificateVerify, |body| body.truncate(2));
+        missing.play(&SERVER_STEPS_13);
+        refused(&missing, DECODE_ERROR, "no signature");
+        let mut empty = with_suite();
+        alter_verify(&mut empty, |_, signature| signature.clear());
+        empty.play(&SERVER_STEPS_13);
+        refused(&empty, DECRYPT_ERROR, "an empty signature");
+        let mut flipped = with_suite();
+        alter_verify(&mut flipped, |_, signature| signature[9] ^= 1);
+        flipped.play(&SERVER_STEPS_13);
+        refused(&flipped, DECRYPT_ERROR, "a wrong signature");
+        let mut finished = with_suite();
+        finished.rogue.alter(Step::Finished, |body| body[0] ^= 1);
+        finished.play(&SERVER_STEPS_13);
+        refused(&finished, DECRYPT_ERROR, "a wrong Finished");
+        let mut short = with_suite();
+        short.rogue.alter(Step::Finished, |body| body.truncate(12));
+        short.play(&SERVER_STEPS_13);
+        refused(&short, DECODE_ERROR, "a short Finished");
+    }
+}
+
+#[test]
+fn threat_47_a_server_without_certificates_is_refused() {
+    let mut duel = Duel::usual_client_13();
+    duel.rogue.chain = Vec::new();
+    duel.play(&SERVER_STEPS_13[..3]);
+    refused(&duel, DECODE_ERROR, "an empty list");
+}
+
+#[test]
+fn threat_47_a_certificate_for_another_request_is_refused() {
+    for (mut duel, steps) in [
+        (Duel::usual_client_13(), &SERVER_STEPS_13[..3]),
+        (asking_server_duel(ClientAuth::Require), &CERTIFIED_CLIENT_STEPS_13[..1]),
+    ] {
+        duel.rogue.alter(Step::Certificate, |body| {
+            let message = Certificate13::decode(body).unwrap();
+            let mut altered = Vec::new();
+            Certificate13 { certificate_request_context: b"other", ..message }.encode(&mut altered).unwrap();
+            *body = altered;
+        });
+        duel.play(steps);
+        refused(&duel, ILLEGAL_PARAMETER, "a context");
+    }
+}
+
+// ---- 48, 50, 79: choices and shares ----
+
+#[test]
+fn threat_48_a_server_hello_without_key_share_ends_before_there_are_keys() {
+    let mut duel = Duel::usual_client_13();
+    alter_server_hello(&mut duel, |hello| hello.extensions.key_share = None);
+    duel.play(&SERVER_STEPS_13[..1]);
+    refused(&duel, MISSING_EXTENSION, "no key share");
+    assert!(duel.rogue.numbers_heard().iter().all(|number| number.epoch == 0), "no key was used");
+    let mut duel = open_server_duel(settings_of_both());
+    alter_client_hello(&mut duel, |hello| hello.extensions.key_share = None);
+    duel.play(&[Step::ClientHello]);
+    refused(&duel, MISSING_EXTENSION, "a client without key share");
+}
+
+type ServerHelloChange = fn(&mut ServerHello<'_>);
+
+#[test]
+fn threat_50_choices_that_were_not_offered_are_refused() {
+    let cases: [(&str, u8, ServerHelloChange); 12] = [
+        ("DTLS 1.0", PROTOCOL_VERSION, |hello| {
+            hello.extensions.supported_versions = Some(ProtocolVersion(0xfeff));
+        }),
+        ("DTLS 1.4", PROTOCOL_VERSION, |hello| {
+            hello.extensions.supported_versions = Some(ProtocolVersion(0xfefb));
+        }),
+        // RFC 9846 section 4.3.1: 1.2 is never chosen by this extension.
+        ("1.2 by supported_versions", PROTOCOL_VERSION, |hello| {
+            hello.extensions.supported_versions = Some(ProtocolVersion::DTLS_1_2);
+        }),
+        ("another legacy version", PROTOCOL_VERSION, |hello| {
+            hello.server_version = ProtocolVersion::DTLS_1_3;
+        }),
+        ("an unknown suite", ILLEGAL_PARAMETER, |hello| hello.cipher_suite = CipherSuiteId(0x1304)),
+        ("a suite of 1.2", ILLEGAL_PARAMETER, |hello| {
+            hello.cipher_suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        }),
+        ("compression", ILLEGAL_PARAMETER, |hello| hello.compression_method = 1),
+        ("another group", ILLEGAL_PARAMETER, |hello| {
+            hello.extensions.key_share =
+                Some(KeyShareEntry { group: NamedGroup::SECP256R1, key_exchange: &[4; 65] });
+        }),
+        ("an offered group without a share", ILLEGAL_PARAMETER, |hello| {
+            hello.extensions.key_share =
+                Some(KeyShareEntry { group: NamedGroup::X25519MLKEM768, key_exchange: &[4; 1120] });
+        }),
+        ("an echoed session id", ILLEGAL_PARAMETER, |hello| hello.session_id = &[7; 32]),
+        ("a pre-shared key", UNSUPPORTED_EXTENSION, |hello| hello.extensions.pre_shared_key = Some(0)),
+        ("a connection id", UNSUPPORTED_EXTENSION, |hello| hello.extensions.connection_id = Some(&[1])),
+    ];
+    for (what, alert, change) in cases {
+        let mut duel = Duel::usual_client_13();
+        alter_server_hello(&mut duel, change);
+        duel.play(&SERVER_STEPS_13[..1]);
+        refused(&duel, alert, what);
+    }
+}
+
+type ExtensionsChange = fn(&mut EncryptedExtensions<'_>);
+
+#[test]
+fn threat_50_answers_to_extensions_that_were_not_sent_are_refused() {
+    let cases: [(&str, u8, ExtensionsChange); 4] = [
+        ("early data", UNSUPPORTED_EXTENSION, |extensions| extensions.early_data = Some(Empty {})),
+        ("an application protocol", UNSUPPORTED_EXTENSION, |extensions| {
+            extensions.alpn = Some(ProtocolName { name: b"h2" });
+        }),
+        ("a certificate type", UNSUPPORTED_EXTENSION, |extensions| {
+            extensions.server_certificate_type =
+                Some(drystone_handshake::message::registry::CertificateType(0));
+        }),
+        ("a record size limit", UNSUPPORTED_EXTENSION, |extensions| {
+            extensions.record_size_limit = drystone_handshake::message::RecordSizeLimit::new(64);
+        }),
+    ];
+    for (what, alert, change) in cases {
+        let mut duel = Duel::usual_client_13();
+        duel.rogue.alter(Step::EncryptedExtensions, move |body| {
+            let mut extensions = EncryptedExtensions::decode(body).unwrap();
+            change(&mut extensions);
+            let mut altered = Vec::new();
+            extensions.encode(&mut altered).unwrap();
+            *body = altered;
+        });
+        duel.play(&SERVER_STEPS_13[..2]);
+        refused(&duel, alert, what);
+    }
+    // An extension that has its place in another message (RFC 9846 section 4.3).
+    let mut misplaced = Duel::usual_client_13();
+    misplaced.rogue.alter(Step::EncryptedExtensions, |body| {
+        let [high, low] = ExtensionType::KEY_SHARE.0.to_be_bytes();
+        *body = vec![0, 4, high, low, 0, 0];
+    });
+    misplaced.play(&SERVER_STEPS_13[..2]);
+    refused(&misplaced, ILLEGAL_PARAMETER, "a key share in EncryptedExtensions");
+}
+
+#[test]
+fn threat_79_shares_of_every_length_are_refused_but_for_one() {
+    let cases = [
+        (NamedGroup::X25519, 32, 32),
+        (NamedGroup::SECP256R1, 65, 65),
+        (NamedGroup::X25519MLKEM768, 1216, 1120),
+    ];
+    for (name, client_length, server_length) in cases {
+        let group = crypto::ring::provider().group(name).unwrap();
+        for length in (0..=client_length + 1).filter(|length| length % 97 < 3 || client_length - length < 3) {
+            if length == client_length {
+                continue;
+            }
+            let mut duel = open_server_duel(settings_of_both());
+            duel.rogue.group = group;
+            duel.rogue.alter(Step::ClientHello, move |body| resize_share(body, length));
+            duel.play(&[Step::ClientHello]);
+            let alert = if length == 0 { DECODE_ERROR } else { ILLEGAL_PARAMETER };
+            refused(&duel, alert, &format!("{name}: a client's share of {length} bytes"));
+        }
+        for length in (0..=server_length + 1).filter(|length| length % 89 < 3 || server_length - length < 3) {
+            if length == server_length {
+                continue;
+            }
+            let mut settings = settings_of_both();
+            settings.groups = Some(vec![name]);
+            let mut duel = Duel::client_13(settings);
+            let share = vec![4; length as usize];
+            alter_share_of_server(&mut duel, name, share);
+            duel.play(&SERVER_STEPS_13[..1]);
+            let alert = if length == 0 { DECODE_ERROR } else { ILLEGAL_PARAMETER };
+            refused(&duel, alert, &format!("{name}: a server's share of {length} bytes"));
+        }
+    }
+}
+
+/// Cuts or fills the only share of a hello.
+fn resize_share(body: &mut Vec<u8>, length: i32) {
+    let hello = ClientHello::decode(body).unwrap();
+    let entry = hello.extensions.key_share.unwrap().iter().next().unwrap();
+    let mut share = entry.key_exchange.to_vec();
+    share.resize(length as usize, 9);
+    *body = replace_share(body, entry, entry.group, &share);
+}
+
+fn alter_share_of_server(duel: &mut Duel, name: NamedGroup, share: Vec<u8>) {
+    duel.rogue.alter(Step::ServerHello, move |body| {
+        let hello = ServerHello::decode(body).unwrap();
+        let old = hello.extensions.key_share.unwrap();
+        *body = replace_share(body, old, name, &share);
+    });
+}
+
+/// The share of a hello, replaced by one of any length: no encoder would write an empty one.
+fn replace_share(body: &[u8], old: KeyShareEntry<'_>, group: NamedGroup, new: &[u8]) -> Vec<u8> {
+    let entry = |group: NamedGroup, share: &[u8]| {
+        [&group.0.to_be_bytes()[..], &(share.len() as u16).to_be_bytes(), share].concat()
+    };
+    let (old, new) = (entry(old.group, old.key_exchange), entry(group, new));
+    let place = body.windows(old.len()).position(|window| window == old).unwrap();
+    let mut altered = body.to_vec();
+    altered.splice(place..place + old.len(), new.iter().copied());
+    let grown = new.len() as i32 - old.len() as i32;
+    let mut add = |at: usize| {
+        let old = i32::from(u16::from_be_bytes([altered[at], altered[at + 1]]));
+        altered[at..at + 2].copy_from_slice(&((old + grown) as u16).to_be_bytes());
+    };
+    // The extension's own length, and that of the list in a ClientHello.
+    let key_share = ExtensionType::KEY_SHARE.0.to_be_bytes();
+    if body[place - 4..place - 2] == key_share {
+        add(place - 2);
+    } else {
+        assert_eq!(body[place - 6..place - 4], key_share);
+        add(place - 4);
+        add(place - 2);
+    }
+    // The length of the block: after version, random, session id, and what lies between.
+    let mut at = 35 + usize::from(body[34]);
+    if body[place - 4..place - 2] == key_share {
+        at += 3;
+    } else {
+        at += 1 + usize::from(body[at]);
+        at += 2 + usize::from(u16::from_be_bytes([body[at], body[at + 1]]));
+        at += 1 + usize::from(body[at]);
+    }
+    add(at);
+    altered
+}
+
+/// The all-zero share gives an all-zero secret (RFC 7748 section 6.1).
+#[test]
+fn threat_79_shares_of_low_order_are_refused() {
+    let mut server = open_server_duel(settings_of_both());
+    server.rogue.alter(Step::ClientHello, |body| {
+        let hello = ClientHello::decode(body).unwrap();
+        let entry = hello.extensions.key_share.unwrap().iter().next().unwrap();
+        *body = replace_share(body, entry, entry.group, &[0; 32]);
+    });
+    server.play(&[Step::ClientHello]);
+    refused(&server, ILLEGAL_PARAMETER, "a client's zeros");
+    let mut client = Duel::usual_client_13();
+    alter_share_of_server(&mut client, NamedGroup::X25519, vec![0; 32]);
+    client.play(&SERVER_STEPS_13[..1]);
+    refused(&client, ILLEGAL_PARAMETER, "a server's zeros");
+}
+
+#[test]
+fn a_client_that_offers_nothing_in_common_is_refused() {
+    type Change = fn(&mut ClientHello<'_>);
+    let cases: [(&str, u8, Change); 7] = [
+        ("no suite", HANDSHAKE_FAILURE, |hello| hello.cipher_suites = (&[CipherSuiteId(0x1304)]).into()),
+        ("no group", HANDSHAKE_FAILURE, |hello| {
+            hello.extensions.supported_groups = Some((&[NamedGroup(0x100)]).into());
+            hello.extensions.key_share = Some((&[]).into());
+        }),
+        ("no groups", MISSING_EXTENSION, |hello| hello.extensions.supported_groups = None),
+        ("no schemes", MISSING_EXTENSION, |hello| hello.extensions.signature_algorithms = None),
+        ("no common scheme", HANDSHAKE_FAILURE, |hello| {
+            hello.extensions.signature_algorithms = Some((&[SignatureScheme::ED25519]).into());
+        }),
+        ("no version", PROTOCOL_VERSION, |hello| {
+            hello.extensions.supported_versions = Some((&[ProtocolVersion(0xfefb)]).into());
+        }),
+        ("compression", ILLEGAL_PARAMETER, |hello| hello.compression_methods = &[0, 1]),
+    ];
+    for (what, alert, change) in cases {
+        let mut duel = open_server_duel(settings_of_both());
+        alter_client_hello(&mut duel, change);
+        duel.play(&[Step::ClientHello]);
+        refused(&duel, alert, what);
+    }
+}
+
+// ---- 57: questions ----
+
+/// A client that has been asked for a cookie.
+fn asked_duel() -> Duel {
+    let mut duel = Duel::usual_client_13();
+    duel.rogue.cookie = vec![5; 40];
+    duel.play(&[Step::HelloRetryRequest]);
+    assert!(duel.victim.error().is_none(), "{:?}", duel.victim.error());
+    duel
+}
+
+#[test]
+fn threat_57_a_client_answers_one_hello_retry_request() {
+    let mut honest = asked_duel();
+    let hello = honest.rogue.last(HandshakeType::CLIENT_HELLO).unwrap();
+    assert_eq!(hello.message_seq, 1);
+    let cookie = ClientHello::decode(&hello.body).unwrap().extensions.cookie;
+    assert_eq!(cookie, Some(&[5; 40][..]));
+    honest.play(&SERVER_STEPS_13);
+    assert!(honest.victim.is_connected(), "{:?}", honest.victim.error());
+    honest.talk();
+    let mut second = asked_duel();
+    second.play(&[Step::HelloRetryRequest]);
+    refused(&second, UNEXPECTED_MESSAGE, "a second question");
+    // A copy of the first is none.
+    let mut copied = Duel::usual_client_13();
+    copied.rogue.cookie = vec![5; 40];
+    let question = copied.rogue.perform(Step::HelloRetryRequest);
+    for _ in 0..100 {
+        copied.give(&question);
+    }
+    copied.play(&SERVER_STEPS_13);
+    assert!(copied.victim.is_connected(), "{:?}", copied.victim.error());
+}
+
+#[test]
+fn threat_57_a_question_for_another_group_is_answered_with_its_share_alone() {
+    let mut rogue = Rogue::new_13(Side::Server, Identity::p256());
+    rogue.group = crypto::ring::provider().group(NamedGroup::SECP384R1).unwrap();
+    let victim = Victim::client(client_config(settings_of_both(), Identity::p256()));
+    let mut duel = Duel::between(rogue, victim);
+    duel.play(&[Step::HelloRetryRequest]);
+    let hello = duel.rogue.last(HandshakeType::CLIENT_HELLO).unwrap();
+    let shares = ClientHello::decode(&hello.body).unwrap().extensions.key_share.unwrap();
+    let groups: Vec<_> = shares.iter().map(|share| share.group).collect();
+    assert_eq!(groups, [NamedGroup::SECP384R1]);
+    duel.play(&SERVER_STEPS_13);
+    assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+    duel.talk();
+}
+
+type RetryChange = fn(&mut HelloRetryRequest<'_>);
+
+#[test]
+fn threat_57_questions_that_ask_wrongly_are_refused() {
+    let cases: [(&str, u8, RetryChange); 9] = [
+        ("nothing", ILLEGAL_PARAMETER, |request| request.extensions.cookie = None),
+        ("the group that was sent", ILLEGAL_PARAMETER, |request| {
+            request.extensions.key_share = Some(NamedGroup::X25519);
+        }),
+        ("a group that was not offered", ILLEGAL_PARAMETER, |request| {
+            request.extensions.key_share = Some(NamedGroup(0x100));
+        }),
+        ("an unknown suite", ILLEGAL_PARAMETER, |request| request.cipher_suite = CipherSuiteId(0x1304)),
+        ("a suite of 1.2", ILLEGAL_PARAMETER, |request| {
+            request.cipher_suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        }),
+        ("no version", PROTOCOL_VERSION, |request| request.extensions.supported_versions = None),
+        ("1.2", PROTOCOL_VERSION, |request| {
+            request.extensions.supported_versions = Some(ProtocolVersion::DTLS_1_2);
+        }),
+        ("another legacy version", PROTOCOL_VERSION, |request| {
+            request.server_version = ProtocolVersion(0xfeff);
+        }),
+        ("a session id", ILLEGAL_PARAMETER, |request| request.session_id = &[1; 32]),
+    ];
+    for (what, alert, change) in cases {
+        let mut duel = Duel::usual_client_13();
+        duel.rogue.cookie = vec![5; 40];
+        alter_retry(&mut duel, change);
+        let question = duel.rogue.perform(Step::HelloRetryRequest);
+        duel.give(&question);
+        refused(&duel, alert, what);
+    }
+}
+
+#[test]
+fn threat_57_what_a_question_settled_must_hold() {
+    // RFC 9846 section 4.2.4: the suite, and the version.
+    let mut suite = asked_duel();
+    alter_server_hello(&mut suite, |hello| hello.cipher_suite = CipherSuiteId::TLS_AES_256_GCM_SHA384);
+    suite.play(&SERVER_STEPS_13[..1]);
+    refused(&suite, ILLEGAL_PARAMETER, "another suite");
+    let mut version = asked_duel();
+    alter_server_hello(&mut version, |hello| {
+        hello.cipher_suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        hello.extensions.supported_versions = None;
+        hello.extensions.key_share = None;
+    });
+    version.play(&SERVER_STEPS_13[..1]);
+    refused(&version, PROTOCOL_VERSION, "1.2 after all");
+    // Nor does a server of 1.3 ask in the way of 1.2 (RFC 9147 section 5.1): that is somebody else's.
+    let mut verify = asked_duel();
+    let body = verify.rogue.message(Step::HelloVerifyRequest).to_bytes();
+    let record = verify.rogue.plaintext(ContentType::HANDSHAKE, &body);
+    verify.give(&record);
+    assert!(verify.victim.error().is_none(), "{:?}", verify.victim.error());
+    assert_eq!(verify.victim.discards(Discard::PlaintextAfterKeys), 1);
+}
+
+// ---- 75 and 76: downgrades, and what is left of 1.2 ----
+
+/// Our client of these settings meets a server of 1.2 whose random ends so.
+fn downgraded(settings: Settings, end: [u8; 8]) -> Duel {
+    let identity = Identity::p256();
+    let mut duel = Duel::with_client(Victim::client(client_config(settings, identity)), identity);
+    duel.rogue.randoms.server[24..].copy_from_slice(&end);
+    duel.play(&SERVER_STEPS);
+    duel
+}
+
+#[test]
+fn threat_75_a_client_of_1_3_stops_at_a_sentinel() {
+    for sentinel in [DOWNGRADE_TO_1_2, DOWNGRADE_TO_1_1] {
+        refused(&downgraded(settings_of_both(), sentinel), ILLEGAL_PARAMETER, "a sentinel");
+        // Who offers no more than 1.2 cannot be downgraded to it.
+        assert!(downgraded(settings(), sentinel).victim.is_connected());
+    }
+    let mut duel = downgraded(settings_of_both(), *b"DOWNGRD\x02");
+    assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+    duel.talk();
+}
+
+#[test]
+fn threat_75_the_sentinel_counts_after_a_cookie_too() {
+    let identity = Identity::p256();
+    let mut duel = Duel::with_client(Victim::client(client_config(settings_of_both(), identity)), identity);
+    duel.rogue.cookie = vec![3; 20];
+    duel.play(&[Step::HelloVerifyRequest]);
+    duel.rogue.randoms.server[24..].copy_from_slice(&DOWNGRADE_TO_1_2);
+    duel.play(&SERVER_STEPS);
+    refused(&duel, ILLEGAL_PARAMETER, "a sentinel after a cookie");
+}
+
+#[test]
+fn threat_75_a_server_of_1_3_sets_the_sentinel_for_a_client_of_1_2() {
+    let identity = Identity::p256();
+    for (settings, is_set) in [(settings_of_both(), true), (settings(), false)] {
+        let mut duel = Duel::with_server(Victim::server(server_config(settings, identity)), identity);
+        duel.greet();
+        assert_eq!(duel.rogue.randoms.server.ends_with(&DOWNGRADE_TO_1_2), is_set);
+        duel.play(&drystone_tests::rogue::CLIENT_STEPS);
+        assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+    }
+}
+
+#[test]
+fn threat_76_a_client_of_1_3_alone_answers_no_hello_verify_request() {
+    let mut duel = Duel::client_13(settings_of(ProtocolVersion::DTLS_1_3));
+    duel.rogue.cookie = vec![3; 20];
+    duel.play(&[Step::HelloVerifyRequest]);
+    refused(&duel, PROTOCOL_VERSION, "HelloVerifyRequest");
+}
+
+#[test]
+fn threat_76_after_a_hello_verify_request_1_3_is_no_choice() {
+    let mut duel = Duel::usual_client_13();
+    duel.rogue.cookie = vec![3; 20];
+    duel.play(&[Step::HelloVerifyRequest, Step::ServerHello]);
+    refused(&duel, PROTOCOL_VERSION, "1.3 by a server that asks as one of 1.2 does");
+}
+
+#[test]
+fn threat_76_a_legacy_cookie_is_illegal_and_no_session_id_is_echoed() {
+    let mut duel = open_server_duel(settings_of_both());
+    alter_client_hello(&mut duel, |hello| hello.cookie = &[1; 20]);
+    duel.play(&[Step::ClientHello]);
+    refused(&duel, ILLEGAL_PARAMETER, "a legacy cookie");
+    let victim = Victim::server(server_config(settings_of_both(), Identity::p256()));
+    let mut echo = Duel::between(Rogue::new_13(Side::Client, Identity::p256()), victim);
+    alter_client_hello(&mut echo, |hello| hello.session_id = &[6; 32]);
+    echo.greet();
+    let hello = echo.rogue.last(HandshakeType::SERVER_HELLO).unwrap();
+    let Ok(AnyServerHello::Hello(hello)) = AnyServerHello::decode(&hello.body) else { panic!("no hello") };
+    assert!(hello.session_id.is_empty());
+    echo.play(&CLIENT_STEPS_13);
+    assert!(echo.victim.is_connected(), "{:?}", echo.victim.error());
+}
+
+// ---- 14: large hellos ----
+
+/// In 2 to 8 pieces, behind a cookie, in any order of the second hello's.
+#[test]
+fn threat_14_a_hello_larger_than_a_datagram_connects_behind_a_cookie() {
+    for count in 2..=8 {
+        for backwards in [false, true] {
+            let identity = Identity::p256();
+            let mut rogue = Rogue::new_13(Side::Client, identity);
+            rogue.group = crypto::ring::provider().group(NamedGroup::X25519MLKEM768).unwrap();
+            let mut duel = Duel::between(rogue, Victim::server(server_config(settings_of_both(), identity)));
+            for round in 0..2 {
+                let hello = duel.rogue.message(Step::ClientHello);
+                assert!(hello.body.len() > 1_300);
+                let mut pieces = hello.fragments(hello.body.len().div_ceil(count));
+                assert_eq!(pieces.len(), count);
+                if backwards && round == 1 {
+                    // The first has the cookie.
+                    pieces[1..].reverse();
+                }
+                for piece in pieces {
+                    let record = duel.rogue.plaintext(ContentType::HANDSHAKE, &piece);
+                    duel.give(&record);
+                }
+            }
+            duel.play(&CLIENT_STEPS_13);
+            assert!(duel.victim.is_connected(), "{count}: {:?}", duel.victim.error());
+            duel.talk();
+        }
+    }
+}

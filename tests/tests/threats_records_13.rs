@@ -1,0 +1,475 @@
+//! Records, epochs and what is not authenticated in DTLS 1.3: nothing forged, replayed or damaged moves a window, a timer
+//! or a state, ends an association or is delivered (threats 16 to 22, 31 to 35, 37, 38 and 43).
+
+use core::time::Duration;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use drystone_handshake::crypto::Side;
+use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::{ClientAuth, Credentials, Discard, Instant, ServerConfig, Settings};
+use drystone_record::{ContentType, RecordNumber};
+use drystone_tests::identity::{Identity, settings_of_both};
+use drystone_tests::random::SplitMix64;
+use drystone_tests::rogue::{
+    CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS_13, Duel, Heard, Message, Rogue, SERVER_STEPS_13, Step, Victim,
+    ack_body, fragment_header, raw_record, raw_unified_record,
+};
+use drystone_tests::scenario::other_identity;
+
+/// Victims in every state of the handshake, by role, with what has still to be played.
+fn duels_in_every_state() -> Vec<(Duel, &'static [Step])> {
+    let mut duels = Vec::new();
+    for place in 0..=SERVER_STEPS_13.len() {
+        let mut duel = Duel::usual_client_13();
+        duel.play(&SERVER_STEPS_13[..place]);
+        duels.push((duel, &SERVER_STEPS_13[place..]));
+    }
+    for place in 0..=CLIENT_STEPS_13.len() {
+        let mut duel = Duel::usual_server_13();
+        duel.play(&CLIENT_STEPS_13[..place]);
+        duels.push((duel, &CLIENT_STEPS_13[place..]));
+    }
+    duels
+}
+
+/// Those that have opened a record under keys, which proves that somebody has them.
+fn keyed_duels() -> Vec<(Duel, &'static [Step])> {
+    let mut duels = duels_in_every_state();
+    duels.retain(|(duel, rest)| duel.victim.is_connected() || (1..=3).contains(&rest.len()));
+    // But not the server that has heard nothing but a hello.
+    duels.retain(|(duel, _)| duel.victim.is_connected() || duel.victim.gate.is_none());
+    let config = ServerConfig::new(settings_of_both(), Credentials::single(Identity::p256().credential()))
+        .unwrap()
+        .with_client_auth(ClientAuth::Require(Arc::new(other_identity().policy())));
+    let rogue = Rogue::new_13(Side::Client, other_identity());
+    let mut server = Duel::between(rogue, Victim::server(Arc::new(config)));
+    server.greet();
+    server.play(&CERTIFIED_CLIENT_STEPS_13[..1]);
+    duels.push((server, &CERTIFIED_CLIENT_STEPS_13[1..]));
+    assert_eq!(duels.len(), 6);
+    duels
+}
+
+fn connects_and_talks(duel: &mut Duel, steps: &[Step], what: &str) {
+    duel.play(steps);
+    assert!(duel.victim.is_connected(), "{what}: {:?}", duel.victim.error());
+    duel.talk();
+}
+
+#[test]
+fn threat_16_records_of_epochs_without_keys_are_not_kept() {
+    for (mut duel, rest) in duels_in_every_state() {
+        let mut flood: Vec<_> = (0..10_000_u16)
+            .map(|number| raw_unified_record(u64::from(number % 4), number, &[5; 900]))
+            .collect();
+        let heap = duel.victim.flood(&mut flood);
+        assert_eq!((heap.live_bytes, heap.peak_bytes), (0, 0), "{rest:?}");
+        duel.listen();
+        connects_and_talks(&mut duel, rest, "after a flood");
+    }
+}
+
+#[test]
+fn threat_17_forged_number_does_not_move_window() {
+    for mut duel in Duel::usual_connected_13() {
+        let mut random = SplitMix64::new(17);
+        for _ in 0..1_000 {
+            let mut body = [0; 60];
+            random.fill(&mut body);
+            duel.give(&raw_unified_record(3, random.next_u64() as u16, &body));
+        }
+        assert_eq!(duel.victim.discards(Discard::AuthenticationFailed), 1_000);
+        duel.talk();
+    }
+}
+
+#[test]
+fn threat_17_a_replayed_packet_is_delivered_once() {
+    for mut duel in Duel::usual_connected_13() {
+        let packet = duel.rogue.data(b"once");
+        for _ in 0..100 {
+            duel.give(&packet);
+        }
+        assert_eq!(duel.victim.received, [b"once"]);
+        assert_eq!(duel.victim.discards(Discard::Replayed), 99);
+        // Too old to tell.
+        let old = duel.rogue.data(b"old");
+        for _ in 0..1_000 {
+            duel.rogue.data(b"lost");
+        }
+        let new = duel.rogue.data(b"new");
+        duel.give(&new);
+        duel.give(&old);
+        assert_eq!(duel.victim.received, [&b"once"[..], b"new"]);
+        assert_eq!(duel.victim.discards(Discard::TooOld), 1);
+    }
+}
+
+#[test]
+fn threat_18_epochs_other_than_the_expected_are_dropped_in_every_state() {
+    for (mut duel, rest) in duels_in_every_state() {
+        let mut answers = 0;
+        for epoch in [1, 2, 3, 4, 255, 256, 0x7fff, 0xffff] {
+            for content_type in 20..=27 {
+                let number = RecordNumber { epoch, sequence: 3 };
+                answers +=
+                    usize::from(duel.give(&raw_record(ContentType(content_type), number, &[1; 40])) > 0);
+            }
+        }
+        for epoch in 0..4 {
+            answers += usize::from(duel.give(&raw_unified_record(epoch, 3, &[1; 40])) > 0);
+        }
+        assert!(answers <= 1, "{rest:?}: {answers} answers at one moment");
+        connects_and_talks(&mut duel, rest, "after foreign epochs");
+    }
+}
+
+/// With retransmissions, KeyUpdates and data on the way.
+#[test]
+fn threat_19_threat_20_no_record_number_is_used_twice_under_one_key() {
+    for mut duel in [Duel::usual_client_13(), Duel::usual_server_13()] {
+        let is_client = duel.victim.gate.is_none();
+        duel.pass(Duration::from_secs(2));
+        duel.play(if is_client { &SERVER_STEPS_13 } else { &CLIENT_STEPS_13 });
+        duel.pass(Duration::from_secs(2));
+        duel.acknowledge();
+        for round in 0..8 {
+            duel.talk();
+            let now = duel.victim.now();
+            duel.victim.connection().update_keys(now, false).unwrap();
+            duel.listen();
+            duel.pass(Duration::from_secs(1));
+            duel.talk();
+            duel.acknowledge();
+            let epoch = 3 + round;
+            let last = duel.rogue.numbers_heard().iter().map(|number| number.epoch).max();
+            assert_eq!(last, Some(epoch), "the new keys come with the ACK");
+        }
+        let numbers = duel.rogue.numbers_heard();
+        let protected: Vec<_> = numbers.iter().filter(|number| number.epoch > 0).collect();
+        let distinct: HashSet<_> = protected.iter().map(|number| (number.epoch, number.sequence)).collect();
+        assert_eq!(distinct.len(), protected.len());
+        assert!(distinct.len() > 24, "{}", distinct.len());
+        assert_eq!(duel.rogue.unopened(), 0);
+    }
+}
+
+/// RFC 9147 section 4.2.2: the nonce is the number, and the number is in the mask. The rogue computes both by itself.
+#[test]
+fn threat_21_the_nonce_is_the_record_number() {
+    for mut duel in Duel::usual_connected_13() {
+        let before = duel.rogue.numbers_heard().len();
+        let mut packets = HashSet::new();
+        for _ in 0..500 {
+            let packet = duel.victim.send(&[0; 64]);
+            assert!(packets.insert(packet[5..].to_vec()), "the same plaintext never looks the same");
+            duel.rogue.hear([packet]);
+        }
+        let numbers = &duel.rogue.numbers_heard()[before..];
+        assert!(numbers.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence), "one by one");
+        assert_eq!((numbers.len(), duel.rogue.unopened()), (500, 0));
+    }
+}
+
+#[test]
+fn threat_22_a_repeated_flight_keeps_the_keys_of_each_message() {
+    // The server's flight crosses the change from plaintext to epoch 2.
+    let mut server = Duel::usual_server_13();
+    for round in 0..4 {
+        let before = server.rogue.numbers_heard().len();
+        assert!(server.pass(Duration::from_secs(1 << round)) > 0);
+        let epochs: HashSet<_> =
+            server.rogue.numbers_heard()[before..].iter().map(|number| number.epoch).collect();
+        assert_eq!(epochs, HashSet::from([0, 2]));
+    }
+    server.play(&CLIENT_STEPS_13);
+    assert!(server.victim.is_connected());
+    // The client's Finished stays in epoch 2, while data goes out in epoch 3.
+    let mut client = Duel::usual_client_13();
+    client.play(&SERVER_STEPS_13);
+    assert_eq!(client.rogue.peer_finished, Some(true));
+    for packet in 0..5 {
+        let datagram = client.victim.send(&[packet]);
+        client.rogue.hear([datagram]);
+        let before = client.rogue.handshakes_heard().len();
+        assert!(client.pass(Duration::from_secs(2 << packet)) > 0);
+        let repeated = &client.rogue.handshakes_heard()[before..];
+        assert!(!repeated.is_empty() && repeated.iter().all(|number| number.epoch == 2), "{repeated:?}");
+    }
+    client.acknowledge();
+    assert_eq!(client.pass(Duration::from_secs(60)), 0, "until it is acknowledged");
+    // A KeyUpdate stays in the epoch that it ends.
+    for mut duel in [client, server] {
+        duel.acknowledge();
+        let now = duel.victim.now();
+        duel.victim.connection().update_keys(now, false).unwrap();
+        let before = duel.rogue.handshakes_heard().len();
+        duel.listen();
+        duel.pass(Duration::from_secs(5));
+        let epochs: HashSet<_> =
+            duel.rogue.handshakes_heard()[before..].iter().map(|number| number.epoch).collect();
+        assert_eq!(epochs, HashSet::from([3]));
+        duel.acknowledge();
+        duel.talk();
+        assert_eq!(duel.rogue.unopened(), 0);
+        assert_eq!(duel.rogue.numbers_heard().last().unwrap().epoch, 4);
+    }
+}
+
+#[test]
+fn threat_31_records_of_every_epoch_without_keys_abort_nothing() {
+    for (mut duel, rest) in duels_in_every_state() {
+        let mut random = SplitMix64::new(31);
+        for epoch in 0..4 {
+            for first in (0..32).map(|bits| 0x20 | bits) {
+                for length in [0, 1, 15, 16, 17, 40, 200] {
+                    let mut record = raw_unified_record(epoch, 9, &vec![0; length]);
+                    random.fill(&mut record[5..]);
+                    record[0] = first;
+                    duel.give(&record);
+                }
+            }
+            for content_type in 0..=255 {
+                let number = RecordNumber { epoch, sequence: 5 };
+                duel.give(&raw_record(ContentType(content_type), number, &[0xff; 11]));
+            }
+        }
+        assert!(duel.victim.events.is_empty(), "{rest:?}: {:?}", duel.victim.events);
+        connects_and_talks(&mut duel, rest, "after records without keys");
+    }
+}
+
+#[test]
+fn threat_32_a_good_record_beside_bad_ones_is_processed() {
+    let bad = |sequence| {
+        [
+            raw_unified_record(2, 900, &[3; 50]),
+            raw_record(ContentType::HANDSHAKE, RecordNumber { epoch: 0, sequence }, &[0xff; 11]),
+            raw_unified_record(1, 1, &[0; 20]),
+            raw_unified_record(3, 1, &[0; 3]),
+        ]
+        .concat()
+    };
+    for (mut duel, steps) in
+        [(Duel::usual_client_13(), &SERVER_STEPS_13[..]), (Duel::usual_server_13(), &CLIENT_STEPS_13)]
+    {
+        for (place, step) in steps.iter().enumerate() {
+            let good = duel.rogue.perform(*step);
+            let sequence = 100 + place as u64;
+            duel.give(&[bad(sequence), good, bad(sequence)].concat());
+        }
+        assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+        for _ in 0..3 {
+            let data = duel.rogue.data(b"good");
+            duel.give(&[bad(200), data, bad(300)].concat());
+        }
+        assert_eq!(duel.victim.received, [b"good"; 3]);
+    }
+}
+
+#[test]
+fn threat_33_plaintext_application_data_is_delivered_in_no_state() {
+    for (mut duel, rest) in duels_in_every_state() {
+        for sequence in 0..20 {
+            let number = RecordNumber { epoch: 0, sequence };
+            assert_eq!(duel.give(&raw_record(ContentType::APPLICATION_DATA, number, b"forged")), 0);
+        }
+        assert!(duel.victim.received.is_empty());
+        assert_eq!(duel.victim.discards(Discard::UnexpectedContentType), 20);
+        connects_and_talks(&mut duel, rest, "after plaintext data");
+    }
+}
+
+/// The keys of the handshake protect the handshake, and what comes under later keys is not kept.
+#[test]
+fn threat_34_application_data_before_finished_is_dropped() {
+    for (mut duel, steps) in
+        [(Duel::usual_client_13(), &SERVER_STEPS_13[..]), (Duel::usual_server_13(), &CLIENT_STEPS_13)]
+    {
+        let (last, before) = steps.split_last().unwrap();
+        duel.play(before);
+        let finished = duel.rogue.perform(*last);
+        let mut early = Vec::new();
+        for epoch in [2, 3].repeat(100) {
+            early.push(duel.rogue.record_in(epoch, ContentType::APPLICATION_DATA, &[5; 900]));
+        }
+        let heap = duel.victim.flood(&mut early);
+        assert_eq!(heap.live_bytes, 0, "nothing is kept");
+        assert_eq!(duel.victim.discards(Discard::EarlyApplicationData), 100);
+        duel.give(&finished);
+        assert!(duel.victim.is_connected());
+        let late = duel.rogue.record_in(2, ContentType::APPLICATION_DATA, &[5; 900]);
+        duel.give(&late);
+        assert!(duel.victim.received.is_empty(), "not even when the handshake is done");
+        assert_eq!(duel.victim.discards(Discard::EarlyApplicationData), 101);
+        duel.talk();
+    }
+}
+
+/// All that moves by time and message; counters do not.
+fn state(duel: &mut Duel) -> (String, Option<Instant>) {
+    let connection = duel.victim.connection();
+    (format!("{connection:?}"), connection.poll_timeout())
+}
+
+/// A message as anybody can write it, with this number.
+fn forged(msg_type: HandshakeType, message_seq: u16, body: &[u8]) -> Vec<u8> {
+    let message = Message { msg_type, message_seq, body: body.to_vec() };
+    raw_record(ContentType::HANDSHAKE, RecordNumber { epoch: 0, sequence: 77 }, &message.to_bytes())
+}
+
+/// Hellos and questions that were right at some time, of the types that are in plaintext.
+fn forged_messages() -> Vec<Vec<u8>> {
+    let mut client = Duel::usual_server_13().rogue;
+    let mut server = Duel::usual_client_13().rogue;
+    server.cookie = vec![7; 16];
+    let bodies = [
+        (HandshakeType::CLIENT_HELLO, client.message(Step::ClientHello).body),
+        (HandshakeType::SERVER_HELLO, server.message(Step::HelloRetryRequest).body),
+        (HandshakeType::SERVER_HELLO, server.message(Step::ServerHello).body),
+        (HandshakeType::HELLO_VERIFY_REQUEST, server.message(Step::HelloVerifyRequest).body),
+        (HandshakeType::HELLO_REQUEST, Vec::new()),
+        (HandshakeType::FINISHED, vec![1; 32]),
+        (HandshakeType::KEY_UPDATE, vec![1]),
+        (HandshakeType::CERTIFICATE, vec![0; 40]),
+    ];
+    let number =
+        |message_seq| move |(msg_type, body): &(HandshakeType, Vec<u8>)| forged(*msg_type, message_seq, body);
+    (0..12).flat_map(|message_seq| bodies.iter().map(number(message_seq)).collect::<Vec<_>>()).collect()
+}
+
+/// Must show 6 of the issue: alerts, ACKs, hellos, questions and ChangeCipherSpecs in plaintext.
+#[test]
+fn threat_35_nothing_in_plaintext_moves_a_keyed_association() {
+    let mut forgeries = forged_messages();
+    let plain = |content_type, payload: &[u8]| {
+        raw_record(content_type, RecordNumber { epoch: 0, sequence: 78 }, payload)
+    };
+    for level in [1, 2] {
+        forgeries.extend((0..=255).map(|description| plain(ContentType::ALERT, &[level, description])));
+    }
+    let numbers: Vec<_> =
+        (0..4).flat_map(|epoch| (0..8).map(move |sequence| RecordNumber { epoch, sequence })).collect();
+    forgeries.push(plain(ContentType::ACK, &ack_body(&numbers)));
+    forgeries.push(plain(ContentType::ACK, &ack_body(&[])));
+    forgeries.push(plain(ContentType::CHANGE_CIPHER_SPEC, &[1]));
+    forgeries.push(plain(ContentType::APPLICATION_DATA, b"forged"));
+    forgeries.push(plain(ContentType::HANDSHAKE, &fragment_header(HandshakeType::FINISHED, 32, 5, 0, 0)));
+    for (mut duel, rest) in keyed_duels() {
+        let before = state(&mut duel);
+        let counted = duel.victim.connection().stats().total();
+        for forgery in &forgeries {
+            assert_eq!(duel.give(forgery), 0, "{rest:?}: answered {forgery:02x?}");
+            assert_eq!(state(&mut duel), before, "{rest:?}: moved by {forgery:02x?}");
+        }
+        let counted = duel.victim.connection().stats().total() - counted;
+        assert_eq!(counted, forgeries.len() as u64, "each is counted");
+        let heap = duel.victim.flood(&mut forgeries.clone());
+        assert_eq!(heap.live_bytes, 0);
+        assert!(duel.victim.events.is_empty(), "{:?}", duel.victim.events);
+        connects_and_talks(&mut duel, rest, "after forgeries");
+    }
+}
+
+#[test]
+fn threat_37_every_short_record_is_dropped_in_every_state() {
+    for (mut duel, rest) in duels_in_every_state() {
+        for epoch in 0..4 {
+            for length in 0..=64 {
+                let whole = raw_unified_record(epoch, 3, &vec![8; length]);
+                let first = whole[0];
+                // With the length left out, and with a short number: then what is left of the datagram is the record.
+                let compact = [&[first & !0x04][..], &whole[1..3], &whole[5..]].concat();
+                let shortest = [&[first & !0x0c][..], &whole[1..2], &whole[5..]].concat();
+                for record in [whole, compact, shortest] {
+                    for end in [record.len(), record.len().min(4)] {
+                        duel.give(&record[..end]);
+                    }
+                }
+            }
+        }
+        assert!(duel.victim.events.is_empty() && duel.victim.received.is_empty());
+        connects_and_talks(&mut duel, rest, "after short records");
+    }
+}
+
+#[test]
+fn threat_38_every_flipped_bit_of_a_packet_is_dropped() {
+    for mut duel in Duel::usual_connected_13() {
+        let packet = duel.rogue.data(b"a genuine packet");
+        for place in 0..packet.len() * 8 {
+            let mut damaged = packet.clone();
+            damaged[place / 8] ^= 1 << (place % 8);
+            assert_eq!(duel.give(&damaged), 0, "bit {place}");
+            assert!(duel.victim.received.is_empty(), "bit {place}");
+        }
+        assert!(duel.victim.events.is_empty());
+        duel.give(&packet);
+        assert_eq!(duel.victim.received, [b"a genuine packet"]);
+    }
+}
+
+#[test]
+fn threat_38_every_flipped_bit_of_a_protected_finished_is_dropped() {
+    for (mut duel, steps) in
+        [(Duel::usual_client_13(), &SERVER_STEPS_13[..]), (Duel::usual_server_13(), &CLIENT_STEPS_13)]
+    {
+        let (last, before) = steps.split_last().unwrap();
+        duel.play(before);
+        let finished = duel.rogue.perform(*last);
+        for place in 0..finished.len() * 8 {
+            let mut damaged = finished.clone();
+            damaged[place / 8] ^= 1 << (place % 8);
+            duel.give(&damaged);
+            assert!(!duel.victim.is_connected() && duel.victim.error().is_none(), "bit {place}");
+        }
+        duel.give(&finished);
+        assert!(duel.victim.is_connected());
+        duel.talk();
+    }
+}
+
+#[test]
+fn threat_43_a_flood_of_change_cipher_specs_changes_and_keeps_nothing() {
+    for (mut duel, rest) in duels_in_every_state() {
+        let mut flood: Vec<_> =
+            (0..1_000).map(|_| duel.rogue.plaintext(ContentType::CHANGE_CIPHER_SPEC, &[1])).collect();
+        let before = state(&mut duel);
+        let heap = duel.victim.flood(&mut flood);
+        assert_eq!((heap.count, heap.live_bytes), (0, 0));
+        assert_eq!(state(&mut duel), before);
+        assert_eq!(duel.victim.connection().stats().total(), 1_000);
+        connects_and_talks(&mut duel, rest, "after ChangeCipherSpecs");
+    }
+}
+
+/// A plaintext alert before there are keys is remembered, and forgotten when the handshake goes on; alone, it ends the
+/// handshake when the timer does.
+#[test]
+fn a_plaintext_alert_before_keys_waits_for_the_timer() {
+    let mut believed = Duel::usual_client_13();
+    let alert = believed.rogue.plaintext(ContentType::ALERT, &[2, 40]);
+    believed.give(&alert);
+    assert!(believed.victim.error().is_none());
+    believed.pass(Duration::from_millis(500));
+    assert!(believed.victim.error().is_some());
+    let mut forgotten = Duel::usual_client_13();
+    forgotten.give(&alert);
+    connects_and_talks(&mut forgotten, &SERVER_STEPS_13, "after an alert that was none");
+    let mut settings: Settings = settings_of_both();
+    settings.plaintext_alert_grace = false;
+    let mut at_once = Duel::client_13(settings);
+    at_once.give(&alert);
+    assert!(at_once.victim.error().is_some());
+}
+
+/// What the rogue hears of a connected victim that is left alone: nothing.
+#[test]
+fn an_acknowledged_association_is_silent() {
+    for mut duel in Duel::usual_connected_13() {
+        assert_eq!(duel.pass(Duration::from_secs(1_000)), 0);
+        assert!(duel.victim.is_connected());
+        assert!(!duel.rogue.heard.iter().any(|heard| matches!(heard, Heard::Alert { .. })));
+    }
+}
