@@ -4,6 +4,7 @@
 pub mod bare;
 pub mod ratio;
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use bare::Group;
@@ -11,7 +12,8 @@ use drystone::message::registry::{NamedGroup, ProtocolVersion};
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
     ClientConfig, Clock, Connection, Credential, Credentials, Datagram, DtlsServer, Gate, PacketPeerDtls,
-    PacketPeerUdp, Path, ServerConfig, Settings, Start, Status, UdpServer, Verdict, settings,
+    PacketPeerUdp, PartialHellos, Path, ServerConfig, Settings, Start, Status, Stranger, UdpServer, Verdict,
+    settings,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -26,6 +28,7 @@ pub struct Setup {
     client: Arc<ClientConfig>,
     server: Arc<ServerConfig>,
     gate: Gate,
+    partial: RefCell<PartialHellos>,
     start: Start,
 }
 
@@ -50,7 +53,9 @@ impl Setup {
         let server = ServerConfig::new(settings(), Credentials::single(credential)).expect("a server");
         let client = ClientConfig::new(settings(), Policy::new(anchors)).expect("a client");
         let gate = Gate::new(&server).expect("random numbers");
-        Self { client: Arc::new(client), server: Arc::new(server), gate, start: Clock::new().start() }
+        let partial = RefCell::new(gate.partial_hellos());
+        let start = Clock::new().start();
+        Self { client: Arc::new(client), server: Arc::new(server), gate, partial, start }
     }
 
     /// A whole handshake: cookie, both sides connected, and in DTLS 1.3 the last flight acknowledged.
@@ -118,7 +123,10 @@ impl Setup {
             None => {
                 let mut reply = [0; Gate::MAX_REPLY];
                 let mut datagram = Datagram::new(Path::default(), bytes);
-                match self.gate.answer(self.start, b"client", &mut datagram, &mut reply) {
+                let sender = Stranger { id: b"client", network: &[] };
+                let partial = &mut self.partial.borrow_mut();
+                match self.gate.answer_or_hold(self.start, sender, &mut datagram, partial, &mut reply) {
+                    Verdict::Hold => return,
                     Verdict::Reply(length) => return self.receive(client, &mut reply[..length]),
                     Verdict::Accept(greeting) => server.insert(
                         Connection::server(Arc::clone(&self.server), greeting, self.start).expect("a server"),

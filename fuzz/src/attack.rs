@@ -35,7 +35,8 @@ struct Attack {
 
 impl Attack {
     fn step(&mut self, input: &mut Input<'_>) {
-        match input.u8() & 15 {
+        let form = self.setup.form();
+        match input.u8() % 18 {
             0..=3 => self.pass_on(),
             4 => drop(self.hold_back()),
             5 => self.replay(input),
@@ -46,21 +47,23 @@ impl Attack {
                 }
             }
             7 | 8 => {
-                let forged = self.choose(input).and_then(|datagram| wire::rewrite(&datagram, input));
+                let forged = self.choose(input).and_then(|datagram| wire::rewrite(form, &datagram, input));
                 if let Some(forged) = forged {
                     self.forge(&forged);
                 }
             }
-            9 => self.forge(&wire::message(input)),
-            10 => self.forge(&wire::piece(input)),
-            11 => self.forge(&wire::any_record(input)),
+            9 => self.forge(&wire::message(form, input)),
+            10 => self.forge(&wire::piece(form, input)),
+            11 => self.forge(&wire::any_record(form, input)),
             12 => {
                 let raw = input.string();
                 self.forge(raw);
             }
             13 => self.world.elapse(Duration::from_millis(u64::from(input.u8()) * 20)),
             14 => self.let_answer(input),
-            _ => self.let_send(input),
+            15 => self.let_send(input),
+            16 => self.forge(&wire::ack(form, input)),
+            _ => self.let_update_keys(input),
         }
     }
 
@@ -120,5 +123,11 @@ impl Attack {
             let sent = end.send(now, payload);
             assert!(connected || sent.is_err());
         });
+    }
+
+    fn let_update_keys(&mut self, input: &mut Input<'_>) {
+        let side = if input.u8() & 1 == 0 { self.target } else { self.target.peer() };
+        let request_peer = input.u8() & 1 == 0;
+        self.world.with(side, |end, now| end.update_keys(now, request_peer));
     }
 }

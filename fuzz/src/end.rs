@@ -1,12 +1,13 @@
 //! One end, and what must hold after every call, whatever the network does:
 //!
 //! * no datagram is empty or longer than the MTU and the buffer, and one input causes few of them;
-//! * a timeout that is handled lies in the past afterwards;
+//! * a timeout that is handled, and what it made due sent, lies in the past;
 //! * an association ends at most once, with one event, after which there is none; it is connected at most once;
 //! * the heap that it holds is bounded by what it received.
 
 use std::collections::VecDeque;
 
+use drystone_handshake::message::registry::ProtocolVersion;
 use drystone_handshake::{
     Answer, Connection, Datagram, Error, Event, Instant, MIN_MTU, Misuse, Path, Request, RequestId,
 };
@@ -38,6 +39,7 @@ pub struct End {
     pub bytes_out: usize,
     /// Whether `Connected` was seen.
     pub was_connected: bool,
+    version: Option<ProtocolVersion>,
     ended: bool,
     held: i64,
 }
@@ -53,6 +55,7 @@ impl End {
             bytes_in: 0,
             bytes_out: 0,
             was_connected: false,
+            version: None,
             ended: false,
             held: 0,
         }
@@ -84,12 +87,13 @@ impl End {
         let due = self.connection.poll_timeout().is_some_and(|deadline| deadline <= now);
         let ((), heap) = measure(|| self.connection.handle_timeout(now));
         self.held += heap.live_bytes;
+        // An ACK that is due goes out now.
+        self.drain(now);
         let next = self.connection.poll_timeout();
         assert!(
             !due || next.is_none_or(|next| next > now),
             "a deadline stays in the past: {next:?} at {now:?}"
         );
-        self.drain(now);
     }
 
     /// Seals a copy of `payload` into the outbox.
@@ -105,6 +109,19 @@ impl End {
         }
         self.drain(now);
         sent.map(|_| ())
+    }
+
+    /// Changes the keys, where there is something to change.
+    pub fn update_keys(&mut self, now: Instant, request_peer: bool) {
+        let connected = self.connection.is_connected();
+        let (updated, heap) = measure(|| self.connection.update_keys(now, request_peer));
+        self.held += heap.live_bytes;
+        match (connected, self.version) {
+            (false, _) => assert_eq!(updated, Err(Misuse::NotConnected)),
+            (true, Some(ProtocolVersion::DTLS_1_2)) => assert_eq!(updated, Err(Misuse::NoKeyUpdate)),
+            (true, _) => assert_eq!(updated, Ok(())),
+        }
+        self.drain(now);
     }
 
     /// Answers the oldest open request: well, if `well`.
@@ -166,8 +183,9 @@ impl End {
         while let Some(event) = self.connection.poll_event() {
             assert!(!self.ended, "an event after the end: {event:?}");
             match event {
-                Event::Connected(_) => {
+                Event::Connected(connected) => {
                     assert!(!self.was_connected, "connected twice");
+                    self.version = Some(connected.version);
                     self.was_connected = true;
                 }
                 Event::Request(id, request) => self.requests.push_back((id, request)),

@@ -57,7 +57,7 @@ struct Bench {
 
 impl Bench {
     fn step(&mut self, side: Side, input: &mut Input<'_>) {
-        match input.u8() % 20 {
+        match input.u8() % 22 {
             0..=4 => self.pass_on(side, 1),
             5 => drop(self.world.take_sent(side)),
             6 => self.pass_on(side, 2),
@@ -72,7 +72,8 @@ impl Bench {
             15 => self.wake_early(side),
             16 => self.export(input),
             17 => self.transmit_into_little_room(side, input.u8()),
-            _ => self.disturb(side, input),
+            18 | 19 => self.disturb(side, input),
+            _ => self.update_keys(side, input.u8()),
         }
     }
 
@@ -164,6 +165,10 @@ impl Bench {
         self.disturbed |= open == Some(true);
     }
 
+    fn update_keys(&mut self, side: Side, how: u8) {
+        self.world.with(side, |end, now| end.update_keys(now, how & 1 == 0));
+    }
+
     fn set_mtu(&mut self, side: Side, mtu: u16) {
         self.world.with(side, |end, now| {
             end.connection.set_mtu(mtu.into());
@@ -217,10 +222,12 @@ impl Bench {
 
     /// Garbage of every kind. Before the handshake is done it may do harm: nothing is authenticated yet.
     fn disturb(&mut self, side: Side, input: &mut Input<'_>) {
-        let garbage = match input.u8() % 5 {
-            0 => wire::message(input),
-            1 => wire::piece(input),
-            2 => wire::any_record(input),
+        let form = self.setup.form();
+        let garbage = match input.u8() % 6 {
+            5 => wire::ack(form, input),
+            0 => wire::message(form, input),
+            1 => wire::piece(form, input),
+            2 => wire::any_record(form, input),
             3 if !self.seen.is_empty() => {
                 let mut datagram = self.seen[input.index(self.seen.len())].clone();
                 wire::mutate(&mut datagram, input);

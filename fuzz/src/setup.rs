@@ -3,16 +3,18 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use drystone_handshake::crypto::{SigningError, SigningKey};
-use drystone_handshake::message::registry::{SignatureScheme, SrtpProfile};
+use drystone_handshake::crypto::{Side, SigningError, SigningKey};
+use drystone_handshake::message::registry::{ProtocolVersion, SignatureScheme, SrtpProfile};
 use drystone_handshake::{
     ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials,
-    DangerouslyAcceptAnyCertificate, Error, PeerCertificates, PeerVerifier, ServerConfig, Settings,
+    DangerouslyAcceptAnyCertificate, Error, FirstKeyShare, PeerCertificates, PeerVerifier, ServerConfig,
+    Settings,
 };
 use drystone_tests::null::{self, Integrity};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use crate::Input;
+use crate::wire::Form;
 
 /// The choices.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +32,43 @@ pub struct Setup {
     extensions: bool,
     record_size_limit: bool,
     small_mtu: bool,
+    versions: Versions,
+    /// Whether there is a group whose shares fill more than a datagram; in DTLS 1.3 the server has no other.
+    large_group: bool,
+    /// Whether the client's first hello has that share already; otherwise it is asked for it.
+    first_share_is_large: bool,
+}
+
+/// What the two ends speak: always something that both do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Versions {
+    Only12,
+    Only13,
+    Both,
+    /// A client of both before a server of DTLS 1.2.
+    ServerOf12,
+}
+
+impl Versions {
+    fn of(bits: u16) -> Self {
+        match bits & 3 {
+            0 => Self::Only12,
+            1 => Self::Only13,
+            2 => Self::Both,
+            _ => Self::ServerOf12,
+        }
+    }
+
+    /// The lowest and the highest of one end.
+    fn range(self, side: Side) -> [ProtocolVersion; 2] {
+        const OLD: ProtocolVersion = ProtocolVersion::DTLS_1_2;
+        const NEW: ProtocolVersion = ProtocolVersion::DTLS_1_3;
+        match (self, side) {
+            (Self::Only12, _) | (Self::ServerOf12, Side::Server) => [OLD, OLD],
+            (Self::Only13, _) => [NEW, NEW],
+            (Self::Both, _) | (Self::ServerOf12, Side::Client) => [OLD, NEW],
+        }
+    }
 }
 
 impl Setup {
@@ -47,6 +86,9 @@ impl Setup {
             extensions: bit(7),
             record_size_limit: bit(8),
             small_mtu: bit(9),
+            versions: Versions::of(bits >> 10),
+            large_group: bit(12),
+            first_share_is_large: bit(13),
         }
     }
 
@@ -60,8 +102,27 @@ impl Setup {
         self.client_auth != Some(true) || self.client_credential
     }
 
-    fn settings(self, seed: u64) -> Settings {
-        let mut settings = null::settings(self.integrity, seed);
+    /// How protected records look.
+    pub(crate) fn form(self) -> Form {
+        match self.versions {
+            Versions::Only12 | Versions::ServerOf12 => Form::Classic,
+            Versions::Only13 | Versions::Both => Form::Unified,
+        }
+    }
+
+    fn settings(self, side: Side) -> Settings {
+        let mut settings = null::settings(self.integrity, side as u64 + 1);
+        [settings.min_version, settings.max_version] = self.versions.range(side);
+        if self.large_group {
+            settings.provider.groups.insert(0, null::LARGE_GROUP);
+            // The shares of DTLS 1.2 have at most 255 bytes.
+            if side == Side::Server && self.form() == Form::Unified {
+                settings.groups = Some(vec![null::LARGE_GROUP.name()]);
+            }
+        }
+        if self.first_share_is_large {
+            settings.first_key_share = FirstKeyShare::Preferred;
+        }
         settings.plaintext_alert_grace = self.alert_grace;
         if self.extensions {
             settings.alpn = vec![b"game".to_vec(), b"chat".to_vec()];
@@ -75,7 +136,7 @@ impl Setup {
     }
 
     pub(crate) fn client(self) -> Arc<ClientConfig> {
-        let settings = self.settings(1);
+        let settings = self.settings(Side::Client);
         let config = match self.later {
             true => ClientConfig::new(settings, Later),
             false => ClientConfig::new(settings, DangerouslyAcceptAnyCertificate),
@@ -89,7 +150,7 @@ impl Setup {
     }
 
     pub(crate) fn server(self) -> Arc<ServerConfig> {
-        let settings = self.settings(2);
+        let settings = self.settings(Side::Server);
         let config = match self.later {
             true => ServerConfig::new(settings, Later),
             false => ServerConfig::new(settings, Credentials::new(vec![null::credential()])),

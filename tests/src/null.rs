@@ -226,6 +226,11 @@ impl KeyExchangeGroup for NullGroup {
         self.share.len()
     }
 
+    fn min_version(&self) -> ProtocolVersion {
+        // The shares of DTLS 1.2 have at most 255 bytes (RFC 8422 section 5.4).
+        if self.share.len() > 255 { ProtocolVersion::DTLS_1_3 } else { ProtocolVersion::DTLS_1_2 }
+    }
+
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
         Ok((Box::new(*self), self.share.to_vec()))
     }
