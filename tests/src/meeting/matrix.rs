@@ -53,6 +53,24 @@ pub struct Against<'a> {
     pub count: u64,
 }
 
+/// A cell before it runs.
+struct Planned<'a> {
+    row: String,
+    column: String,
+    /// Or why it cannot be filled.
+    encounter: Result<Encounter<'a>, String>,
+}
+
+impl<'a> Planned<'a> {
+    fn new(row: impl Into<String>, column: impl Into<String>, encounter: Encounter<'a>) -> Self {
+        Self { row: row.into(), column: column.into(), encounter: Ok(encounter) }
+    }
+
+    fn absent(row: impl Into<String>, column: impl Into<String>, reason: String) -> Self {
+        Self { row: row.into(), column: column.into(), encounter: Err(reason) }
+    }
+}
+
 impl core::fmt::Debug for Against<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "{}", self.title("meetings"))
@@ -68,7 +86,7 @@ impl<'a> Against<'a> {
                 cells.push(self.suite_cell(suite, key, group));
             }
         }
-        Table::fill(self.title("cipher suites and groups"), cells)
+        self.fill("cipher suites and groups", cells)
     }
 
     /// Certificates on one or both sides, small datagrams, ALPN, retries, changes of keys.
@@ -83,14 +101,10 @@ impl<'a> Against<'a> {
         }
         cells.push(self.alpn_cell());
         cells.extend(self.cells_of_13());
-        let table = Table::fill(self.title("certificates and settings"), cells);
-        match self.mutual(KeyKind::P256).fault_under_loss() {
-            Some((who, why)) => table.note(format!("client certificates without loss only: {who}: {why}")),
-            None => table,
-        }
+        self.fill("certificates and settings", cells)
     }
 
-    fn suite_cell(self, suite: CipherSuiteId, key: KeyKind, group: NamedGroup) -> Cell<'a> {
+    fn suite_cell(self, suite: CipherSuiteId, key: KeyKind, group: NamedGroup) -> Planned<'a> {
         let (row, column) = (suite.to_string(), group.to_string());
         for stack in [&Drystone as &dyn Stack, self.peer] {
             let lacks = if !stack.has_suite(suite) {
@@ -102,7 +116,7 @@ impl<'a> Against<'a> {
             } else {
                 continue;
             };
-            return Cell::absent(row, column, format!("{} lacks {lacks}", stack.name()));
+            return Planned::absent(row, column, format!("{} lacks {lacks}", stack.name()));
         }
         let (mut client, mut server) = self.plans(key);
         (client.suite, server.suite) = (Some(suite), Some(suite));
@@ -114,39 +128,39 @@ impl<'a> Against<'a> {
             client.groups.push(NamedGroup::SECP256R1);
         }
         let expected = Facts { suite: Some(suite), group: Some(group), ..Facts::default() };
-        self.cell(row, column, Encounter { expected, ..self.encounter(client, server) })
+        Planned::new(row, column, Encounter { expected, ..self.encounter(client, server) })
     }
 
-    fn key_cell(self, row: &str, key: KeyKind, mtu: usize, mutual: bool) -> Cell<'a> {
+    fn key_cell(self, row: &str, key: KeyKind, mtu: usize, mutual: bool) -> Planned<'a> {
         let column = key.name();
         let has_chain = identity(key).chain.len() > 1;
         if !self.peer.has_key(key) {
-            return Cell::absent(row, column, format!("{} lacks such keys", self.peer.name()));
+            return Planned::absent(row, column, format!("{} lacks such keys", self.peer.name()));
         }
         if has_chain && !self.peer.has_chains() {
-            return Cell::absent(row, column, format!("{} sends one certificate only", self.peer.name()));
+            return Planned::absent(row, column, format!("{} sends one certificate only", self.peer.name()));
         }
         let mut encounter = self.mutual(key);
         if !mutual {
             (encounter.client.1.identity, encounter.server.1.trust) = (None, None);
         }
         (encounter.client.1.mtu, encounter.server.1.mtu) = (mtu, mtu);
-        self.cell(row, column, encounter)
+        Planned::new(row, column, encounter)
     }
 
-    fn alpn_cell(self) -> Cell<'a> {
+    fn alpn_cell(self) -> Planned<'a> {
         let (row, column) = ("ALPN", KeyKind::P256.name());
         if !self.peer.has_alpn() {
-            return Cell::absent(row, column, format!("{} lacks it", self.peer.name()));
+            return Planned::absent(row, column, format!("{} lacks it", self.peer.name()));
         }
         let (mut client, mut server) = self.plans(KeyKind::P256);
         (client.alpn, server.alpn) = (Some(PROTOCOL), Some(PROTOCOL));
         let expected = Facts { alpn: Some(PROTOCOL.as_bytes().to_vec()), ..Facts::default() };
-        self.cell(row, column, Encounter { expected, ..self.encounter(client, server) })
+        Planned::new(row, column, Encounter { expected, ..self.encounter(client, server) })
     }
 
     /// What DTLS 1.2 does not have.
-    fn cells_of_13(self) -> Vec<Cell<'a>> {
+    fn cells_of_13(self) -> Vec<Planned<'a>> {
         if self.is_12() {
             return Vec::new();
         }
@@ -164,7 +178,7 @@ impl<'a> Against<'a> {
     }
 
     /// The server has one group, and the client prefers another.
-    fn retry_cell(self, group: NamedGroup) -> Cell<'a> {
+    fn retry_cell(self, group: NamedGroup) -> Planned<'a> {
         let (mut client, mut server) = self.plans(KeyKind::P256);
         client.groups = vec![NamedGroup::X25519, group];
         server.groups = vec![group];
@@ -176,12 +190,12 @@ impl<'a> Against<'a> {
         };
         let (row, column) = (format!("HelloRetryRequest for {group}{with_cookie}"), KeyKind::P256.name());
         if !self.peer.has_group(self.version, group) {
-            return Cell::absent(row, column, format!("{} lacks that group", self.peer.name()));
+            return Planned::absent(row, column, format!("{} lacks that group", self.peer.name()));
         }
-        self.cell(row, column, encounter)
+        Planned::new(row, column, encounter)
     }
 
-    fn rekey_cell(self, sender: Direction, request_peer: bool) -> Cell<'a> {
+    fn rekey_cell(self, sender: Direction, request_peer: bool) -> Planned<'a> {
         let (mut client, mut server) = self.plans(KeyKind::P256);
         client.rekey_early = sender == Direction::ToServer;
         server.rekey_early = sender == Direction::ToClient;
@@ -194,13 +208,17 @@ impl<'a> Against<'a> {
         let how = if request_peer { ", which asks for one" } else { "" };
         let (row, column) = (format!("KeyUpdate by the {who}{how}"), KeyKind::P256.name());
         if request_peer && !stack.updates_keys_on_command() {
-            return Cell::absent(row, column, format!("the application of {} cannot say that", stack.name()));
+            return Planned::absent(
+                row,
+                column,
+                format!("the application of {} cannot say that", stack.name()),
+            );
         }
-        self.cell(row, column, encounter)
+        Planned::new(row, column, encounter)
     }
 
     /// One side has both versions, or both have.
-    fn version_cells(self) -> Vec<Cell<'a>> {
+    fn version_cells(self) -> Vec<Planned<'a>> {
         let both = [("client", true, false), ("server", false, true), ("both sides", true, true)];
         let cells = both.into_iter().map(|(who, client_has_both, server_has_both)| {
             let (mut client, mut server) = self.plans(KeyKind::P256);
@@ -209,7 +227,11 @@ impl<'a> Against<'a> {
                     plan.min_version = ProtocolVersion::DTLS_1_2;
                 }
             }
-            self.cell(format!("both versions: {who}"), KeyKind::P256.name(), self.encounter(client, server))
+            Planned::new(
+                format!("both versions: {who}"),
+                KeyKind::P256.name(),
+                self.encounter(client, server),
+            )
         });
         cells.collect()
     }
@@ -242,9 +264,29 @@ impl<'a> Against<'a> {
         }
     }
 
-    fn cell(self, row: impl Into<String>, column: impl Into<String>, encounter: Encounter<'a>) -> Cell<'a> {
+    /// Fills the table, and names the faults that its cells bear with.
+    fn fill(self, what: &str, cells: Vec<Planned<'a>>) -> Table {
+        let mut notes: Vec<(String, Vec<String>)> = Vec::new();
+        for cell in &cells {
+            let Some((who, fault)) = cell.encounter.as_ref().ok().and_then(Encounter::fault) else {
+                continue;
+            };
+            let note = format!("{:.0} % may fail, {who}: {}", fault.share * 100.0, fault.what);
+            match notes.iter_mut().find(|(other, _)| *other == note) {
+                Some((_, rows)) if rows.contains(&cell.row) => {}
+                Some((_, rows)) => rows.push(cell.row.clone()),
+                None => notes.push((note, vec![cell.row.clone()])),
+            }
+        }
         let count = self.count;
-        Cell::new(row, column, move || encounter.run(count))
+        let cells = cells.into_iter().map(|Planned { row, column, encounter }| match encounter {
+            Ok(encounter) => Cell::new(row, column, move || encounter.run(count)),
+            Err(reason) => Cell::absent(row, column, reason),
+        });
+        let table = Table::fill(self.title(what), cells.collect());
+        notes
+            .into_iter()
+            .fold(table, |table, (note, rows)| table.note(format!("{}: {note}", rows.join("; "))))
     }
 
     fn suites(self) -> &'static [(CipherSuiteId, KeyKind)] {

@@ -166,16 +166,19 @@ pub trait Stack: Sync {
     /// How its servers answer a client's first hello in this version.
     fn first_answer(&self, version: ProtocolVersion) -> FirstAnswer;
 
-    /// Why meetings like this one are not held over a bad network: a fault of this implementation that no peer can
-    /// make good. `None` if there is none.
-    fn fault_under_loss(
-        &self,
-        _version: ProtocolVersion,
-        _serves: bool,
-        _plan: &Plan,
-    ) -> Option<&'static str> {
+    /// A fault of this implementation that its peers cannot make good, in meetings like this one over a bad network.
+    fn fault_under_loss(&self, _version: ProtocolVersion, _serves: bool, _plan: &Plan) -> Option<Fault> {
         None
     }
+}
+
+/// What an implementation does wrong, and how often that may end a meeting.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Fault {
+    /// What it does wrong.
+    pub what: &'static str,
+    /// The share of meetings that may fail.
+    pub share: f64,
 }
 
 /// How a server answers a client's first hello.

@@ -9,7 +9,7 @@ use dimpl::{Config, Dtls, DtlsCertificate, NamedGroup as DimplGroup, Output};
 use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
 use drystone_tests::clock::Clock;
 use drystone_tests::interop::KeyKind;
-use drystone_tests::meeting::{Facts, FirstAnswer, Maker, Party, Plan, Stack, identity};
+use drystone_tests::meeting::{Facts, Fault, FirstAnswer, Maker, Party, Plan, Stack, identity};
 
 /// What drystone has no counterpart for.
 pub(crate) const OTHERS: &str = "in dimpl and not in drystone: PSK_AES128_CCM_8";
@@ -65,12 +65,20 @@ impl Stack for Dimpl {
         FirstAnswer::Cookie
     }
 
-    fn fault_under_loss(&self, version: ProtocolVersion, serves: bool, plan: &Plan) -> Option<&'static str> {
-        // RFC 6347 section 4.2.4 demands the repeat, and section 4.2.3 allows several messages in one record; dimpl
-        // looks for a ClientKeyExchange at the beginning of one.
-        (version == ProtocolVersion::DTLS_1_2 && serves && plan.trust.is_some()).then_some(
-            "its server repeats its last flight only if a record of the client's begins with ClientKeyExchange",
-        )
+    fn fault_under_loss(&self, version: ProtocolVersion, serves: bool, plan: &Plan) -> Option<Fault> {
+        match version {
+            // RFC 6347 section 4.2.4 demands the repeat, and section 4.2.3 allows several messages in one record.
+            ProtocolVersion::DTLS_1_2 if serves && plan.trust.is_some() => Some(Fault {
+                what: "its server repeats its last flight only if a record of the client's begins with ClientKeyExchange",
+                share: 0.15,
+            }),
+            // RFC 9147 section 5.5: fragments may overlap, and be cut anew.
+            ProtocolVersion::DTLS_1_3 if plan.mtu < 1200 => Some(Fault {
+                what: "it drops a fragment that begins like an earlier one and is longer, and so what is cut anew",
+                share: 0.1,
+            }),
+            _ => None,
+        }
     }
 }
 
