@@ -4,6 +4,7 @@ use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 
+use drystone_handshake::message::registry::ProtocolVersion;
 use drystone_handshake::{
     Answer, ClientAuth, ClientConfig, Credentials, Discard, Error, Event, Instant, Misuse, PeerCertificates,
     PeerVerifier, Request, ServerConfig,
@@ -13,6 +14,7 @@ use drystone_tests::identity::{client_config, name, server_config};
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::null::{self, Integrity, OPEN_TAG};
 use drystone_tests::pair::{Pair, perfect_link};
+use drystone_tests::scenario::Variant;
 
 /// `connection_operations`: the round trip is longer than the first timeout, so that the hello goes out twice, and is
 /// answered with two cookies, since a second begins between the two. A client that answered both went on with another
@@ -105,4 +107,27 @@ fn a_finished_does_not_stand_in_for_the_verdict() {
     let refusal = Answer::PeerVerification(Err(Error::Refused("a stranger")));
     pair.server.connection().answer(now, id, refusal).unwrap();
     assert_eq!(pair.server.connection().error(), Some(&Error::Refused("a stranger")));
+}
+
+/// `connection_operations`: flights and ACKs of DTLS 1.3 went beyond the peer's record_size_limit (RFC 8449 section 4). A
+/// peer that was connected already failed when such a flight was repeated.
+#[test]
+fn protected_flights_keep_to_the_record_size_limit() {
+    let limited = || {
+        let mut settings = drystone_tests::identity::settings_of(ProtocolVersion::DTLS_1_3);
+        settings.record_size_limit = Some(64);
+        settings
+    };
+    for seed in 0..40 {
+        let (client, server) = Variant::Mutual.configs_with(limited(), limited());
+        let link = LinkSettings { mtu: Variant::Mutual.mtu(), ..LinkSettings::lossy(0.1) };
+        let mut pair = Pair::new(client, server, name(), Link::new(seed, link));
+        assert!(pair.connect(), "{seed}: {:?} {:?}", pair.client.events, pair.server.events);
+        pair.run_for(Duration::from_secs(5));
+        assert_eq!(
+            (pair.client.connection().error(), pair.server.connection().error()),
+            (None, None),
+            "{seed}"
+        );
+    }
 }

@@ -205,6 +205,13 @@ impl<C> Context<'_, C> {
         self.io.acknowledge_flights();
     }
 
+    /// The peer has spoken of record_size_limit, or has not.
+    pub(crate) fn limit_records(&mut self, record_size_limit: Option<u16>) {
+        if let Some(limit) = record_size_limit {
+            self.io.flights.limit_records(limit);
+        }
+    }
+
     /// Writes a line of the key log (RFC 9850).
     pub(crate) fn log_key(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
         self.common.log_key(label, client_random, secret);

@@ -84,6 +84,7 @@ impl ExpectEncryptedExtensions {
             record_size_limit: extensions.record_size_limit,
         };
         let negotiated = answers.check(&self.session.server_name, cx.common)?;
+        cx.limit_records(negotiated.peer_record_limit);
         self.session.keyed.add(message)?;
         let state = ExpectCertificate { session: self.session, negotiated, request: None };
         Ok(next(ClientState::Certificate13(state)))

@@ -61,8 +61,8 @@ impl Connection {
         }
         flights.acks.sent();
         let overhead = epoch.overhead();
-        let end = out.len().checked_sub(overhead.suffix)?;
         let start = overhead.prefix;
+        let end = out.len().checked_sub(overhead.suffix)?.min(start.saturating_add(flights.max_plaintext()));
         let length = flights.acks.write(out.get_mut(start..end)?)?;
         if !is_handshake {
             flights.acks.clear();

@@ -6,10 +6,10 @@ use core::mem;
 
 use drystone_x509::CertificateDer;
 
+use super::flights::Flights;
 use super::last_flight::LastFlight;
 use super::post_handshake::PostHandshake;
 use crate::config::MAX_PLAINTEXT;
-use crate::flight::Outgoing;
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
 use crate::time::Instant;
 use crate::v12::MasterExporter;
@@ -112,9 +112,10 @@ impl Established {
     /// The last flight if it has not gone out at all yet: without it the peer never connects.
     pub(super) fn take_unsent_flight(&mut self) -> Option<Unsent> {
         let last = self.last_flight.take().filter(|flight| flight.is_unsent());
-        let outgoing = self.post_handshake.take().map(|post| post.flights.outgoing);
-        last.map(Unsent::Implicit)
-            .or_else(|| outgoing.filter(Outgoing::has_unsent).map(|flight| Unsent::Acked(Box::new(flight))))
+        let flights = self.post_handshake.take().map(|post| post.flights);
+        last.map(Unsent::Implicit).or_else(|| {
+            flights.filter(|flights| flights.outgoing.has_unsent()).map(Box::new).map(Unsent::Acked)
+        })
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -135,5 +136,5 @@ impl Established {
 #[derive(Debug)]
 pub(super) enum Unsent {
     Implicit(Box<LastFlight>),
-    Acked(Box<Outgoing>),
+    Acked(Box<Flights>),
 }

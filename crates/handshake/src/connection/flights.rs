@@ -5,7 +5,7 @@ use core::mem;
 use drystone_record::RecordNumber;
 
 use crate::Error;
-use crate::config::Settings;
+use crate::config::{MAX_PLAINTEXT, Settings};
 use crate::flight::{
     Acks, Incoming, Outgoing, RECORDS_PER_BURST, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
 };
@@ -22,6 +22,8 @@ pub(crate) struct Flights {
     pub(crate) repeats: RepeatDetector,
     /// The peer's records that we have.
     pub(crate) acks: Acks,
+    /// The most bytes of plaintext that the peer takes in a protected record.
+    max_plaintext: u16,
     reliability: Reliability,
     /// Records of the peer's present flight came before the keys for them, and are lost.
     came_too_early: bool,
@@ -43,12 +45,24 @@ impl Flights {
             }),
             repeats: RepeatDetector::new(),
             acks: Acks::default(),
+            max_plaintext: MAX_PLAINTEXT as u16,
             reliability: Reliability::Implicit,
             came_too_early: false,
             flight_start: 0,
             next_message_seq: 0,
             last_message_seq: settings.limits.last_message_seq,
         }
+    }
+
+    /// The peer limits the records that it takes (RFC 8449 section 4). In DTLS 1.3, where the content type counts, that
+    /// concerns flights and ACKs too.
+    pub(crate) fn limit_records(&mut self, record_size_limit: u16) {
+        self.max_plaintext = record_size_limit.saturating_sub(1).min(self.max_plaintext);
+    }
+
+    /// The most bytes of plaintext in a protected record of ours.
+    pub(crate) fn max_plaintext(&self) -> usize {
+        self.max_plaintext.into()
     }
 
     /// An empty flight.

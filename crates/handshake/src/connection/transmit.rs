@@ -8,8 +8,8 @@ use super::alert::PendingAlert;
 use super::established::Unsent;
 use super::flights::Flights;
 use super::{Connection, Phase, Transmit};
-use crate::config::MIN_MTU;
-use crate::flight::{Outgoing, SealFailed, Sealer};
+use crate::config::{MAX_PLAINTEXT, MIN_MTU};
+use crate::flight::{SealFailed, Sealer};
 use crate::observe::{Direction, Observed};
 use crate::time::Instant;
 
@@ -45,7 +45,10 @@ impl Connection {
             },
             Phase::Closed(unsent) => match unsent.as_mut()? {
                 Unsent::Implicit(flight) => flight.write(writes, out),
-                Unsent::Acked(flight) => write_outgoing(flight, writes, out, out.len()),
+                Unsent::Acked(flights) => {
+                    let mtu = out.len();
+                    write_outgoing(flights, writes, out, mtu)
+                }
             },
             Phase::Draining { .. } | Phase::Failed(..) => None,
         }
@@ -70,26 +73,35 @@ impl Connection {
 
 fn write_flights(flights: &mut Flights, writes: &mut WriteEpochs, out: &mut [u8]) -> Option<usize> {
     let mtu = flights.timer.effective_mtu(out.len());
-    write_outgoing(&mut flights.outgoing, writes, out, mtu)
+    write_outgoing(flights, writes, out, mtu)
 }
 
 fn write_outgoing(
-    flight: &mut Outgoing,
+    flights: &mut Flights,
     writes: &mut WriteEpochs,
     out: &mut [u8],
     mtu: usize,
 ) -> Option<usize> {
     // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
-    let written = flight.write_datagram(&mut WriteSealer(writes), out, mtu);
+    let mut sealer = WriteSealer { writes, max_plaintext: flights.max_plaintext() };
+    let written = flights.outgoing.write_datagram(&mut sealer, out, mtu);
     written.ok().filter(|len| *len > 0)
 }
 
 /// Seals a flight's records with the connection's epochs.
-struct WriteSealer<'a>(&'a mut WriteEpochs);
+struct WriteSealer<'a> {
+    writes: &'a mut WriteEpochs,
+    /// In protected records.
+    max_plaintext: usize,
+}
 
 impl Sealer for WriteSealer<'_> {
+    fn max_plaintext(&self, epoch: u64) -> usize {
+        if epoch == 0 { MAX_PLAINTEXT } else { self.max_plaintext }
+    }
+
     fn overhead(&self, epoch: u64) -> Option<(usize, usize)> {
-        let overhead = self.0.get(epoch)?.overhead();
+        let overhead = self.writes.get(epoch)?.overhead();
         Some((overhead.prefix, overhead.suffix))
     }
 
@@ -100,7 +112,7 @@ impl Sealer for WriteSealer<'_> {
         buffer: &mut [u8],
         payload: Range<usize>,
     ) -> Result<(Range<usize>, (u64, u64)), SealFailed> {
-        let epoch = self.0.get_mut(epoch).ok_or(SealFailed)?;
+        let epoch = self.writes.get_mut(epoch).ok_or(SealFailed)?;
         let sealed = epoch.seal(ContentType(content_type), buffer, payload).map_err(|_| SealFailed)?;
         Ok((sealed.range, (sealed.number.epoch, sealed.number.sequence)))
     }

@@ -37,6 +37,12 @@ pub(crate) trait Sealer {
     /// for it.
     fn overhead(&self, epoch: u64) -> Option<(usize, usize)>;
 
+    /// The most bytes of plaintext in a record of `epoch`.
+    fn max_plaintext(&self, epoch: u64) -> usize {
+        let _ = epoch;
+        MAX_PLAINTEXT
+    }
+
     /// Seals `buffer[payload]`, which has the bytes of [`overhead`](Self::overhead) around it, in place.
     ///
     /// Returns where in `buffer` the record lies and its number. The record begins where the prefix does, and
@@ -313,7 +319,7 @@ impl Outgoing {
             Piece::ChangeCipherSpec { epoch } => (epoch, CHANGE_CIPHER_SPEC),
         };
         let (prefix, suffix) = sealer.overhead(epoch).ok_or(SealFailed)?;
-        let end = room.len().saturating_sub(suffix).min(prefix.saturating_add(MAX_PLAINTEXT));
+        let end = room.len().saturating_sub(suffix).min(prefix.saturating_add(sealer.max_plaintext(epoch)));
         let plaintext = room.get_mut(prefix..end).ok_or(WriteError::TooSmall)?;
         let staged = match content_type {
             HANDSHAKE => self.stage_messages(epoch, plaintext),

@@ -104,10 +104,12 @@ impl PartialHellos {
         let begins = piece.range.start == 0;
         let index = match present {
             Some(index) if self.places.get(index).is_some_and(|place| place.agrees_with(&piece)) => index,
-            Some(_) if !begins => return Err(Discard::ContradictingFragment),
-            // Without a place, a later fragment can be the overtaking one of a first hello. That of a second hello, whose
-            // first fragment had the cookie, is for the association that this one began.
-            None if !begins && piece.message_seq != 0 => return Err(Discard::NotBeforeCookie),
+            // Fragments overtake each other, those of a second hello too, whose cookie may be in any of them.
+            Some(index)
+                if !begins && !self.places.get(index).is_some_and(|place| place.is_older_than(&piece)) =>
+            {
+                return Err(Discard::ContradictingFragment);
+            }
             _ => {
                 let network = Name::of(stranger.network);
                 let index = present.or_else(|| self.make_room(now, network)).ok_or(Discard::NoRoom)?;
@@ -218,6 +220,11 @@ impl Place {
                 let common = self.come.get(word).copied().unwrap_or(0) & mask;
                 common == 0 || self.has_same_bytes(piece, word, common)
             })
+    }
+
+    /// Whether a piece is of a later hello of the same client.
+    fn is_older_than(&self, piece: &Piece<'_>) -> bool {
+        self.tenant.as_ref().is_some_and(|tenant| tenant.message_seq < piece.message_seq)
     }
 
     fn has_same_bytes(&self, piece: &Piece<'_>, word: usize, bits: u64) -> bool {

@@ -163,6 +163,7 @@ impl AwaitCredential {
         let client_random = ground.client_random;
         let mut keyed = Keyed::derive(Side::Server, suite, client_random, &shared_secret, transcript, cx)?;
         let extensions = encrypted_extensions(&ground, cx)?;
+        cx.limit_records(ground.terms.peer_record_limit);
         keyed.send(HandshakeType::ENCRYPTED_EXTENSIONS, extensions, cx)?;
         if cx.config.client_auth.verifier().is_some() {
             let request = certificate_request(cx)?;

@@ -114,9 +114,27 @@ fn what_makes_no_sense_is_dropped() {
     assert_eq!(pool.insert(at(0), from, &fragment(0, &longest, 0..longest.len())), Ok(Some(&longest[..])));
     let too_long = hello(1, longest.len() + 1);
     assert_eq!(pool.insert(at(0), from, &fragment(0, &too_long, 0..100)), Err(Discard::FragmentBeyondLimit));
-    // The rest of a second hello, whose first fragment the association has.
-    assert_eq!(pool.insert(at(0), from, &fragment(1, &whole, 200..300)), Err(Discard::NotBeforeCookie));
     assert!(pool.places.iter().all(|place| place.tenant.is_none()));
+}
+
+#[test]
+fn pieces_of_a_second_hello_overtake_each_other_too() {
+    let mut pool = pool();
+    let (first, second) = (hello(1, 300), hello(2, 400));
+    let from = stranger(b"a");
+    // A copy of the first hello is still on its way when the second comes.
+    assert_eq!(pool.insert(at(0), from, &fragment(0, &first, 0..200)), Ok(None));
+    assert_eq!(pool.insert(at(0), from, &fragment(1, &second, 300..400)), Ok(None));
+    assert_eq!(
+        pool.insert(at(0), from, &fragment(0, &first, 200..300)),
+        Err(Discard::ContradictingFragment),
+        "too late"
+    );
+    assert_eq!(pool.insert(at(0), from, &fragment(1, &second, 100..300)), Ok(None));
+    assert_eq!(pool.insert(at(0), from, &fragment(1, &second, 0..100)), Ok(Some(&second[..])));
+    // With no place of its own either.
+    assert_eq!(pool.insert(at(1), from, &fragment(1, &second, 100..400)), Ok(None));
+    assert_eq!(pool.insert(at(1), from, &fragment(1, &second, 0..100)), Ok(Some(&second[..])));
 }
 
 #[test]
@@ -147,10 +165,10 @@ fn a_network_has_few_places_and_its_own_oldest_makes_room() {
     }
     assert_eq!(pool.places.iter().filter(|place| place.tenant.is_some()).count(), 5);
     for id in 0..100_u8 {
-        let from = Stranger { id: &[id], network: b"crowd" };
-        let result = pool.insert(at(1), from, &fragment(1, &whole, 200..300));
-        let expected = if id < 96 { Discard::NotBeforeCookie } else { Discard::ContradictingFragment };
-        assert_eq!(result, Err(expected), "{id}");
+        let name = Name::of(&[id]);
+        let has_place =
+            pool.places.iter().any(|place| place.tenant.as_ref().is_some_and(|tenant| tenant.peer == name));
+        assert_eq!(has_place, id >= 96, "{id}");
     }
     assert_eq!(pool.insert(at(1), other, &fragment(0, &whole, 200..300)), Ok(Some(&whole[..])));
 }
