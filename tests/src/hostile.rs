@@ -36,6 +36,9 @@ const REMEMBERED: usize = 128;
 const RECORD_HEADER: usize = 13;
 const HANDSHAKE_HEADER: usize = 12;
 
+/// The first three bits of a record of DTLS 1.3 (RFC 9147 section 4).
+const UNIFIED: u8 = 0x20;
+
 /// Makes hostile datagrams from a seed and from what passed on the wire.
 #[derive(Debug)]
 pub struct Hostile {
@@ -91,6 +94,9 @@ impl Hostile {
 
     fn renumbered(&mut self, out: &mut Vec<u8>) {
         self.replayed(out);
+        if out[0] & 0xe0 == UNIFIED {
+            return self.renumbered_unified(out);
+        }
         let epoch = match self.below(8) {
             0 => 0,
             1 => 2,
@@ -107,6 +113,18 @@ impl Hostile {
         if let Some(number) = out.get_mut(3..11) {
             number[..2].copy_from_slice(&epoch.to_be_bytes());
             number[2..].copy_from_slice(&sequence.to_be_bytes()[2..]);
+        }
+    }
+
+    /// Two bits of the epoch, and what is written of the number, which nobody without keys can read (RFC 9147 section
+    /// 4): whatever stands there is another one.
+    fn renumbered_unified(&mut self, out: &mut [u8]) {
+        if self.below(4) == 0 {
+            out[0] ^= 1 + self.below(3) as u8;
+        }
+        let length = if out[0] & 0x08 == 0 { 1 } else { 2 };
+        if let Some(number) = out.get_mut(1..1 + length) {
+            self.random.fill(number);
         }
     }
 

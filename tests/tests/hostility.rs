@@ -91,7 +91,8 @@ impl Tally {
 }
 
 /// What reaches an association: whatever its keys do not fit, whatever was there before, whatever is not encrypted.
-fn expect_association(tally: &Tally) {
+/// `renumbered` is what becomes of a genuine record with another number.
+fn expect_association(tally: &Tally, renumbered: &[Discard]) {
     let at_least = tally.sent() / 1_000;
     tally.expect(Class::Random, &[Discard::UnknownRecordType, Discard::Truncated], at_least / 10);
     tally.expect(Class::Mutated, &[Discard::AuthenticationFailed, Discard::PlaintextAfterKeys], at_least);
@@ -100,12 +101,8 @@ fn expect_association(tally: &Tally) {
         &[Discard::Truncated, Discard::UnexpectedContentType, Discard::MalformedFragment],
         at_least,
     );
-    tally.expect(
-        Class::Renumbered,
-        &[Discard::AuthenticationFailed, Discard::FutureEpoch, Discard::Replayed, Discard::TooOld],
-        at_least,
-    );
-    tally.expect(Class::Replayed, &[Discard::Replayed, Discard::TooOld], at_least);
+    tally.expect(Class::Renumbered, renumbered, at_least);
+    tally.expect(Class::Replayed, &[Discard::Replayed, Discard::TooOld], at_least / 2);
 }
 
 fn report(what: &str, begin: Watch, heap: Allocations) {
@@ -325,7 +322,10 @@ fn an_association_and_a_gate_endure_a_million_hostile_datagrams() {
     assert_eq!(heap.count, 0, "hostile datagrams cost memory");
     assert_eq!(house.association.sent() + house.strangers.sent(), HOSTILE as u64);
     assert_eq!(house.genuine, GENUINE);
-    expect_association(&house.association);
+    // The number of a record of DTLS 1.2 is looked at before it is opened.
+    let renumbered =
+        [Discard::AuthenticationFailed, Discard::FutureEpoch, Discard::Replayed, Discard::TooOld];
+    expect_association(&house.association, &renumbered);
     let (strangers, at_least) = (&house.strangers, HOSTILE as u64 / 10_000);
     for class in Class::ALL {
         strangers.expect(class, &[Discard::NotBeforeCookie], at_least);
@@ -370,6 +370,8 @@ struct Site {
     association: Tally,
     /// Datagrams of strangers by class: sent, answered.
     knocks: [[u64; 2]; 4],
+    /// Datagrams of strangers that were neither dropped nor answered.
+    held: u64,
     genuine: usize,
 }
 
@@ -395,6 +397,7 @@ impl Site {
             datagram: Vec::with_capacity(2 * LONGEST),
             association: Tally::new(),
             knocks: [[0; 2]; 4],
+            held: 0,
             genuine: 0,
         }
     }
@@ -451,11 +454,14 @@ impl Site {
         assert!(after.total() - before.total() + answered >= BATCH as u64, "some never arrived");
         self.association.add(class, BATCH as u64, &before, &after);
         self.association.of(class).answered += answered;
-        let client =
-            |client: &PacketPeerDtls| client.connection().unwrap().stats().get(Discard::PlaintextAfterKeys);
-        let before = client(&self.client);
+        // Questions, and alerts for hellos that nothing can come of.
+        let heard = |client: &PacketPeerDtls| {
+            let stats = client.connection().unwrap().stats();
+            stats.get(Discard::PlaintextAfterKeys) + stats.get(Discard::StaleAlert)
+        };
+        let before = heard(&self.client);
         self.client.poll();
-        assert_eq!(u64::from(client(&self.client) - before), answered);
+        assert_eq!(u64::from(heard(&self.client) - before), answered);
     }
 
     fn knock(&mut self, class: Class, number: usize) {
@@ -470,11 +476,9 @@ impl Site {
         while self.strangers[stranger].recv(&mut [0; 64]).is_ok() {
             answered += 1;
         }
-        assert_eq!(
-            self.host.udp.dropped_packet_count() - before + answered,
-            BATCH as u64,
-            "some never arrived"
-        );
+        // A damaged hello may be a piece of one, and is held then.
+        let held = (BATCH as u64).checked_sub(self.host.udp.dropped_packet_count() - before + answered);
+        self.held += held.expect("each is dropped, answered or held");
         let knocks = &mut self.knocks[class as usize];
         *knocks = [knocks[0] + BATCH as u64, knocks[1] + answered];
     }
@@ -513,17 +517,19 @@ fn packet_peers_and_their_server_endure_a_million_hostile_datagrams() {
     let mut site = Site::new(seed() + 1);
     site.endure(WARM_UP);
     site.grow_queues();
-    (site.association, site.knocks, site.genuine) = (Tally::new(), [[0; 2]; 4], 0);
+    (site.association, site.knocks, site.held, site.genuine) = (Tally::new(), [[0; 2]; 4], 0, 0);
     let ((), heap) = measure(|| site.endure(HOSTILE));
     site.association.print("association");
-    println!("strangers by class, [sent, answered]: {:?}", site.knocks);
+    println!("strangers by class, [sent, answered]: {:?}, {} held", site.knocks, site.held);
     report("through sockets", begin, heap);
     // A replayed hello with its good cookie costs a copy of the cookie, for as long as it is looked at.
     assert!(heap.peak_bytes <= 64 && heap.count < HOSTILE as u64 / 500, "{heap:?}");
     let knocks: u64 = site.knocks.iter().map(|[sent, _]| sent).sum();
     assert_eq!(site.association.sent() + knocks, HOSTILE as u64);
+    assert!(site.held < knocks / 100, "{} held: most of them never arrived", site.held);
     assert_eq!(site.genuine, GENUINE);
-    expect_association(&site.association);
+    // That of a record of DTLS 1.3 afterwards (RFC 9147 section 4.5.1).
+    expect_association(&site.association, &[Discard::AuthenticationFailed, Discard::UnknownEpoch]);
     for class in [Class::Mutated, Class::Replayed] {
         assert!(site.knocks[class as usize][1] > 100, "{class:?} reached no cookie");
     }
