@@ -168,6 +168,20 @@ fn handshake_fragments(datagram: &[u8]) -> Vec<(u16, Vec<u8>)> {
     found
 }
 
+/// Whether a record of a datagram has the header of protected records of DTLS 1.3.
+pub(crate) fn has_unified_record(datagram: &[u8]) -> bool {
+    let mut rest = datagram;
+    while let Some(first) = rest.first() {
+        if first & 0b1110_0000 == UNIFIED {
+            return true;
+        }
+        let Some((header, after)) = rest.split_at_checked(RECORD_HEADER) else { break };
+        let length = u16::from_be_bytes([header[11], header[12]]);
+        rest = after.get(usize::from(length)..).unwrap_or_default();
+    }
+    false
+}
+
 /// Cuts a record off: its content type, its epoch and its payload.
 fn next_record<'a>(rest: &mut &'a [u8]) -> Option<(u8, u16, &'a [u8])> {
     let first = *rest.first()?;

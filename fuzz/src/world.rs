@@ -8,11 +8,9 @@ use drystone_handshake::{
     Connection, Datagram, Gate, Instant, PartialHellos, Path, ServerConfig, Start, Stranger, Verdict,
 };
 use drystone_tests::alloc::measure;
-use drystone_tests::null::Integrity;
 use rustls_pki_types::{ServerName, UnixTime};
 
-use crate::wire::Form;
-use crate::{End, Setup};
+use crate::{End, Setup, wire};
 
 /// What may be sent to an address that has not proved itself, times what it sent (RFC 9147 section 5.1).
 const AMPLIFICATION: usize = 3;
@@ -26,8 +24,9 @@ pub struct World {
     gate: Option<(Gate, PartialHellos)>,
     /// Answers of the gate that are under way.
     greetings: Vec<Vec<u8>>,
-    /// Whether the attacker can make the record of DTLS 1.3 that proves an address.
-    anybody_proves: bool,
+    /// Whether the server has seen a protected record of DTLS 1.3. Whoever makes one has had the ServerHello, at the
+    /// address that it went to; a null AEAD that opens anything believes everybody.
+    protected_record_came: bool,
 }
 
 impl World {
@@ -44,8 +43,8 @@ impl World {
         let connection = Connection::client(setup.client(), name, start(now)).expect("random numbers");
         let mut client = End::new(connection);
         client.drain(Instant::from_origin(now));
-        let anybody_proves = setup.integrity == Integrity::Open && setup.form() == Form::Unified;
-        Self { now, client, server: None, server_config, gate, greetings: Vec::new(), anybody_proves }
+        let (server, greetings) = (None, Vec::new());
+        Self { now, client, server, server_config, gate, greetings, protected_record_came: false }
     }
 
     /// The present.
@@ -80,10 +79,10 @@ impl World {
         if to == Side::Server && self.server.is_none() && !self.greet(bytes) {
             return;
         }
+        self.protected_record_came |= to == Side::Server && wire::has_unified_record(bytes);
         self.with(to, |end, now| end.receive(now, bytes));
         if let Some(server) = self.server.as_ref().filter(|server| !server.was_connected) {
-            // Whoever protects a record has had our ServerHello; where anybody can, that proves nothing.
-            let proven = self.gate.is_some() || self.anybody_proves;
+            let proven = self.gate.is_some() || self.protected_record_came;
             let most = server.bytes_in * AMPLIFICATION;
             assert!(proven || server.bytes_out <= most, "{} bytes for {}", server.bytes_out, server.bytes_in);
         }

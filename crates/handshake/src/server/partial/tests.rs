@@ -84,13 +84,13 @@ fn contradicting_pieces_are_dropped_and_a_new_beginning_replaces_the_old_one() {
     let mut pool = pool();
     let (whole, other, longer) = (hello(1, 300), hello(2, 300), hello(1, 301));
     let from = stranger(b"a");
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.insert(at(0), from, &fragment(1, &whole, 0..200)), Ok(None));
     for forged in
-        [fragment(0, &other, 150..300), fragment(0, &longer, 200..301), fragment(1, &whole, 200..300)]
+        [fragment(1, &other, 150..300), fragment(1, &longer, 200..301), fragment(0, &whole, 200..300)]
     {
         assert_eq!(pool.insert(at(0), from, &forged), Err(Discard::ContradictingFragment), "{forged:?}");
     }
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 200..300)), Ok(Some(&whole[..])));
+    assert_eq!(pool.insert(at(0), from, &fragment(1, &whole, 200..300)), Ok(Some(&whole[..])));
 
     assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
     assert_eq!(pool.insert(at(0), from, &fragment(0, &other, 0..200)), Ok(None), "the client began anew");
