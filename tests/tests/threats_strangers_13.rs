@@ -11,8 +11,8 @@ use drystone_handshake::message::registry::{
 };
 use drystone_handshake::message::{AnyServerHello, ClientExtensions, ClientHello, KeyShareEntry};
 use drystone_handshake::{
-    Connection, CookieSettings, Credentials, Datagram, Gate, PartialHellos, Path, ServerConfig, Settings,
-    Stranger, Verdict,
+    Connection, CookieSettings, Credentials, Datagram, FirstKeyShare, Gate, PartialHellos, Path,
+    ServerConfig, Settings, Stranger, Verdict,
 };
 use drystone_tests::alloc::measure;
 use drystone_tests::clock::Clock;
@@ -302,49 +302,90 @@ fn client_connection(settings: Settings, start: drystone_handshake::Start) -> Co
     Connection::client(client_config(settings, Identity::p256()), name(), start).unwrap()
 }
 
+/// Lets a client meet a server behind this gate, without loss and without time; how many pieces were held.
+fn meet(
+    gate: &Gate,
+    partial: &mut PartialHellos,
+    start: drystone_handshake::Start,
+    settings: Settings,
+    cut: fn(&[u8]) -> Vec<Vec<u8>>,
+) -> usize {
+    let config = Arc::new(server_config());
+    let mut client = client_connection(settings, start);
+    let mut server: Option<Connection> = None;
+    let (mut out, mut reply, mut held) = ([0; 2048], [0; Gate::MAX_REPLY], 0);
+    for _ in 0..10 {
+        while let Some(transmit) = client.poll_transmit(start.now, &mut out) {
+            for mut bytes in cut(&out[..transmit.len]) {
+                let mut datagram = Datagram::new(Path::default(), &mut bytes);
+                if server.is_none() {
+                    match gate.answer_or_hold(start, SENDER, &mut datagram, partial, &mut reply) {
+                        Verdict::Hold => held += 1,
+                        Verdict::Reply(length) => receive(&mut client, start.now, &mut reply[..length]),
+                        Verdict::Accept(greeting) => {
+                            let begun = Connection::server(Arc::clone(&config), greeting, start);
+                            server = Some(begun.unwrap());
+                        }
+                        Verdict::Drop(reason) => panic!("{reason}"),
+                    }
+                }
+                if let Some(server) = &mut server {
+                    assert!(server.receive(start.now, &mut datagram).is_none());
+                }
+            }
+        }
+        while let Some(transmit) =
+            server.as_mut().and_then(|server| server.poll_transmit(start.now, &mut out))
+        {
+            receive(&mut client, start.now, &mut out[..transmit.len]);
+        }
+    }
+    let server = server.expect("let in");
+    assert!(client.is_connected(), "{:?}", client.error());
+    assert!(server.is_connected(), "{:?}", server.error());
+    held
+}
+
 #[test]
 fn threat_14_hellos_whose_cookie_comes_late_connect_in_both_versions() {
     for settings in
         [settings_of(ProtocolVersion::DTLS_1_2), settings_of(ProtocolVersion::DTLS_1_3), settings_of_both()]
     {
-        let config = Arc::new(server_config());
-        let gate = Gate::new(&config).unwrap();
+        let gate = Gate::new(&server_config()).unwrap();
         let mut partial = gate.partial_hellos();
-        let start = start(&Clock::new());
-        let mut client = client_connection(settings, start);
-        let mut server: Option<Connection> = None;
-        let (mut out, mut reply, mut held) = ([0; 2048], [0; Gate::MAX_REPLY], 0);
-        for _ in 0..10 {
-            while let Some(transmit) = client.poll_transmit(start.now, &mut out) {
-                for mut bytes in cut_before_cookie(&out[..transmit.len]) {
-                    let mut datagram = Datagram::new(Path::default(), &mut bytes);
-                    if server.is_none() {
-                        match gate.answer_or_hold(start, SENDER, &mut datagram, &mut partial, &mut reply) {
-                            Verdict::Hold => held += 1,
-                            Verdict::Reply(length) => receive(&mut client, start.now, &mut reply[..length]),
-                            Verdict::Accept(greeting) => {
-                                server =
-                                    Some(Connection::server(Arc::clone(&config), greeting, start).unwrap());
-                            }
-                            Verdict::Drop(reason) => panic!("{reason}"),
-                        }
-                    }
-                    if let Some(server) = &mut server {
-                        assert!(server.receive(start.now, &mut datagram).is_none());
-                    }
-                }
-            }
-            while let Some(transmit) =
-                server.as_mut().and_then(|server| server.poll_transmit(start.now, &mut out))
-            {
-                receive(&mut client, start.now, &mut out[..transmit.len]);
-            }
-        }
+        let held = meet(&gate, &mut partial, start(&Clock::new()), settings, cut_before_cookie);
         assert!(held >= 2, "both hellos came in pieces");
-        let server = server.expect("let in");
-        assert!(client.is_connected(), "{:?}", client.error());
-        assert!(server.is_connected(), "{:?}", server.error());
     }
+}
+
+/// During the flood clients whose hello fits a datagram connect, and as soon as it has stopped one whose hello is larger.
+#[test]
+fn threat_61_a_million_first_fragments_from_everywhere() {
+    let gate = Gate::new(&server_config()).unwrap();
+    let mut partial = gate.partial_hellos();
+    let mut clock = Clock::new();
+    let mut first = pieces(0, &hello(None, true), 1100).swap_remove(0);
+    let mut reply = [0; Gate::MAX_REPLY];
+    let whole = |datagram: &[u8]| vec![datagram.to_vec()];
+    for number in 0..1_000_000_u32 {
+        let address = number.wrapping_mul(0x9e37_79b9).to_be_bytes();
+        let from = Stranger { id: &address, network: &address[..3] };
+        let now = start(&clock);
+        let mut datagram = Datagram::new(Path::default(), &mut first);
+        let verdict = gate.answer_or_hold(now, from, &mut datagram, &mut partial, &mut reply);
+        assert!(matches!(verdict, Verdict::Hold), "{verdict:?}");
+        if number % 100 == 0 {
+            clock.advance(Duration::from_millis(1));
+        }
+        if number % 50_000 == 0 {
+            meet(&gate, &mut partial, now, settings_of(ProtocolVersion::DTLS_1_2), whole);
+            meet(&gate, &mut partial, now, settings_of_both(), whole);
+        }
+    }
+    let mut large = settings_of_both();
+    large.first_key_share = FirstKeyShare::Preferred;
+    let held = meet(&gate, &mut partial, start(&clock), large, whole);
+    assert!(held >= 1, "its first hello came in pieces");
 }
 
 /// A client over a socket whose hellos are cut, until it is connected; the server is polled meanwhile.
