@@ -36,7 +36,7 @@ impl BareAead {
     /// Never: the keys have the right length.
     pub fn new(version: ProtocolVersion) -> Self {
         let key = LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &[1; 16]).expect("a key of 16 bytes"));
-        let mask = || Box::new(HeaderProtectionKey::new(&AES_128, &[2; 16]).expect("a key of 16 bytes"));
+        let mask = || HeaderProtectionKey::new(&AES_128, &[2; 16]).expect("a key of 16 bytes");
         let shape = match version {
             ProtocolVersion::DTLS_1_3 => Shape::Unified(Box::new(mask())),
             _ => Shape::Classic,
