@@ -11,10 +11,11 @@ use crate::codec::{DecodeError, DecodeFault};
 use crate::config::Common;
 use crate::connection::{Established, Exporter};
 use crate::crypto::schedule13::{
-    ApplicationSecrets, EarlySecret, ExporterSecret, HandshakeSecrets, MainSecret, TrafficSecret,
+    ApplicationSecrets, EarlySecret, ExporterSecret, FinishedKey, MainSecret, TrafficKeys, TrafficSecret,
 };
 use crate::crypto::{
-    CipherSuite, KeyLogLabel, SharedSecret, Side, certificate_verify_content, signs_certificate_verify13,
+    CipherSuite, Digest, KeyLogLabel, SharedSecret, Side, certificate_verify_content,
+    signs_certificate_verify13,
 };
 use crate::error::Misbehaviour;
 use crate::facts::{Facts, FinishedVerified, PeerChain};
@@ -39,7 +40,8 @@ pub(crate) struct Keyed<S> {
     own: Side,
     suite: &'static CipherSuite,
     client_random: [u8; 32],
-    secrets: HandshakeSecrets,
+    /// The client's key of Finished, and the server's.
+    finished: [FinishedKey; 2],
     transcript: Transcript,
     schedule: S,
 }
@@ -55,33 +57,48 @@ impl Keyed<MainSecret> {
         transcript: Transcript,
         cx: &mut Context<'_, C>,
     ) -> Result<Self, Error> {
-        let early = EarlySecret::new(suite.hash, suite.hmac, None);
-        let (secrets, schedule) = early.into_handshake(shared_secret, &transcript.current_hash());
+        let (secrets, schedule) = EarlySecret::handshake_without_psk(
+            suite.hash,
+            suite.hmac,
+            shared_secret,
+            &transcript.current_hash(),
+        );
         cx.log_secret(KeyLogLabel::ClientHandshakeTrafficSecret, &client_random, &secrets.client);
         cx.log_secret(KeyLogLabel::ServerHandshakeTrafficSecret, &client_random, &secrets.server);
-        let keyed = Self { own, suite, client_random, secrets, transcript, schedule };
-        cx.install_read(read_epoch(suite, HANDSHAKE_EPOCH, keyed.secret_of(own.peer()))?);
-        cx.install_write(write_epoch(suite, HANDSHAKE_EPOCH, keyed.secret_of(own))?);
+        let (client_keys, client_finished) = secrets.client.handshake_keys(suite);
+        let (server_keys, server_finished) = secrets.server.handshake_keys(suite);
+        let (read, write) = match own {
+            Side::Client => (server_keys, client_keys),
+            Side::Server => (client_keys, server_keys),
+        };
+        let read = protection(suite, &read)?;
+        cx.install_read(ReadEpoch::new(HANDSHAKE_EPOCH, read, AdmittedTypes::UNIFIED));
+        cx.install_write(WriteEpoch::new(HANDSHAKE_EPOCH, protection(suite, &write)?));
+        let finished = [client_finished, server_finished];
+        let keyed = Self { own, suite, client_random, finished, transcript, schedule };
         Ok(keyed)
     }
 
     /// Derives the secrets of application data. The transcript ends with the server's Finished.
     pub(crate) fn into_application<C>(self, cx: &Context<'_, C>) -> Keyed<ApplicationSecrets> {
-        let Self { own, suite, client_random, secrets, transcript, schedule } = self;
+        let Self { own, suite, client_random, finished, transcript, schedule } = self;
         let (schedule, _) = schedule.into_application(&transcript.current_hash());
         cx.log_secret(KeyLogLabel::ClientTrafficSecret(0), &client_random, &schedule.client);
         cx.log_secret(KeyLogLabel::ServerTrafficSecret(0), &client_random, &schedule.server);
         cx.log_key(KeyLogLabel::ExporterSecret, &client_random, schedule.exporter.secret().expose());
-        Keyed { own, suite, client_random, secrets, transcript, schedule }
+        Keyed { own, suite, client_random, finished, transcript, schedule }
     }
 }
 
 impl<S> Keyed<S> {
-    fn secret_of(&self, side: Side) -> &TrafficSecret {
-        match side {
-            Side::Client => &self.secrets.client,
-            Side::Server => &self.secrets.server,
-        }
+    /// What this side's Finished says after the messages so far.
+    fn verify_data(&self, sender: Side) -> Digest {
+        let [client, server] = &self.finished;
+        let key = match sender {
+            Side::Client => client,
+            Side::Server => server,
+        };
+        key.verify_data(&self.transcript.current_hash())
     }
 
     /// Appends a message of the peer's to the transcript.
@@ -143,13 +160,13 @@ impl<S> Keyed<S> {
 
     /// Adds our Finished to the flight.
     pub(crate) fn send_finished<C>(&mut self, cx: &mut Context<'_, C>) -> Result<(), Error> {
-        let verify_data = self.secret_of(self.own).verify_data(&self.transcript.current_hash());
+        let verify_data = self.verify_data(self.own);
         self.send(HandshakeType::FINISHED, verify_data.as_ref().to_vec(), cx)
     }
 
     /// Checks the peer's Finished against the transcript before it (RFC 9846 section 4.5.3), in constant time.
     pub(crate) fn check_finished(&mut self, message: Message<'_>) -> Result<FinishedVerified, Error> {
-        let expected = self.secret_of(self.own.peer()).verify_data(&self.transcript.current_hash());
+        let expected = self.verify_data(self.own.peer());
         if message.body.len() != expected.as_ref().len() {
             return Err(DecodeError { what: "Finished", fault: DecodeFault::Truncated }.into());
         }
@@ -191,9 +208,8 @@ impl Keyed<ApplicationSecrets> {
 }
 
 /// The keys that protect a direction's records (RFC 9846 section 7.3, RFC 9147 section 4.2.3).
-fn protection(suite: &'static CipherSuite, secret: &TrafficSecret) -> Result<Protection, Error> {
+fn protection(suite: &'static CipherSuite, keys: &TrafficKeys) -> Result<Protection, Error> {
     const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
-    let keys = secret.keys(suite);
     let key = suite.aead.key(keys.key.expose()).map_err(|_| BROKEN_PROVIDER)?;
     let mask = suite.mask.key(keys.sn_key.expose()).map_err(|_| BROKEN_PROVIDER)?;
     let iv = keys.iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)?;
@@ -206,7 +222,7 @@ pub(crate) fn read_epoch(
     epoch: u64,
     secret: &TrafficSecret,
 ) -> Result<ReadEpoch, Error> {
-    Ok(ReadEpoch::new(epoch, protection(suite, secret)?, AdmittedTypes::UNIFIED))
+    Ok(ReadEpoch::new(epoch, protection(suite, &secret.keys(suite))?, AdmittedTypes::UNIFIED))
 }
 
 /// An epoch of our records under this secret.
@@ -215,7 +231,7 @@ pub(crate) fn write_epoch(
     epoch: u64,
     secret: &TrafficSecret,
 ) -> Result<WriteEpoch, Error> {
-    Ok(WriteEpoch::new(epoch, protection(suite, secret)?))
+    Ok(WriteEpoch::new(epoch, protection(suite, &secret.keys(suite))?))
 }
 
 /// Reads a chain and its leaf's key. An empty chain is `None`. In the main handshake the context is empty (RFC 9846

@@ -19,7 +19,7 @@
 
 mod traffic;
 
-pub use traffic::{TrafficKeys, TrafficSecret};
+pub use traffic::{FinishedKey, TrafficKeys, TrafficSecret};
 
 use crate::crypto::hkdf::{ExpandError, Expander, Hkdf};
 use crate::crypto::{Digest, Hash, Hmac, Secret, SharedSecret};
@@ -32,11 +32,26 @@ struct Functions {
 }
 
 impl Functions {
-    /// Derive-Secret(secret, "derived", ""), then HKDF-Extract with it as the salt: one step down the left side of
-    /// the figure.
+    /// One arrow of the schedule: the secret below this one.
     fn descend(&self, secret: &Expander, input_keying_material: &[u8]) -> Secret {
         let salt = secret.derive_secret("derived", &self.empty_hash());
         self.hkdf.extract(salt.expose(), input_keying_material)
+    }
+
+    /// From the salt that the early secret gives to the secrets of the handshake and the main secret.
+    fn into_handshake(
+        self,
+        salt: &[u8],
+        shared_secret: &SharedSecret,
+        hello_hash: &Digest,
+    ) -> (HandshakeSecrets, MainSecret) {
+        let handshake = self.hkdf.expander(&self.hkdf.extract(salt, shared_secret.expose()));
+        let secrets = HandshakeSecrets {
+            client: self.traffic(&handshake, "c hs traffic", hello_hash),
+            server: self.traffic(&handshake, "s hs traffic", hello_hash),
+        };
+        let main = self.descend(&handshake, self.zeros().expose());
+        (secrets, MainSecret { functions: self, secret: self.hkdf.expander(&main) })
     }
 
     fn traffic(&self, secret: &Expander, label: &'static str, transcript_hash: &Digest) -> TrafficSecret {
@@ -100,13 +115,24 @@ impl EarlySecret {
         hello_hash: &Digest,
     ) -> (HandshakeSecrets, MainSecret) {
         let Self { functions, secret } = self;
-        let handshake = functions.hkdf.expander(&functions.descend(&secret, shared_secret.expose()));
-        let secrets = HandshakeSecrets {
-            client: functions.traffic(&handshake, "c hs traffic", hello_hash),
-            server: functions.traffic(&handshake, "s hs traffic", hello_hash),
-        };
-        let main = functions.descend(&handshake, functions.zeros().expose());
-        (secrets, MainSecret { functions, secret: functions.hkdf.expander(&main) })
+        let salt = secret.derive_secret("derived", &functions.empty_hash());
+        functions.into_handshake(salt.expose(), shared_secret, hello_hash)
+    }
+
+    /// The same in a handshake without a pre-shared key, whose early secret is a constant of the hash: what is derived
+    /// from it for the usual hashes is known.
+    pub fn handshake_without_psk(
+        hash: &'static dyn Hash,
+        hmac: &'static dyn Hmac,
+        shared_secret: &SharedSecret,
+        hello_hash: &Digest,
+    ) -> (HandshakeSecrets, MainSecret) {
+        let functions = Functions { hash, hkdf: Hkdf::dtls13(hmac) };
+        let empty_hash = functions.empty_hash();
+        match SALTS_WITHOUT_PSK.iter().find(|(empty, _)| *empty == empty_hash.as_ref()) {
+            Some((_, salt)) => functions.into_handshake(salt, shared_secret, hello_hash),
+            None => Self::with_functions(functions, None).into_handshake(shared_secret, hello_hash),
+        }
     }
 }
 
@@ -219,6 +245,20 @@ impl ResumptionSecret {
         self.hkdf.expander(&self.secret).try_secret(b"resumption", ticket_nonce, self.hkdf.output_length())
     }
 }
+
+/// The hash of nothing, and `Derive-Secret(Early Secret, "derived", "")` where there is no pre-shared key, for SHA-256 and
+/// SHA-384. No secrets: constants of the key schedule, which a test derives anew.
+#[rustfmt::skip]
+const SALTS_WITHOUT_PSK: [(&[u8], &[u8]); 2] = [
+    (
+        &[0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24, 0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55],
+        &[0xb1, 0x7b, 0xce, 0x94, 0x51, 0xee, 0x8b, 0xc6, 0xe8, 0xae, 0xbc, 0x0a, 0xa9, 0xe9, 0x82, 0x95, 0x67, 0x7a, 0x4a, 0x6a, 0x91, 0xf7, 0x84, 0x40, 0x83, 0x31, 0x46, 0xe4, 0x65, 0xf2, 0xff, 0x95],
+    ),
+    (
+        &[0x38, 0xb0, 0x60, 0xa7, 0x51, 0xac, 0x96, 0x38, 0x4c, 0xd9, 0x32, 0x7e, 0xb1, 0xb1, 0xe3, 0x6a, 0x21, 0xfd, 0xb7, 0x11, 0x14, 0xbe, 0x07, 0x43, 0x4c, 0x0c, 0xc7, 0xbf, 0x63, 0xf6, 0xe1, 0xda, 0x27, 0x4e, 0xde, 0xbf, 0xe7, 0x6f, 0x65, 0xfb, 0xd5, 0x1a, 0xd2, 0xf1, 0x48, 0x98, 0xb9, 0x5b],
+        &[0x27, 0x00, 0x86, 0x05, 0xd3, 0x39, 0x6f, 0x88, 0x44, 0x19, 0x75, 0x65, 0xca, 0xec, 0xc5, 0x92, 0xb3, 0xe5, 0x8f, 0x2e, 0xae, 0x55, 0xf8, 0x41, 0xb5, 0x77, 0xcf, 0xbc, 0xab, 0xb4, 0x7e, 0x22, 0x1f, 0x67, 0x4e, 0xd3, 0xa6, 0x8a, 0xa8, 0x93, 0x43, 0x9c, 0xf5, 0x57, 0xf1, 0x11, 0xc0, 0xfc],
+    ),
+];
 
 #[cfg(test)]
 mod tests;

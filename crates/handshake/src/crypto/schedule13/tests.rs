@@ -177,3 +177,27 @@ fn a_psk_changes_everything_below_it() {
     // "0" is a string of zeros, so that no PSK equals a PSK of zeros (RFC 9846 section 7.1).
     assert!(secret(None).client.secret().ct_eq(secret(Some(&[0; 32])).client.secret().expose()));
 }
+
+/// A constant of the key schedule: what is written down is what the early secret gives.
+#[test]
+fn without_a_psk_the_early_secret_is_a_constant() {
+    let suites = crate::crypto::ring::provider().cipher_suites;
+    for suite in suites {
+        let shared = SharedSecret::from_slice(&[7; 32]);
+        let hello_hash = suite.hash.hash(&[b"hellos"]);
+        let (hash, hmac) = (suite.hash, suite.hmac);
+        let (derived, _) = EarlySecret::new(hash, hmac, None).into_handshake(&shared, &hello_hash);
+        let (known, _) = EarlySecret::handshake_without_psk(hash, hmac, &shared, &hello_hash);
+        assert_eq!(derived.client.secret().expose(), known.client.secret().expose(), "{}", suite.id);
+        assert!(SALTS_WITHOUT_PSK.iter().any(|(empty, _)| *empty == hash.hash(&[]).as_ref()));
+        let keys = |secret: &TrafficSecret| {
+            let keys = secret.keys(suite);
+            [keys.key, keys.iv, keys.sn_key].map(|key| key.expose().to_vec())
+        };
+        let (traffic, finished) = known.server.handshake_keys(suite);
+        let traffic = [traffic.key, traffic.iv, traffic.sn_key].map(|key| key.expose().to_vec());
+        assert_eq!(traffic, keys(&derived.server));
+        let finished = finished.verify_data(&hello_hash);
+        assert_eq!(finished.as_ref(), derived.server.verify_data(&hello_hash).as_ref());
+    }
+}
