@@ -40,9 +40,11 @@ impl Offer {
         server_name: ServerName<'static>,
         cx: &Context<'_, ClientConfig>,
     ) -> Result<Self, Error> {
+        let random: [u8; 32] = cx.random()?;
         let greases = cx.common.settings.grease && cx.common.offers(ProtocolVersion::DTLS_1_3);
-        let grease = if greases { Some(Grease::new(cx.random()?)) } else { None };
-        Ok(Self { server_name, random: cx.random()?, grease })
+        // What is not secret may choose what need not be.
+        let grease = random.first_chunk().filter(|_| greases).copied().map(Grease::new);
+        Ok(Self { server_name, random, grease })
     }
 
     /// The body of a hello.
