@@ -119,7 +119,7 @@ fn open_100_records((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (C
     (server, records)
 }
 
-#[library_benchmark(config = committed(22_520))]
+#[library_benchmark(config = committed(24_620))]
 #[bench::of_64_bytes(args = (64), setup = replayed)]
 fn drop_100_replays((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
     for record in &mut records {
@@ -168,7 +168,7 @@ fn to_reassemble(size: usize) -> (Connection, Vec<Vec<u8>>) {
     (client, (0..FRAGMENTS).rev().map(fragment).collect())
 }
 
-#[library_benchmark(config = committed(38_023))]
+#[library_benchmark(config = committed(41_548))]
 #[bench::of_100_bytes(args = (100), setup = to_reassemble)]
 fn reassemble_16_fragments(
     (mut client, mut fragments): (Connection, Vec<Vec<u8>>),
