@@ -151,9 +151,7 @@ pub(crate) fn read_chain(body: &[u8]) -> Result<Option<PeerChain>, Error> {
 /// The Certificate message with these certificates.
 pub(crate) fn write_chain(chain: &[CertificateDer<'static>]) -> Result<Vec<u8>, Error> {
     let entries: Vec<_> = chain.iter().map(|cert_data| crate::message::Asn1Cert { cert_data }).collect();
-    let mut body = Vec::new();
-    Certificate12 { certificate_list: entries.as_slice().into() }.encode(&mut body)?;
-    Ok(body)
+    Ok(Certificate12 { certificate_list: entries.as_slice().into() }.to_vec()?)
 }
 
 impl From<KeyExchangeError> for Error {

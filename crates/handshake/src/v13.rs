@@ -138,8 +138,7 @@ impl<S> Keyed<S> {
         signature: &[u8],
         cx: &mut Context<'_, C>,
     ) -> Result<(), Error> {
-        let mut body = Vec::new();
-        CertificateVerify { signed: DigitallySigned { algorithm, signature } }.encode(&mut body)?;
+        let body = CertificateVerify { signed: DigitallySigned { algorithm, signature } }.to_vec()?;
         self.send(HandshakeType::CERTIFICATE_VERIFY, body, cx)
     }
 
@@ -258,10 +257,7 @@ fn write_chain(
         .iter()
         .map(|cert_data| CertificateEntry { cert_data, extensions: CertificateEntryExtensions::default() })
         .collect();
-    let mut body = Vec::new();
-    Certificate13 { certificate_request_context, certificate_list: entries.as_slice().into() }
-        .encode(&mut body)?;
-    Ok(body)
+    Ok(Certificate13 { certificate_request_context, certificate_list: entries.as_slice().into() }.to_vec()?)
 }
 
 /// The schemes that may sign in the handshake, of these: RSA-PKCS1 signs certificates only (RFC 9846 section 4.3.3).

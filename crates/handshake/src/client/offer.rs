@@ -93,9 +93,7 @@ impl Offer {
                 ..ClientExtensions::default()
             },
         };
-        let mut body = Vec::new();
-        hello.encode(&mut body)?;
-        Ok(body)
+        Ok(hello.to_vec()?)
     }
 }
 

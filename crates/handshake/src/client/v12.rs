@@ -272,8 +272,7 @@ impl Exchange {
         }
         let (pending, public) = self.group.start()?;
         let premaster = pending.finish(&self.server_share)?;
-        let mut body = Vec::new();
-        ClientKeyExchange { public: &public }.encode(&mut body)?;
+        let body = ClientKeyExchange { public: &public }.to_vec()?;
         cx.send(&mut self.transcript, 0, HandshakeType::CLIENT_KEY_EXCHANGE, body)?;
         let session_hash = self.extended_master_secret.then(|| self.transcript.current_hash());
         let keys = Keys::derive(self.suite, self.randoms, &premaster, session_hash, cx);
@@ -371,9 +370,8 @@ impl AwaitSignature {
         signature: &[u8],
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
-        let mut body = Vec::new();
-        CertificateVerify { signed: DigitallySigned { algorithm: self.scheme, signature } }
-            .encode(&mut body)?;
+        let body =
+            CertificateVerify { signed: DigitallySigned { algorithm: self.scheme, signature } }.to_vec()?;
         cx.send(&mut self.flight.transcript, 0, HandshakeType::CERTIFICATE_VERIFY, body)?;
         self.flight.finish(cx)
     }

@@ -49,6 +49,16 @@ macro_rules! message_methods {
                 $crate::codec::Writer::encode($what, out, |writer| $crate::codec::Element::write(self, writer))
             }
 
+            /// The body, without a header.
+            ///
+            /// # Errors
+            /// If a field does not fit the format.
+            pub fn to_vec(&self) -> Result<alloc::vec::Vec<u8>, $crate::codec::EncodeError> {
+                let mut body = alloc::vec::Vec::new();
+                self.encode(&mut body)?;
+                Ok(body)
+            }
+
             /// Writes the body to the start of `out`, without a header and without allocating; its length in bytes.
             ///
             /// # Errors

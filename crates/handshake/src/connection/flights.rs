@@ -1,5 +1,6 @@
 //! The flights of an association in both directions. In DTLS 1.3 they outlive the handshake.
 
+use alloc::vec::Vec;
 use core::mem;
 
 use drystone_record::RecordNumber;
@@ -9,6 +10,7 @@ use crate::config::{MAX_PLAINTEXT, Settings};
 use crate::flight::{
     Acks, Incoming, Outgoing, RECORDS_PER_BURST, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
 };
+use crate::message::registry::HandshakeType;
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -110,6 +112,22 @@ impl Flights {
         self.acks.clear();
         self.came_too_early = false;
         self.flight_start = self.incoming.next_message_seq().unwrap_or(u16::MAX);
+    }
+
+    /// A flight of one message of its own accord, which answers nothing: what is to be acknowledged stays so.
+    pub(crate) fn begin(
+        &mut self,
+        epoch: u64,
+        msg_type: HandshakeType,
+        message_seq: u16,
+        body: Vec<u8>,
+        now: Instant,
+    ) {
+        let mut flight = self.new_flight();
+        // What is sent so is a few bytes long, far below what a message may be.
+        let _ = flight.push_message(epoch, msg_type, message_seq, body);
+        self.outgoing = flight;
+        self.timer.start(now.since_origin());
     }
 
     /// Takes the flight that is being built out of its place.

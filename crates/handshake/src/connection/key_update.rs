@@ -1,7 +1,5 @@
 //! KeyUpdate (RFC 9846 section 4.7.3, RFC 9147 section 8): when one is sent, what its ACK brings, what the peer's brings.
 
-use alloc::vec::Vec;
-
 use super::post_handshake::PostHandshake;
 use super::{Connection, Phase};
 use crate::error::Misbehaviour;
@@ -118,28 +116,25 @@ impl Connection {
         let Phase::Connected(established) = &mut self.phase else { return };
         let Some(post) = established.post_handshake().filter(|post| post.may_start_update()) else { return };
         let Some(request_update) = post.updates.wanted.take().filter(|_| !is_last) else { return };
-        let mut body = Vec::new();
-        let message = KeyUpdate { request_update };
-        let sent = message.encode(&mut body).map_err(Error::from).and_then(|()| {
-            let message_seq = post.flights.take_message_seq().map_err(|_| Error::KeyLimit)?;
-            let mut flight = post.flights.new_flight();
-            let observed = body.clone();
-            let epoch = self.writes.current().epoch();
-            // One byte is no longer than a message may be.
-            let _ = flight.push_message(epoch, HandshakeType::KEY_UPDATE, message_seq, body);
-            post.flights.outgoing = flight;
-            post.flights.timer.start(now.since_origin());
-            post.updates.is_under_way = true;
-            Ok((message_seq, observed))
-        });
-        match sent {
-            Ok((message_seq, body)) => {
-                let msg_type = HandshakeType::KEY_UPDATE;
-                self.observe(Direction::Sent, Observed::Handshake { msg_type, message_seq, body: &body });
-            }
+        let Ok(message_seq) = post.flights.take_message_seq() else {
             // Nothing can change the keys any more.
-            Err(error) => self.fail(now, error),
-        }
+            return self.fail(now, Error::KeyLimit);
+        };
+        let message = KeyUpdate { request_update };
+        let body = match message.to_vec() {
+            Ok(body) => body,
+            Err(error) => return self.fail(now, error.into()),
+        };
+        post.updates.is_under_way = true;
+        post.flights.begin(
+            self.writes.current().epoch(),
+            HandshakeType::KEY_UPDATE,
+            message_seq,
+            body.clone(),
+            now,
+        );
+        let msg_type = HandshakeType::KEY_UPDATE;
+        self.observe(Direction::Sent, Observed::Handshake { msg_type, message_seq, body: &body });
     }
 
     /// The peer has the whole of our flight. If it was a KeyUpdate, we write with the next keys from now on.

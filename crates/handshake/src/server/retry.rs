@@ -26,9 +26,7 @@ pub(crate) fn hello_retry_request(
     group: Option<NamedGroup>,
     cookie: Option<&[u8]>,
 ) -> Result<Vec<u8>, Error> {
-    let mut body = Vec::new();
-    request(suite, group, cookie).encode(&mut body)?;
-    Ok(body)
+    Ok(request(suite, group, cookie).to_vec()?)
 }
 
 /// A HelloRetryRequest for DTLS 1.3. The session id is not echoed (RFC 9147 section 5).

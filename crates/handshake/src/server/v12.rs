@@ -123,9 +123,7 @@ fn server_hello(
             ..ServerHelloExtensions::default()
         },
     };
-    let mut body = Vec::new();
-    hello.encode(&mut body)?;
-    Ok(body)
+    Ok(hello.to_vec()?)
 }
 
 /// Waits for the signature under the key share.
@@ -147,20 +145,18 @@ impl AwaitSignature {
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
         let transcript = &mut self.transcript;
-        let mut body = Vec::new();
-        ServerKeyExchange {
+        let body = ServerKeyExchange {
             params: ServerEcdhParams::decode(&self.params)?,
             signed: DigitallySigned { algorithm: self.scheme, signature },
         }
-        .encode(&mut body)?;
+        .to_vec()?;
         cx.send(transcript, 0, HandshakeType::SERVER_KEY_EXCHANGE, body)?;
         let asks = cx.config.client_auth.verifier().is_some();
         if asks {
             let body = certificate_request(cx)?;
             cx.send(transcript, 0, HandshakeType::CERTIFICATE_REQUEST, body)?;
         }
-        let mut body = Vec::new();
-        ServerHelloDone {}.encode(&mut body)?;
+        let body = ServerHelloDone {}.to_vec()?;
         cx.send(transcript, 0, HandshakeType::SERVER_HELLO_DONE, body)?;
         cx.flush();
         let session = Session {
@@ -182,14 +178,12 @@ impl AwaitSignature {
 /// RFC 5246 section 7.4.4. No authorities are named: a client that has one certificate shall send it.
 fn certificate_request(cx: &Context<'_, ServerConfig>) -> Result<Vec<u8>, Error> {
     let schemes: Vec<_> = cx.common.signature_schemes().collect();
-    let mut body = Vec::new();
-    CertificateRequest12 {
+    Ok(CertificateRequest12 {
         certificate_types: (&[ClientCertificateType::ECDSA_SIGN, ClientCertificateType::RSA_SIGN]).into(),
         supported_signature_algorithms: schemes.as_slice().into(),
         certificate_authorities: (&[]).into(),
     }
-    .encode(&mut body)?;
-    Ok(body)
+    .to_vec()?)
 }
 
 /// RFC 5246 section 7.4.6: "a fatal handshake_failure alert".

@@ -198,9 +198,7 @@ fn server_hello(
             ..ServerHelloExtensions::default()
         },
     };
-    let mut body = Vec::new();
-    hello.encode(&mut body)?;
-    Ok(body)
+    Ok(hello.to_vec()?)
 }
 
 fn encrypted_extensions(ground: &CommonGround, cx: &Context<'_, ServerConfig>) -> Result<Vec<u8>, Error> {
@@ -211,9 +209,7 @@ fn encrypted_extensions(ground: &CommonGround, cx: &Context<'_, ServerConfig>) -
         record_size_limit: ground.terms.record_size_limit(cx.common),
         ..EncryptedExtensions::default()
     };
-    let mut body = Vec::new();
-    extensions.encode(&mut body)?;
-    Ok(body)
+    Ok(extensions.to_vec()?)
 }
 
 /// RFC 9846 section 4.4.2. No authorities are named: a client that has one certificate shall send it.
@@ -228,9 +224,7 @@ fn certificate_request(cx: &Context<'_, ServerConfig>) -> Result<Vec<u8>, Error>
             ..CertificateRequestExtensions::default()
         },
     };
-    let mut body = Vec::new();
-    request.encode(&mut body)?;
-    Ok(body)
+    Ok(request.to_vec()?)
 }
 
 /// Waits for the signature under the handshake.

@@ -1,9 +1,9 @@
 //! The cipher suites as data, with ring behind them.
 
+use drystone_record::Limits;
 use drystone_record::ring::{
     AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, MASK_AES_128, MASK_AES_256, MASK_CHACHA20,
 };
-use drystone_record::{ConfidentialityLimit, Limits};
 
 use super::{HMAC_SHA_256, HMAC_SHA_384, SHA_256, SHA_384};
 use crate::crypto::{Authentication, CipherSuite};
@@ -23,17 +23,6 @@ pub static CIPHER_SUITES: &[&CipherSuite] = &[
     &ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 ];
 
-/// 2^24.5 records of 2^14 bytes are 2^34.5 blocks of 16 bytes (RFC 9846 section 5.5); counting blocks lets short
-/// records use what they do not take from the bound.
-const GCM_BLOCKS: ConfidentialityLimit = ConfidentialityLimit::Blocks(24_296_003_999);
-
-/// Forgeries: RFC 9147 section 4.5.3.
-const GCM_13: Limits = Limits { confidentiality: GCM_BLOCKS, forgeries: 1 << 36 };
-/// Forgeries: RFC 9325 section 4.4.
-const GCM_12: Limits = Limits { confidentiality: GCM_BLOCKS, forgeries: 1 << 28 };
-/// ChaCha20-Poly1305 outlasts the record number; forgeries: RFC 9147 section 4.5.3, for both versions.
-const CHACHA20: Limits = Limits { confidentiality: ConfidentialityLimit::SequenceOnly, forgeries: 1 << 36 };
-
 // DTLS 1.3 (RFC 9846 appendix B.4).
 
 static AES_128_GCM_SHA256: CipherSuite = CipherSuite {
@@ -45,7 +34,7 @@ static AES_128_GCM_SHA256: CipherSuite = CipherSuite {
     hash: SHA_256,
     hmac: HMAC_SHA_256,
     explicit_nonce: false,
-    limits: GCM_13,
+    limits: Limits::AES_GCM_13,
 };
 
 static AES_256_GCM_SHA384: CipherSuite = CipherSuite {
@@ -57,7 +46,7 @@ static AES_256_GCM_SHA384: CipherSuite = CipherSuite {
     hash: SHA_384,
     hmac: HMAC_SHA_384,
     explicit_nonce: false,
-    limits: GCM_13,
+    limits: Limits::AES_GCM_13,
 };
 
 static CHACHA20_POLY1305_SHA256: CipherSuite = CipherSuite {
@@ -69,7 +58,7 @@ static CHACHA20_POLY1305_SHA256: CipherSuite = CipherSuite {
     hash: SHA_256,
     hmac: HMAC_SHA_256,
     explicit_nonce: false,
-    limits: CHACHA20,
+    limits: Limits::CHACHA20_POLY1305,
 };
 
 // DTLS 1.2 (RFC 5289 section 3.2, RFC 7905 section 2). With RSA only the authentication differs.
@@ -83,7 +72,7 @@ static ECDHE_ECDSA_WITH_AES_128_GCM_SHA256: CipherSuite = CipherSuite {
     hash: SHA_256,
     hmac: HMAC_SHA_256,
     explicit_nonce: true,
-    limits: GCM_12,
+    limits: Limits::AES_GCM_12,
 };
 
 static ECDHE_RSA_WITH_AES_128_GCM_SHA256: CipherSuite = CipherSuite {
@@ -101,7 +90,7 @@ static ECDHE_ECDSA_WITH_AES_256_GCM_SHA384: CipherSuite = CipherSuite {
     hash: SHA_384,
     hmac: HMAC_SHA_384,
     explicit_nonce: true,
-    limits: GCM_12,
+    limits: Limits::AES_GCM_12,
 };
 
 static ECDHE_RSA_WITH_AES_256_GCM_SHA384: CipherSuite = CipherSuite {
@@ -119,7 +108,7 @@ static ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256: CipherSuite = CipherSuite {
     hash: SHA_256,
     hmac: HMAC_SHA_256,
     explicit_nonce: false,
-    limits: CHACHA20,
+    limits: Limits::CHACHA20_POLY1305,
 };
 
 static ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256: CipherSuite = CipherSuite {
