@@ -62,8 +62,32 @@ impl Hkdf {
     }
 }
 
-/// The most bytes of an HkdfLabel with a counter: a length of two bytes, and two strings behind a length of one byte each.
-const MAX_INFO: usize = 2 + 1 + 255 + 1 + 255 + 1;
+/// An HkdfLabel, and room for a counter behind it. Holds no secret.
+struct Info {
+    bytes: [u8; Self::CAPACITY],
+    length: usize,
+}
+
+impl Info {
+    /// A length of two bytes, two strings of at most 255 behind a length of one byte each, and the counter.
+    const CAPACITY: usize = 2 + (1 + 255) + (1 + 255) + 1;
+
+    fn new() -> Self {
+        Self { bytes: [0; Self::CAPACITY], length: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, part: &[u8]) {
+        let end = self.length.saturating_add(part.len());
+        let room = self.bytes.get_mut(self.length..end);
+        room.expect("lengths were checked").copy_from_slice(part);
+        self.length = end;
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
 
 /// A secret from which things are derived (the "PRK" of RFC 5869).
 pub struct Expander {
@@ -101,24 +125,21 @@ impl Expander {
         let label_length = self.label_prefix.len().saturating_add(label.len());
         let label_length = u8::try_from(label_length).map_err(|_| ExpandError::LabelTooLong)?;
         let context_length = u8::try_from(context.len()).map_err(|_| ExpandError::ContextTooLong)?;
-        let parts: [&[u8]; 6] =
-            [&length.to_be_bytes(), &[label_length], self.label_prefix, label, &[context_length], context];
-        // In one piece, the counter included: every piece costs the hash function time, and most outputs are one block.
-        let mut info = [0; MAX_INFO];
-        let mut rest = info.as_mut_slice();
-        for part in parts.into_iter().chain([&[1][..]]) {
-            let (to, after) = rest.split_at_mut_checked(part.len()).ok_or(ExpandError::LabelTooLong)?;
-            to.copy_from_slice(part);
-            rest = after;
+        let mut info = Info::new();
+        info.push(&length.to_be_bytes());
+        info.push(&[label_length]);
+        info.push(self.label_prefix);
+        info.push(label);
+        info.push(&[context_length]);
+        info.push(context);
+        if out.len() > self.key.output_length() {
+            return self.expand(info.as_slice(), out);
         }
-        let length = MAX_INFO.saturating_sub(rest.len());
-        let info = info.get(..length).unwrap_or_default();
-        if out.len() <= self.key.output_length() {
-            let block = Zeroizing::new(self.key.sign(&[info]));
-            fill(out, &block);
-            return Ok(());
-        }
-        self.expand(info.split_last().map_or(&[], |(_, info)| info), out)
+        // T(1) is all, and its input goes to the hash function in one piece: every piece costs it time.
+        info.push(&[1]);
+        let block = Zeroizing::new(self.key.sign(&[info.as_slice()]));
+        fill(out, &block);
+        Ok(())
     }
 
     /// Derive-Secret (RFC 9846 section 7.1) for the labels of the key schedule.
