@@ -339,7 +339,7 @@ fn forged_messages() -> Vec<Vec<u8>> {
     (0..12).flat_map(|message_seq| bodies.iter().map(number(message_seq)).collect::<Vec<_>>()).collect()
 }
 
-/// Must show 6 of the issue: alerts, ACKs, hellos, questions and ChangeCipherSpecs in plaintext.
+/// Alerts, ACKs, hellos, questions and ChangeCipherSpecs in plaintext.
 #[test]
 fn threat_35_nothing_in_plaintext_moves_a_keyed_association() {
     let mut forgeries = forged_messages();
