@@ -1,40 +1,19 @@
 //! The state machines against every order of messages (threat 44): what connects, what fails and what is ignored is
 //! compared with a model that is written down here, and not with the code.
 
-use std::sync::Arc;
-
-use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig};
+use drystone_handshake::ClientAuth;
 use drystone_tests::identity::{Identity, settings};
-use drystone_tests::rogue::{CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, SERVER_STEPS, Step, Victim};
-use drystone_tests::scenario::other_identity;
+use drystone_tests::rogue::{
+    CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, Outcome, SERVER_STEPS, Step, Victim, explore,
+};
 
 /// A client that has a certificate, should it be asked.
 fn certified_client_duel() -> Duel {
-    let identity = Identity::p256();
-    let config = ClientConfig::new(settings(), identity.policy())
-        .unwrap()
-        .with_credentials(Credentials::single(other_identity().credential()));
-    Duel::with_client(Victim::client(Arc::new(config)), identity)
+    Duel::with_client(Victim::certified_client(settings()), Identity::p256())
 }
 
 fn asking_server_duel() -> Duel {
-    let identity = Identity::p256();
-    let config = ServerConfig::new(settings(), Credentials::single(identity.credential()))
-        .unwrap()
-        .with_client_auth(ClientAuth::Require(Arc::new(other_identity().policy())));
-    let mut duel = Duel::with_server(Victim::server(Arc::new(config)), other_identity());
-    duel.greet();
-    duel
-}
-
-/// Where a handshake stands after a sequence of steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Open,
-    /// A message was dropped whose number all later ones follow: nothing can come of it any more.
-    Stalled,
-    Connected,
-    Failed,
+    Duel::asking_server_12(settings(), ClientAuth::Require)
 }
 
 /// The model: the honest order, of which `optional` may be left out.
@@ -87,44 +66,6 @@ impl Model {
     }
 }
 
-fn observe(duel: &mut Duel, steps: &[Step]) -> Outcome {
-    duel.play(steps);
-    match (duel.victim.is_connected(), duel.victim.error().is_some()) {
-        (true, _) => Outcome::Connected,
-        (false, true) => Outcome::Failed,
-        (false, false) => Outcome::Open,
-    }
-}
-
-/// Tries all sequences of steps of the alphabet as long as they are open, and compares each with the model. Returns
-/// how many were tried and how many connected.
-fn explore(duel: &dyn Fn() -> Duel, alphabet: &[Step], model: &Model, longest: usize) -> (usize, usize) {
-    let (mut tried, mut connected) = (0, 0);
-    let mut open = vec![Vec::new()];
-    while let Some(prefix) = open.pop() {
-        for step in alphabet {
-            let steps = [&prefix[..], &[*step]].concat();
-            let expected = model.outcome(&steps);
-            let mut duel = duel();
-            let seen = observe(&mut duel, &steps);
-            tried += 1;
-            connected += usize::from(seen == Outcome::Connected);
-            let same = seen == expected || (expected == Outcome::Stalled && seen == Outcome::Open);
-            assert!(same, "{steps:?}: {seen:?}, not {expected:?}; {:?}", duel.victim.error());
-            if expected == Outcome::Connected {
-                duel.talk();
-            }
-            if seen == Outcome::Failed {
-                assert_eq!(duel.rogue.alerts().len(), 1, "{steps:?} is answered with one alert");
-            }
-            if expected == Outcome::Open && steps.len() < longest {
-                open.push(steps);
-            }
-        }
-    }
-    (tried, connected)
-}
-
 const SERVER_ALPHABET: [Step; 7] = [
     Step::ServerHello,
     Step::Certificate,
@@ -162,7 +103,7 @@ fn threat_44_a_client_connects_on_the_honest_order_only() {
         dropped: &[],
     };
     for duel in [&Duel::usual_client as &dyn Fn() -> Duel, &certified_client_duel] {
-        let (tried, connected) = explore(duel, &SERVER_ALPHABET, &model, 8);
+        let (tried, connected) = explore(duel, &SERVER_ALPHABET, &|steps: &[Step]| model.outcome(steps), 8);
         // With and without the request, and each with one or two ChangeCipherSpecs too many.
         assert!(tried > 200 && connected >= 2, "{tried} tried, {connected} connected");
     }
@@ -176,7 +117,8 @@ fn threat_44_a_server_connects_on_the_honest_order_only() {
         keys_after: Step::ClientKeyExchange,
         dropped: &[Step::ClientHello],
     };
-    let (tried, connected) = explore(&Duel::usual_server, &CLIENT_ALPHABET, &model, 6);
+    let (tried, connected) =
+        explore(&Duel::usual_server, &CLIENT_ALPHABET, &|steps: &[Step]| model.outcome(steps), 6);
     assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
 }
 
@@ -188,7 +130,8 @@ fn threat_44_a_server_that_requires_a_certificate_connects_on_the_honest_order_o
         keys_after: Step::ClientKeyExchange,
         dropped: &[Step::ClientHello],
     };
-    let (tried, connected) = explore(&asking_server_duel, &CLIENT_ALPHABET, &model, 7);
+    let (tried, connected) =
+        explore(&asking_server_duel, &CLIENT_ALPHABET, &|steps: &[Step]| model.outcome(steps), 7);
     assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
 }
 

@@ -8,8 +8,10 @@
 pub mod alert;
 mod alter;
 mod duel;
+mod explore;
 mod messages;
 mod messages13;
+mod script;
 mod v12;
 mod v13;
 mod verdict;
@@ -31,6 +33,8 @@ use drystone_x509::CertificateDer;
 use crate::identity::Identity;
 
 pub use duel::Duel;
+pub use explore::{explore, never_hangs};
+pub use script::{Scene, Script};
 pub use verdict::{Outcome, connects_and_talks, ended_by_forgeries, refused};
 pub use victim::{Asks, Victim, start};
 pub use wire::{Cut, Heard, Message, VERSION, cut, fragment_header, raw_record, raw_unified_record, seal};
