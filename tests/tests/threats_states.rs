@@ -4,7 +4,8 @@
 use drystone_handshake::ClientAuth;
 use drystone_tests::identity::{Identity, settings};
 use drystone_tests::rogue::{
-    CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, Outcome, SERVER_STEPS, Step, Victim, explore,
+    Accident, CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, Outcome, SERVER_STEPS, Step, Victim, double,
+    explore, lose, swap,
 };
 
 /// A client that has a certificate, should it be asked.
@@ -66,6 +67,7 @@ impl Model {
     }
 }
 
+/// In the honest order.
 const SERVER_ALPHABET: [Step; 7] = [
     Step::ServerHello,
     Step::Certificate,
@@ -89,15 +91,7 @@ const CLIENT_ALPHABET: [Step; 6] = [
 #[test]
 fn threat_44_a_client_connects_on_the_honest_order_only() {
     let model = Model {
-        order: &[
-            Step::ServerHello,
-            Step::Certificate,
-            Step::ServerKeyExchange,
-            Step::CertificateRequest,
-            Step::ServerHelloDone,
-            Step::ChangeCipherSpec,
-            Step::Finished,
-        ],
+        order: &SERVER_ALPHABET,
         optional: &[Step::CertificateRequest],
         keys_after: Step::ServerHelloDone,
         dropped: &[],
@@ -156,24 +150,6 @@ fn threat_44_reordered_doubled_and_lost_messages_are_repaired_by_a_repeat() {
             duel.talk();
         }
     }
-}
-
-type Accident = fn(Vec<Step>, usize) -> Vec<Step>;
-
-fn swap(mut order: Vec<Step>, place: usize) -> Vec<Step> {
-    let last = order.len() - 1;
-    order.swap(place, (place + 1).min(last));
-    order
-}
-
-fn double(mut order: Vec<Step>, place: usize) -> Vec<Step> {
-    order.insert(place, order[place]);
-    order
-}
-
-fn lose(mut order: Vec<Step>, place: usize) -> Vec<Step> {
-    order.remove(place);
-    order
 }
 
 /// Makes the messages of a flight in the honest order and sends them in another; then sends all again.

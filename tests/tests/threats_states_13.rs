@@ -7,8 +7,8 @@ use drystone_handshake::crypto::Side;
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, settings_of_both};
 use drystone_tests::rogue::{
-    CERTIFIED_CLIENT_STEPS, CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS, CLIENT_STEPS_13, Duel, Outcome, Rogue,
-    SERVER_STEPS, SERVER_STEPS_13, Step, Victim, explore, never_hangs,
+    Accident, CERTIFIED_CLIENT_STEPS, CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS, CLIENT_STEPS_13, Duel,
+    Outcome, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim, double, explore, lose, never_hangs, swap,
 };
 
 /// A client of both versions that has a certificate, should it be asked.
@@ -41,26 +41,31 @@ fn asking_server_duel_12() -> Duel {
 
 // ---- every order ----
 
+/// In the honest order.
+const SERVER_ALPHABET: [Step; 7] = [
+    Step::HelloRetryRequest,
+    Step::ServerHello,
+    Step::EncryptedExtensions,
+    Step::CertificateRequest,
+    Step::Certificate,
+    Step::CertificateVerify,
+    Step::Finished,
+];
+
 /// The model of a client that offers both versions, against a server of DTLS 1.3.
 fn client_model_13(steps: &[Step]) -> Outcome {
-    const ORDER: [Step; 7] = [
-        Step::HelloRetryRequest,
-        Step::ServerHello,
-        Step::EncryptedExtensions,
-        Step::CertificateRequest,
-        Step::Certificate,
-        Step::CertificateVerify,
-        Step::Finished,
-    ];
     const OPTIONAL: [Step; 2] = [Step::HelloRetryRequest, Step::CertificateRequest];
     let mut place = 0;
     for step in steps {
-        if OPTIONAL.contains(&ORDER[place]) && ORDER[place] != *step && ORDER[place + 1] == *step {
+        if OPTIONAL.contains(&SERVER_ALPHABET[place])
+            && SERVER_ALPHABET[place] != *step
+            && SERVER_ALPHABET[place + 1] == *step
+        {
             place += 1;
         }
-        if ORDER[place] == *step {
+        if SERVER_ALPHABET[place] == *step {
             place += 1;
-            if place == ORDER.len() {
+            if place == SERVER_ALPHABET.len() {
                 return Outcome::Connected;
             }
             continue;
@@ -95,16 +100,7 @@ fn server_model_13(order: &[Step], steps: &[Step]) -> Outcome {
 
 #[test]
 fn threat_44_threat_51_a_client_connects_on_the_honest_orders_only() {
-    let alphabet = [
-        Step::HelloRetryRequest,
-        Step::ServerHello,
-        Step::EncryptedExtensions,
-        Step::CertificateRequest,
-        Step::Certificate,
-        Step::CertificateVerify,
-        Step::Finished,
-    ];
-    let (tried, connected) = explore(&client_duel_13, &alphabet, &client_model_13, 7);
+    let (tried, connected) = explore(&client_duel_13, &SERVER_ALPHABET, &client_model_13, 7);
     // With and without the question, with and without the request.
     assert_eq!((tried > 100, connected), (true, 4), "{tried} tried");
 }
@@ -243,29 +239,12 @@ const FLIGHTS: [Flight; 8] = [
     },
 ];
 
-type Accident = fn(Vec<Step>, usize) -> Vec<Step>;
-
-fn skip(mut steps: Vec<Step>, place: usize) -> Vec<Step> {
-    steps.remove(place);
-    steps
-}
-
-fn double(mut steps: Vec<Step>, place: usize) -> Vec<Step> {
-    steps.insert(place, steps[place]);
-    steps
-}
-
-fn swap(mut steps: Vec<Step>, place: usize) -> Vec<Step> {
-    steps.swap(place, place + 1);
-    steps
-}
-
 /// The peer itself says it so: with the right keys, numbers without gaps, and a Finished that fits what was said.
 #[test]
 fn threat_44_each_accident_of_a_flight_ends_as_the_table_says() {
     for flight in &FLIGHTS {
         let accidents: [(&str, Accident, &[Option<u8>]); 3] = [
-            ("without", skip, flight.skipped),
+            ("without", lose, flight.skipped),
             ("twice", double, flight.doubled),
             ("swapped", swap, flight.swapped),
         ];
@@ -308,7 +287,7 @@ fn threat_44_reordered_doubled_and_lost_messages_of_1_3_are_repaired_by_a_repeat
     for flight in FLIGHTS.iter().filter(|flight| flight.name.contains("1.3")) {
         let last = flight.steps.len() - 1;
         // As many places as there are: one less for two that change theirs.
-        for (accident, places) in [(skip as Accident, last + 1), (double, last + 1), (swap, last)] {
+        for (accident, places) in [(lose as Accident, last + 1), (double, last + 1), (swap, last)] {
             for place in 0..places {
                 for repeats in [false, true] {
                     let mut duel = (flight.duel)();

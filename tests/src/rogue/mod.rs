@@ -5,6 +5,7 @@
 //! that it tests. Its Finished always fits what it has itself said and heard, so that a fault under test is the only
 //! one.
 
+mod accident;
 pub mod alert;
 mod alter;
 mod duel;
@@ -32,6 +33,7 @@ use drystone_x509::CertificateDer;
 
 use crate::identity::Identity;
 
+pub use accident::{Accident, double, lose, swap};
 pub use duel::Duel;
 pub use explore::{explore, never_hangs};
 pub use script::{Scene, Script};
