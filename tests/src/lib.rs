@@ -8,6 +8,7 @@ pub mod deterministic;
 pub mod hostile;
 pub mod identity;
 pub mod interop;
+pub mod key_log;
 pub mod link;
 pub mod meeting;
 pub mod null;

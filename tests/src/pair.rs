@@ -156,6 +156,17 @@ impl Pair {
         send(end, &mut self.link, self.clock.now(), direction, payload)
     }
 
+    /// Data passes in both directions: what the client sends comes back.
+    ///
+    /// # Panics
+    /// If it does not within a second.
+    pub fn echoes(&mut self) {
+        self.server.echo = true;
+        self.send(Direction::ToServer, b"ping").expect("connected");
+        self.run_for(Duration::from_secs(1));
+        assert_eq!(self.client.received.pop_front().as_deref(), Some(&b"ping"[..]));
+    }
+
     /// Jumps to the next instant at which something happens, and lets it happen; false if nothing does before
     /// `limit`.
     ///

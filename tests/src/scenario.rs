@@ -1,12 +1,14 @@
-//! What scenarios share: identities beyond the usual one, and the configurations that the loss tests run in.
+//! What scenarios share: identities beyond the usual one, suites whose keys end soon, and the configurations that the
+//! loss tests run in.
 
 use std::sync::{Arc, OnceLock};
 
+use drystone_handshake::crypto::CipherSuite;
+use drystone_handshake::message::registry::{CipherSuiteId, ProtocolVersion};
 use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig, Settings};
+use drystone_record::{ConfidentialityLimit, Limits};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
-
-use drystone_handshake::message::registry::ProtocolVersion;
 
 use crate::identity::{Identity, NAME, name, settings, settings_of};
 use crate::link::{Link, LinkSettings};
@@ -38,6 +40,24 @@ pub fn identity_under(root_name: &str) -> Identity {
 /// A fresh key.
 pub fn p256_key() -> KeyPair {
     KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).expect("a key")
+}
+
+/// These settings with this one suite, whose keys last for so much.
+///
+/// # Panics
+/// If the provider does not have the suite.
+pub fn with_limits(mut settings: Settings, suite: CipherSuiteId, limits: Limits) -> Settings {
+    let suite = settings.provider.cipher_suite(suite).expect("a suite of the provider");
+    let CipherSuite { id, version, authentication, aead, mask, hash, hmac, explicit_nonce, .. } = *suite;
+    let limited = CipherSuite { id, version, authentication, aead, mask, hash, hmac, explicit_nonce, limits };
+    // A provider's suites live as long as the program; a test leaks a few bytes.
+    settings.provider.cipher_suites = vec![Box::leak(Box::new(limited))];
+    settings
+}
+
+/// Keys that last for so many records.
+pub fn records(count: u64) -> Limits {
+    Limits { confidentiality: ConfidentialityLimit::Records(count), ..Limits::NONE }
 }
 
 /// The three settings in which handshakes are tried against every loss.

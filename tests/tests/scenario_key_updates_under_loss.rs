@@ -1,59 +1,42 @@
 //! KeyUpdates of DTLS 1.3 while data flows, on a link that loses a fifth of everything.
 
 use core::time::Duration;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
+use drystone_handshake::Misuse;
 use drystone_handshake::crypto::KeyLogLabel;
 use drystone_handshake::message::registry::ProtocolVersion;
-use drystone_handshake::{KeyLog, Misuse};
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};
+use drystone_tests::key_log::Lines;
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::pair::{End, Pair, perfect_link};
 
-/// The labels of one side.
-#[derive(Debug, Default)]
-struct Labels(Mutex<Vec<(KeyLogLabel, Vec<u8>)>>);
-
-impl KeyLog for Labels {
-    fn log(&self, label: KeyLogLabel, _: &[u8; 32], secret: &[u8]) {
-        self.0.lock().unwrap().push((label, secret.to_vec()));
-    }
+/// How often the keys of this direction have changed on the side of this log.
+fn changes(log: &Lines, direction: Direction) -> u64 {
+    let numbers = log.all().into_iter().filter_map(|(label, ..)| match (label, direction) {
+        (KeyLogLabel::ClientTrafficSecret(number), Direction::ToServer) => Some(number),
+        (KeyLogLabel::ServerTrafficSecret(number), Direction::ToClient) => Some(number),
+        _ => None,
+    });
+    numbers.max().unwrap_or(0)
 }
 
-impl Labels {
-    /// How often the keys of this direction have changed here.
-    fn changes(&self, direction: Direction) -> u64 {
-        let numbers = self
-            .0
-            .lock()
-            .unwrap()
-            .iter()
-            .filter_map(|(label, _)| match (label, direction) {
-                (KeyLogLabel::ClientTrafficSecret(number), Direction::ToServer) => Some(*number),
-                (KeyLogLabel::ServerTrafficSecret(number), Direction::ToClient) => Some(*number),
-                _ => None,
-            })
-            .max();
-        numbers.unwrap_or(0)
-    }
-
-    fn sorted(&self) -> Vec<String> {
-        let mut lines: Vec<_> =
-            self.0.lock().unwrap().iter().map(|(label, secret)| format!("{label} {secret:02x?}")).collect();
-        lines.sort();
-        lines
-    }
+fn sorted(log: &Lines) -> Vec<String> {
+    let lines = log.all().into_iter();
+    let mut lines: Vec<_> = lines.map(|(label, _, secret)| format!("{label} {secret:02x?}")).collect();
+    lines.sort();
+    lines
 }
 
 /// A connected pair with both key logs.
 struct Talk {
     pair: Pair,
-    logs: [Arc<Labels>; 2],
+    logs: [Arc<Lines>; 2],
 }
 
 impl Talk {
     fn new(link: Link) -> Self {
-        let logs = [Arc::new(Labels::default()), Arc::new(Labels::default())];
+        let logs = [Arc::new(Lines::default()), Arc::new(Lines::default())];
         let [client, server] = logs.clone().map(|log| {
             let mut settings = settings_of(ProtocolVersion::DTLS_1_3);
             settings.key_log = Some(log);
@@ -94,7 +77,7 @@ impl Talk {
 
     /// How often the keys of this direction have changed, on both sides.
     fn changes(&self, direction: Direction) -> [u64; 2] {
-        [self.logs[0].changes(direction), self.logs[1].changes(direction)]
+        self.logs.each_ref().map(|log| changes(log, direction))
     }
 }
 
@@ -155,7 +138,7 @@ fn a_hundred_updates_in_a_row() {
         // The last ones may be under way still.
         let arrived = talk.chat(Duration::from_secs(1));
         assert!(arrived.iter().all(|count| *count >= 49), "nothing is lost any more: {arrived:?}");
-        assert_eq!(talk.logs[0].sorted(), talk.logs[1].sorted(), "every key on both sides");
+        assert_eq!(sorted(&talk.logs[0]), sorted(&talk.logs[1]), "every key on both sides");
         let of_server = talk.changes(Direction::ToClient)[0];
         assert_eq!(of_server > 0, request_peer, "{of_server}");
     }

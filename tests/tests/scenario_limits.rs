@@ -2,43 +2,22 @@
 
 use std::sync::Arc;
 
-use drystone_handshake::crypto::{CipherSuite, ring};
+use drystone_handshake::crypto::ring;
 use drystone_handshake::message::registry::CipherSuiteId;
 use drystone_handshake::{Discard, Error, Event, Misuse, Settings};
 use drystone_record::{ConfidentialityLimit, ContentType, Limits, RecordNumber};
-use drystone_tests::identity::{Identity, client_config, server_config, settings};
-use drystone_tests::rogue::{CLIENT_STEPS, Duel, SERVER_STEPS, Victim, raw_record};
+use drystone_tests::identity::{Identity, server_config, settings};
+use drystone_tests::rogue::{CLIENT_STEPS, Duel, Victim, ended_by_forgeries, raw_record};
+use drystone_tests::scenario::{records, with_limits};
 
 const SUITE: CipherSuiteId = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
 
-/// A suite whose keys last for so much.
 fn settings_with(limits: Limits) -> Settings {
-    let mut settings = settings();
-    let suite = settings.provider.cipher_suite(SUITE).unwrap();
-    let CipherSuite { id, version, authentication, aead, mask, hash, hmac, explicit_nonce, .. } = *suite;
-    let limited = CipherSuite { id, version, authentication, aead, mask, hash, hmac, explicit_nonce, limits };
-    // A provider's suites live as long as the program; a test leaks a few bytes.
-    settings.provider.cipher_suites = vec![Box::leak(Box::new(limited))];
-    settings
+    with_limits(settings(), SUITE, limits)
 }
 
 fn duels_with(limits: Limits) -> [Duel; 2] {
-    let identity = Identity::p256();
-    let mut client =
-        Duel::with_client(Victim::client(client_config(settings_with(limits), identity)), identity);
-    client.play(&SERVER_STEPS);
-    let mut server =
-        Duel::with_server(Victim::server(server_config(settings_with(limits), identity)), identity);
-    server.greet();
-    server.play(&CLIENT_STEPS);
-    for duel in [&client, &server] {
-        assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
-    }
-    [client, server]
-}
-
-fn records(count: u64) -> Limits {
-    Limits { confidentiality: ConfidentialityLimit::Records(count), ..Limits::NONE }
+    Duel::connected_12(|| settings_with(limits))
 }
 
 #[test]
@@ -92,11 +71,7 @@ fn too_many_forgeries_end_the_association() {
         assert_eq!(duel.victim.discards(Discard::AuthenticationFailed), 15);
         duel.talk();
         duel.give(&forgery(115));
-        assert_eq!(duel.victim.error(), Some(&Error::ForgeryLimit));
-        assert_eq!(duel.rogue.alerts(), [20], "bad_record_mac");
-        let genuine = duel.rogue.data(b"too late");
-        duel.give(&genuine);
-        assert!(duel.victim.received.is_empty());
+        ended_by_forgeries(&mut duel);
     }
 }
 

@@ -1,31 +1,22 @@
 //! The ends of a key's life in DTLS 1.3, with small limits (threat 77): new keys go on where they can, and where they cannot
 //! the association ends and says so.
 
-use drystone_handshake::crypto::CipherSuite;
 use drystone_handshake::message::KeyUpdateRequest;
 use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType};
 use drystone_handshake::{Discard, Error, Misuse, Settings};
 use drystone_record::{ConfidentialityLimit, Limits};
 use drystone_tests::identity::settings_of_both;
-use drystone_tests::rogue::{CLIENT_STEPS_13, Duel, Heard, SERVER_STEPS_13, Step, raw_unified_record};
+use drystone_tests::rogue::{
+    CLIENT_STEPS_13, Duel, Heard, SERVER_STEPS_13, Step, ended_by_forgeries, raw_unified_record,
+};
+use drystone_tests::scenario::{records, with_limits};
 
-/// A suite whose keys last for so much.
 fn settings_with(limits: Limits) -> Settings {
-    let mut settings = settings_of_both();
-    let suite = settings.provider.cipher_suite(CipherSuiteId::TLS_AES_128_GCM_SHA256).unwrap();
-    let CipherSuite { id, version, authentication, aead, mask, hash, hmac, explicit_nonce, .. } = *suite;
-    let limited = CipherSuite { id, version, authentication, aead, mask, hash, hmac, explicit_nonce, limits };
-    // A provider's suites live as long as the program; a test leaks a few bytes.
-    settings.provider.cipher_suites = vec![Box::leak(Box::new(limited))];
-    settings
+    with_limits(settings_of_both(), CipherSuiteId::TLS_AES_128_GCM_SHA256, limits)
 }
 
 fn duels_with(limits: Limits) -> [Duel; 2] {
     Duel::connected_13(|| settings_with(limits))
-}
-
-fn records(count: u64) -> Limits {
-    Limits { confidentiality: ConfidentialityLimit::Records(count), ..Limits::NONE }
 }
 
 fn forge(duel: &mut Duel, epoch: u64, count: u16) {
@@ -34,36 +25,17 @@ fn forge(duel: &mut Duel, epoch: u64, count: u16) {
     }
 }
 
-/// The KeyUpdates heard: what each says.
-fn key_updates(duel: &Duel) -> Vec<u8> {
-    duel.rogue
-        .heard
-        .iter()
-        .filter_map(|heard| match heard {
-            Heard::Message(message) if message.msg_type == HandshakeType::KEY_UPDATE => Some(message.body[0]),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The peer's answer: its own KeyUpdate, and then its new keys.
-fn update_rogue(duel: &mut Duel) {
-    let update = duel.rogue.key_update();
-    duel.give(&update);
-    duel.rogue.next_keys();
-}
-
 #[test]
 fn threat_77_half_of_the_forgeries_ask_for_new_keys_which_go_on_alone() {
     for mut duel in duels_with(Limits { forgeries: 16, ..Limits::NONE }) {
         forge(&mut duel, 3, 7);
-        assert!(key_updates(&duel).is_empty());
+        assert!(duel.rogue.key_updates().is_empty());
         forge(&mut duel, 3, 1);
-        assert_eq!(key_updates(&duel), [1], "update_requested");
+        assert_eq!(duel.rogue.key_updates(), [1], "update_requested");
         forge(&mut duel, 3, 4);
-        assert_eq!(key_updates(&duel), [1], "once");
+        assert_eq!(duel.rogue.key_updates(), [1], "once");
         duel.acknowledge();
-        update_rogue(&mut duel);
+        duel.update_rogue();
         duel.talk();
         // The old key may be dropped at its limit; the new one has seen none.
         forge(&mut duel, 3, 100);
@@ -71,9 +43,9 @@ fn threat_77_half_of_the_forgeries_ask_for_new_keys_which_go_on_alone() {
         duel.talk();
         // The next one counts anew.
         forge(&mut duel, 4, 8);
-        assert_eq!(key_updates(&duel), [1, 1]);
+        assert_eq!(duel.rogue.key_updates(), [1, 1]);
         duel.acknowledge();
-        update_rogue(&mut duel);
+        duel.update_rogue();
         duel.talk();
     }
 }
@@ -85,11 +57,7 @@ fn threat_77_forgeries_end_an_association_whose_peer_keeps_its_keys() {
         assert!(duel.victim.error().is_none());
         duel.acknowledge();
         forge(&mut duel, 3, 1);
-        assert_eq!(duel.victim.error(), Some(&Error::ForgeryLimit));
-        assert_eq!(duel.rogue.alerts(), [20], "bad_record_mac");
-        let genuine = duel.rogue.data(b"too late");
-        duel.give(&genuine);
-        assert!(duel.victim.received.is_empty());
+        ended_by_forgeries(&mut duel);
     }
 }
 
@@ -118,14 +86,14 @@ fn threat_77_a_key_is_changed_at_seven_eighths_and_data_never_stops() {
                 let datagram = duel.victim.send(&packet.to_be_bytes());
                 duel.rogue.hear([datagram]);
                 assert_eq!(duel.rogue.heard.pop(), Some(Heard::Data(packet.to_be_bytes().to_vec())));
-                let updates = key_updates(&duel).len();
+                let updates = duel.rogue.key_updates().len();
                 duel.listen();
-                if key_updates(&duel).len() > updates {
-                    assert_eq!(key_updates(&duel).last(), Some(&0), "update_not_requested");
+                if duel.rogue.key_updates().len() > updates {
+                    assert_eq!(duel.rogue.key_updates().last(), Some(&0), "update_not_requested");
                     duel.acknowledge();
                 }
             }
-            let updates = key_updates(&duel).len() as u64;
+            let updates = duel.rogue.key_updates().len() as u64;
             assert!((16..=20).contains(&updates), "{updates} KeyUpdates for 1,000 packets");
             assert_eq!(duel.rogue.numbers_heard().last().unwrap().epoch, 3 + updates);
             assert!(duel.victim.events.is_empty());
@@ -161,19 +129,17 @@ fn last_epoch(last_epoch: u64) -> Settings {
 fn a_sender_stays_in_its_last_epoch() {
     for mut duel in Duel::connected_13(|| last_epoch(5)) {
         for _ in 0..2 {
-            let now = duel.victim.now();
-            duel.victim.connection().update_keys(now, false).unwrap();
+            duel.victim.update_keys(false).unwrap();
             duel.listen();
             duel.acknowledge();
             duel.talk();
         }
-        let now = duel.victim.now();
-        assert_eq!(duel.victim.connection().update_keys(now, true), Err(Misuse::LastEpoch));
+        assert_eq!(duel.victim.update_keys(true), Err(Misuse::LastEpoch));
         // "and SHOULD instead ignore the "update_requested" flag".
         duel.rogue.request_update = KeyUpdateRequest::Requested;
-        update_rogue(&mut duel);
+        duel.update_rogue();
         assert_eq!(duel.pass(core::time::Duration::from_secs(100)), 0);
-        assert_eq!(key_updates(&duel).len(), 2);
+        assert_eq!(duel.rogue.key_updates().len(), 2);
         duel.talk();
         assert_eq!(duel.rogue.numbers_heard().last().unwrap().epoch, 5);
     }
@@ -184,7 +150,7 @@ fn a_sender_stays_in_its_last_epoch() {
 fn a_receiver_follows_beyond_its_own_last_epoch() {
     for mut duel in Duel::connected_13(|| last_epoch(3)) {
         for _ in 0..10 {
-            update_rogue(&mut duel);
+            duel.update_rogue();
             duel.talk();
         }
         assert_eq!(duel.rogue.present_epoch(), 13);
@@ -204,7 +170,7 @@ fn a_key_of_the_last_epoch_ends_with_close_notify() {
             duel.listen();
         }
         duel.listen();
-        assert!(key_updates(&duel).is_empty());
+        assert!(duel.rogue.key_updates().is_empty());
         assert_eq!(duel.victim.error(), Some(&Error::KeyLimit));
         assert_eq!(duel.rogue.alerts(), [0]);
     }
@@ -220,8 +186,7 @@ fn an_association_ends_with_its_last_message_seq_and_never_wraps() {
     for mut duel in Duel::connected_13(settings) {
         let mut updates = 0;
         while duel.victim.error().is_none() {
-            let now = duel.victim.now();
-            duel.victim.connection().update_keys(now, false).unwrap();
+            duel.victim.update_keys(false).unwrap();
             duel.listen();
             duel.acknowledge();
             updates += 1;

@@ -12,7 +12,7 @@ use drystone_handshake::{
     Incompatibility, Misuse, ServerConfig, Settings,
 };
 use drystone_tests::clock::Clock;
-use drystone_tests::identity::{Identity, NAME, client_config, name, server_config, settings};
+use drystone_tests::identity::{Identity, NAME, client_config, name, server_config, settings, settings_of};
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};
 use drystone_tests::rogue::{Duel, SERVER_STEPS, Step, Victim};
@@ -30,13 +30,6 @@ fn client(settings: Settings, identity: &Identity) -> ClientConfig {
 
 fn server(settings: Settings, identity: &Identity) -> ServerConfig {
     ServerConfig::new(settings, Credentials::single(identity.credential())).unwrap()
-}
-
-fn echoes(pair: &mut Pair) {
-    pair.server.echo = true;
-    pair.send(Direction::ToServer, b"ping").unwrap();
-    pair.run_for(Duration::from_secs(1));
-    assert_eq!(pair.client.received.pop_front().as_deref(), Some(&b"ping"[..]));
 }
 
 /// Both sides fail within a second, one for its own reason, the other by that one's alert.
@@ -86,7 +79,7 @@ fn every_suite_works_with_every_group() {
                     assert_eq!(connected.version, ProtocolVersion::DTLS_1_2);
                     assert!(connected.extended_master_secret);
                 }
-                echoes(&mut pair);
+                pair.echoes();
             }
         }
     }
@@ -94,22 +87,27 @@ fn every_suite_works_with_every_group() {
 
 #[test]
 fn the_server_prefers_its_own_order_unless_told_otherwise() {
-    let order = |suites: [u16; 2], groups: [NamedGroup; 2]| {
-        let mut settings = settings();
-        settings.cipher_suites = Some(suites.map(CipherSuiteId).to_vec());
-        settings.groups = Some(groups.to_vec());
-        settings
-    };
+    let identity = Identity::p256();
     let [x25519, p256] = [NamedGroup::X25519, NamedGroup::SECP256R1];
-    let of_client = order([0xcca9, 0xc02b], [p256, x25519]);
-    let of_server = order([0xc02b, 0xcca9], [x25519, p256]);
-    for (by_client, suite, group) in [(false, 0xc02b, x25519), (true, 0xcca9, p256)] {
-        let identity = Identity::p256();
-        let server = server(of_server.clone(), identity).prefer_client_order(by_client);
-        let mut pair = pair(client(of_client.clone(), identity), server);
-        assert!(pair.connect());
-        let connected = pair.client.connected.as_ref().unwrap();
-        assert_eq!((connected.cipher_suite, connected.group), (CipherSuiteId(suite), group));
+    let suites =
+        [(ProtocolVersion::DTLS_1_2, [0xc02b, 0xcca9]), (ProtocolVersion::DTLS_1_3, [0x1301, 0x1303])];
+    for (version, [first, second]) in suites {
+        let order = |suites: [u16; 2], groups: [NamedGroup; 2]| {
+            let mut settings = settings_of(version);
+            settings.cipher_suites = Some(suites.map(CipherSuiteId).to_vec());
+            settings.groups = Some(groups.to_vec());
+            settings
+        };
+        let of_client = order([second, first], [p256, x25519]);
+        let of_server = order([first, second], [x25519, p256]);
+        for (by_client, suite, group) in [(false, first, x25519), (true, second, p256)] {
+            let server = server(of_server.clone(), identity).prefer_client_order(by_client);
+            let mut pair = pair(client(of_client.clone(), identity), server);
+            assert!(pair.connect());
+            let connected = pair.client.connected.as_ref().unwrap();
+            assert_eq!(connected.version, version);
+            assert_eq!((connected.cipher_suite, connected.group), (CipherSuiteId(suite), group));
+        }
     }
 }
 
@@ -348,7 +346,7 @@ fn client_certificates_are_asked_for_required_and_checked() {
                 assert!(pair.connect(), "{asks} {presents:?}: {:?}", pair.server.events);
                 let chain = &pair.server.connected.as_ref().unwrap().peer_chain;
                 assert_eq!(chain.len(), certificates, "{asks} {presents:?}");
-                echoes(&mut pair);
+                pair.echoes();
             }
             Err(alert) => parts(&mut pair, Side::Server, |_| true, alert),
         }

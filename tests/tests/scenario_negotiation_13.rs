@@ -9,10 +9,11 @@ use drystone_handshake::message::registry::{
     AlertDescription, CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
 use drystone_handshake::{
-    ClientAuth, ClientConfig, Credentials, Direction as Way, Error, Incompatibility, KeyLog, Misuse,
-    Observed, Observer, ServerConfig, Settings,
+    ClientAuth, ClientConfig, Credentials, Direction as Way, Error, Incompatibility, Misuse, Observed,
+    Observer, ServerConfig, Settings,
 };
 use drystone_tests::identity::{Identity, NAME, name, settings_of, settings_of_both};
+use drystone_tests::key_log::Lines;
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};
 use drystone_tests::scenario::other_identity;
@@ -35,13 +36,6 @@ fn server(settings: Settings) -> ServerConfig {
 
 fn pair(client: ClientConfig, server: ServerConfig) -> Pair {
     Pair::new(Arc::new(client), Arc::new(server), name(), perfect_link())
-}
-
-fn echoes(pair: &mut Pair) {
-    pair.server.echo = true;
-    pair.send(Direction::ToServer, b"ping").unwrap();
-    pair.run_for(Duration::from_secs(1));
-    assert_eq!(pair.client.received.pop_front().as_deref(), Some(&b"ping"[..]));
 }
 
 // ---- versions ----
@@ -81,7 +75,7 @@ fn nine_combinations_of_versions_end_as_they_should() {
                         for end in [&pair.client, &pair.server] {
                             assert_eq!(end.connected.as_ref().unwrap().version, version, "{what}");
                         }
-                        echoes(&mut pair);
+                        pair.echoes();
                     }
                     None => parts_over_version(&mut pair, &what),
                 }
@@ -124,27 +118,9 @@ fn every_suite_works_with_every_group() {
                     let connected = end.connected.as_ref().unwrap();
                     assert_eq!((connected.cipher_suite, connected.group), (suite, group));
                 }
-                echoes(&mut pair);
+                pair.echoes();
             }
         }
-    }
-}
-
-#[test]
-fn the_server_prefers_its_own_order_unless_told_otherwise() {
-    let order = |suites: [u16; 2], groups: [NamedGroup; 2]| {
-        let mut settings = settings();
-        settings.cipher_suites = Some(suites.map(CipherSuiteId).to_vec());
-        settings.groups = Some(groups.to_vec());
-        settings
-    };
-    let [x25519, p256] = [NamedGroup::X25519, NamedGroup::SECP256R1];
-    for (by_client, suite, group) in [(false, 0x1301, x25519), (true, 0x1303, p256)] {
-        let server = server(order([0x1301, 0x1303], [x25519, p256])).prefer_client_order(by_client);
-        let mut pair = pair(client(order([0x1303, 0x1301], [p256, x25519])), server);
-        assert!(pair.connect());
-        let connected = pair.client.connected.as_ref().unwrap();
-        assert_eq!((connected.cipher_suite, connected.group), (CipherSuiteId(suite), group));
     }
 }
 
@@ -317,17 +293,6 @@ fn srtp_keys_are_equal_on_both_sides() {
 
 // ---- key log and exporter ----
 
-type Line = (KeyLogLabel, [u8; 32], Vec<u8>);
-
-#[derive(Debug, Default)]
-struct Lines(Mutex<Vec<Line>>);
-
-impl KeyLog for Lines {
-    fn log(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
-        self.0.lock().unwrap().push((label, *client_random, secret.to_vec()));
-    }
-}
-
 struct Length(usize);
 
 impl hkdf::KeyType for Length {
@@ -355,8 +320,7 @@ fn exporters_are_equal_and_follow_from_the_logged_secret() {
     ours.cipher_suites = Some(vec![CipherSuiteId(0x1301)]);
     let mut pair = pair(client(ours), server(settings()));
     assert!(pair.connect());
-    let exporter =
-        lines.0.lock().unwrap().iter().find(|line| line.0 == KeyLogLabel::ExporterSecret).unwrap().2.clone();
+    let exporter = lines.all().iter().find(|line| line.0 == KeyLogLabel::ExporterSecret).unwrap().2.clone();
     for context in [None, Some(&b""[..]), Some(b"context")] {
         let exported = [&mut pair.client, &mut pair.server].map(|end| {
             let mut out = [0; 40];
@@ -391,13 +355,9 @@ fn the_key_log_has_every_secret_of_both_sides() {
     pair.client.connection().update_keys(now, true).unwrap();
     pair.run_for(Duration::from_secs(2));
     let sorted = logs.map(|log| {
-        let mut lines: Vec<_> = log
-            .0
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(label, random, secret)| (label.to_string(), *random, secret.clone()))
-            .collect();
+        let lines = log.all().into_iter();
+        let mut lines: Vec<_> =
+            lines.map(|(label, random, secret)| (label.to_string(), random, secret)).collect();
         lines.sort();
         lines
     });
@@ -473,7 +433,7 @@ fn client_certificates_are_asked_for_required_and_checked() {
             Ok(certificates) => {
                 assert!(connected, "{index}: {:?}", pair.server.events);
                 assert_eq!(pair.server.connected.as_ref().unwrap().peer_chain.len(), certificates, "{index}");
-                echoes(&mut pair);
+                pair.echoes();
             }
             Err(description) => {
                 let own = pair.server.connection().error().cloned();

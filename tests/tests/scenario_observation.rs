@@ -5,25 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use drystone_handshake::crypto::KeyLogLabel;
 use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
-use drystone_handshake::{Connection, Datagram, Direction as Way, KeyLog, Observed, Observer, Path};
+use drystone_handshake::{Connection, Datagram, Direction as Way, Observed, Observer, Path};
 use drystone_record::{ContentType, Discard, RecordNumber};
 use drystone_tests::alloc::measure;
 use drystone_tests::identity::{name, settings, settings_of};
+use drystone_tests::key_log::Lines;
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::pair::{End, Pair};
 use drystone_tests::rogue::raw_record;
 use drystone_tests::scenario::Variant;
-
-type Line = (KeyLogLabel, [u8; 32], Vec<u8>);
-
-#[derive(Debug, Default)]
-struct Lines(Mutex<Vec<Line>>);
-
-impl KeyLog for Lines {
-    fn log(&self, label: KeyLogLabel, client_random: &[u8; 32], secret: &[u8]) {
-        self.0.lock().unwrap().push((label, *client_random, secret.to_vec()));
-    }
-}
 
 #[derive(Debug, Default)]
 struct Seen(Mutex<Vec<String>>);
@@ -55,8 +45,8 @@ fn key_log_lines_are_equal_on_both_sides() {
         let link = LinkSettings { mtu: variant.mtu(), ..LinkSettings::lossy(0.05) };
         let mut pair = Pair::new(of_client, of_server, name(), Link::new(3, link));
         assert!(pair.connect());
-        let lines = client.0.lock().unwrap().clone();
-        assert_eq!(lines, *server.0.lock().unwrap());
+        let lines = client.all();
+        assert_eq!(lines, server.all());
         assert_eq!(lines.len(), 1);
         assert_eq!((lines[0].0, lines[0].2.len()), (KeyLogLabel::ClientRandom, 48));
     }

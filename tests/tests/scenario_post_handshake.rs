@@ -7,25 +7,11 @@ use drystone_handshake::message::KeyUpdateRequest;
 use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::{Discard, Error, Event, Misuse};
 use drystone_record::{ContentType, RecordNumber};
-use drystone_tests::rogue::{CLIENT_STEPS, Duel, Heard, Message, SERVER_STEPS, Step};
-
-/// unexpected_message.
-const UNEXPECTED: u8 = 10;
-
-fn update_rogue(duel: &mut Duel) {
-    let update = duel.rogue.key_update();
-    duel.give(&update);
-    duel.rogue.next_keys();
-}
+use drystone_tests::rogue::alert::UNEXPECTED_MESSAGE;
+use drystone_tests::rogue::{CLIENT_STEPS, Duel, Message, SERVER_STEPS, Step};
 
 fn key_updates(duel: &Duel) -> usize {
-    let is_update = |heard: &&Heard| matches!(heard, Heard::Message(message) if message.msg_type == HandshakeType::KEY_UPDATE);
-    duel.rogue.heard.iter().filter(is_update).count()
-}
-
-fn update_victim(duel: &mut Duel, request_peer: bool) -> Result<(), Misuse> {
-    let now = duel.victim.now();
-    duel.victim.connection().update_keys(now, request_peer)
+    duel.rogue.key_updates().len()
 }
 
 #[test]
@@ -33,12 +19,12 @@ fn a_peers_update_is_acknowledged_at_once_and_answered_if_it_asks() {
     for mut duel in Duel::usual_connected_13() {
         for round in 0..10 {
             let before = duel.rogue.acks().len();
-            update_rogue(&mut duel);
+            duel.update_rogue();
             assert_eq!(duel.rogue.acks().len(), before + 1, "round {round}");
             assert_eq!(key_updates(&duel), round);
             duel.talk();
             duel.rogue.request_update = KeyUpdateRequest::Requested;
-            update_rogue(&mut duel);
+            duel.update_rogue();
             duel.rogue.request_update = KeyUpdateRequest::NotRequested;
             assert_eq!(key_updates(&duel), round + 1, "it asked for ours");
             duel.acknowledge();
@@ -55,7 +41,7 @@ fn packets_of_the_old_keys_arrive_after_the_update() {
     for mut duel in Duel::usual_connected_13() {
         let late = duel.rogue.data(b"late");
         let later = duel.rogue.data(b"later");
-        update_rogue(&mut duel);
+        duel.update_rogue();
         duel.give(&late);
         duel.talk();
         duel.give(&later);
@@ -66,7 +52,7 @@ fn packets_of_the_old_keys_arrive_after_the_update() {
             duel.rogue.data(b"stale")
         };
         duel.rogue.write_in(4);
-        update_rogue(&mut duel);
+        duel.update_rogue();
         duel.talk();
         duel.give(&stale);
         assert_eq!(duel.victim.received.len(), 2);
@@ -77,7 +63,7 @@ fn packets_of_the_old_keys_arrive_after_the_update() {
 fn threat_83_commands_merge_and_a_second_update_waits_for_the_ack_of_the_first() {
     for mut duel in Duel::usual_connected_13() {
         for request_peer in [false, true, false] {
-            update_victim(&mut duel, request_peer).unwrap();
+            duel.victim.update_keys(request_peer).unwrap();
         }
         duel.listen();
         assert_eq!(key_updates(&duel), 1);
@@ -98,7 +84,7 @@ fn threat_83_commands_merge_and_a_second_update_waits_for_the_ack_of_the_first()
 #[test]
 fn threat_83_the_write_keys_change_with_the_ack_and_not_before() {
     for mut duel in Duel::usual_connected_13() {
-        update_victim(&mut duel, false).unwrap();
+        duel.victim.update_keys(false).unwrap();
         duel.listen();
         let update = *duel.rogue.handshakes_heard().last().unwrap();
         for wrong in [
@@ -112,7 +98,7 @@ fn threat_83_the_write_keys_change_with_the_ack_and_not_before() {
             assert_eq!(duel.rogue.numbers_heard().last().unwrap().epoch, 3, "{wrong:?}");
         }
         // Not by the peer's own update either.
-        update_rogue(&mut duel);
+        duel.update_rogue();
         duel.talk();
         assert_eq!(duel.rogue.numbers_heard().last().unwrap().epoch, 3);
         let ack = duel.rogue.ack(&[update]);
@@ -127,13 +113,13 @@ fn threat_83_a_message_after_a_key_update_in_its_epoch_is_unexpected() {
     for step in [Step::KeyUpdate, Step::NewSessionTicket, Step::Finished] {
         for takes_over in [false, true] {
             for mut duel in Duel::usual_connected_13() {
-                update_rogue(&mut duel);
+                duel.update_rogue();
                 if takes_over {
                     duel.talk();
                 }
                 let late = duel.rogue.perform_in(3, step);
                 duel.give(&late);
-                assert_eq!(duel.rogue.alerts(), [UNEXPECTED], "{step:?} {:?}", duel.victim.error());
+                assert_eq!(duel.rogue.alerts(), [UNEXPECTED_MESSAGE], "{step:?} {:?}", duel.victim.error());
                 assert!(!duel.victim.is_connected());
             }
         }
@@ -163,7 +149,7 @@ fn a_key_update_in_the_epoch_of_the_handshake_is_unexpected() {
     for mut duel in Duel::usual_connected_13() {
         let late = duel.rogue.perform_in(2, Step::KeyUpdate);
         duel.give(&late);
-        assert_eq!(duel.rogue.alerts(), [UNEXPECTED]);
+        assert_eq!(duel.rogue.alerts(), [UNEXPECTED_MESSAGE]);
     }
 }
 
@@ -172,7 +158,7 @@ fn a_key_update_with_another_value_is_illegal() {
     for value in [2, 3, 255] {
         for mut duel in Duel::usual_connected_13() {
             duel.rogue.alter(Step::KeyUpdate, move |body| body[0] = value);
-            update_rogue(&mut duel);
+            duel.update_rogue();
             assert_eq!(duel.rogue.alerts(), [47], "illegal_parameter");
         }
     }
@@ -180,7 +166,7 @@ fn a_key_update_with_another_value_is_illegal() {
         for mut duel in Duel::usual_connected_13() {
             let body = body.clone();
             duel.rogue.alter(Step::KeyUpdate, move |old| old.clone_from(&body));
-            update_rogue(&mut duel);
+            duel.update_rogue();
             assert_eq!(duel.rogue.alerts(), [50], "decode_error");
         }
     }
@@ -191,7 +177,7 @@ fn more_than_32_key_updates_without_data_end_the_association() {
     for data_between in [false, true] {
         for mut duel in Duel::usual_connected_13() {
             for round in 1..=100 {
-                update_rogue(&mut duel);
+                duel.update_rogue();
                 if data_between && round % 32 == 0 {
                     duel.talk();
                 }
@@ -201,7 +187,7 @@ fn more_than_32_key_updates_without_data_end_the_association() {
                     break;
                 }
             }
-            assert_eq!(duel.rogue.alerts(), if data_between { vec![] } else { vec![UNEXPECTED] });
+            assert_eq!(duel.rogue.alerts(), if data_between { vec![] } else { vec![UNEXPECTED_MESSAGE] });
         }
     }
 }
@@ -211,11 +197,11 @@ fn more_than_32_key_updates_without_data_end_the_association() {
 fn updates_cross() {
     for mut duel in Duel::usual_connected_13() {
         for _ in 0..5 {
-            update_victim(&mut duel, true).unwrap();
+            duel.victim.update_keys(true).unwrap();
             duel.listen();
             duel.rogue.request_update = KeyUpdateRequest::Requested;
             let before = key_updates(&duel);
-            update_rogue(&mut duel);
+            duel.update_rogue();
             assert_eq!(key_updates(&duel), before, "the one under way is the answer");
             duel.acknowledge();
             duel.talk();
@@ -228,11 +214,11 @@ fn updates_cross() {
 #[test]
 fn dtls_1_2_has_no_key_update() {
     for mut duel in Duel::usual_connected() {
-        assert_eq!(update_victim(&mut duel, false), Err(Misuse::NoKeyUpdate));
+        assert_eq!(duel.victim.update_keys(false), Err(Misuse::NoKeyUpdate));
         duel.talk();
     }
     let mut early = Duel::usual_client_13();
-    assert_eq!(update_victim(&mut early, false), Err(Misuse::NotConnected));
+    assert_eq!(early.victim.update_keys(false), Err(Misuse::NotConnected));
 }
 
 // ---- messages that have no business there ----
@@ -259,7 +245,7 @@ fn other_messages_after_the_handshake_are_unexpected() {
             let message = Message { msg_type, message_seq: duel.rogue.next_message_seq, body: vec![0; 32] };
             let record = duel.rogue.record_in(3, ContentType::HANDSHAKE, &message.to_bytes());
             duel.give(&record);
-            assert_eq!(duel.rogue.alerts(), [UNEXPECTED], "{msg_type}: {:?}", duel.victim.error());
+            assert_eq!(duel.rogue.alerts(), [UNEXPECTED_MESSAGE], "{msg_type}: {:?}", duel.victim.error());
             let unexpected = Error::UnexpectedMessage { expected: "application data", received: msg_type };
             assert_eq!(duel.victim.error(), Some(&unexpected));
         }
@@ -293,7 +279,7 @@ fn a_ticket_is_offered_once_and_acknowledged_each_time() {
     // No client gives tickets.
     let record = server.rogue.perform(Step::NewSessionTicket);
     server.give(&record);
-    assert_eq!(server.rogue.alerts(), [UNEXPECTED]);
+    assert_eq!(server.rogue.alerts(), [UNEXPECTED_MESSAGE]);
 }
 
 #[test]
@@ -344,7 +330,7 @@ fn a_key_update_or_a_ticket_in_dtls_1_2_is_unexpected() {
             let message = Message { msg_type, message_seq: duel.rogue.next_message_seq, body: body.clone() };
             let record = duel.rogue.handshake_record(&message.to_bytes());
             duel.give(&record);
-            assert_eq!(duel.rogue.alerts(), [UNEXPECTED], "{msg_type}");
+            assert_eq!(duel.rogue.alerts(), [UNEXPECTED_MESSAGE], "{msg_type}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drystone_handshake::message::registry::{AlertDescription, HandshakeType};
 use drystone_handshake::{
-    Connection, Credentials, Discard, Error, Event, Instant, Misuse, Path, ServerConfig, Settings,
+    Connection, Credentials, Discard, Error, Event, Instant, Misuse, Path, ServerConfig,
 };
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::clock::Clock;
@@ -15,11 +15,6 @@ use drystone_tests::rogue::{
     CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, cut, fragment_header, raw_record, start,
 };
 use drystone_tests::scenario::Variant;
-
-fn client_duel_with(settings: Settings) -> Duel {
-    let identity = Identity::p256();
-    Duel::with_client(Victim::client(client_config(settings, identity)), identity)
-}
 
 // ---- rule 1: which faults end an association ----
 
@@ -179,7 +174,7 @@ fn row_f_any_accepted_message_clears_a_plaintext_alert() {
 fn row_f_without_grace_a_plaintext_alert_is_obeyed_at_once() {
     let mut hasty = settings();
     hasty.plaintext_alert_grace = false;
-    let mut duel = client_duel_with(hasty);
+    let mut duel = Duel::client_12(hasty);
     let alert = duel.rogue.alert(2, 40);
     duel.give(&alert);
     assert!(matches!(duel.victim.error(), Some(Error::AlertReceived { authenticated: false, .. })));
@@ -360,7 +355,7 @@ fn a_server_without_cookies_takes_the_hellos_number_as_it_comes() {
 fn deadlines_double_from_400_ms_and_early_calls_do_nothing() {
     let mut patient = settings();
     patient.handshake_deadline = None;
-    let mut duel = client_duel_with(patient);
+    let mut duel = Duel::client_12(patient);
     let mut last = Duration::ZERO;
     let mut waits = Vec::new();
     while let Some(timeout) = duel.victim.connection().poll_timeout() {
@@ -390,7 +385,7 @@ fn deadlines_double_from_400_ms_and_early_calls_do_nothing() {
 fn the_handshake_ends_at_its_deadline() {
     let mut hurried = settings();
     hurried.handshake_deadline = Some(Duration::from_millis(1234));
-    let mut duel = client_duel_with(hurried);
+    let mut duel = Duel::client_12(hurried);
     duel.pass(Duration::from_millis(1233));
     assert!(duel.victim.error().is_none());
     duel.pass(Duration::from_millis(1));
@@ -401,7 +396,7 @@ fn the_handshake_ends_at_its_deadline() {
 fn deadlines_are_whole_microseconds() {
     let mut odd = settings();
     odd.initial_timeout = Duration::from_nanos(1_234_567);
-    let mut duel = client_duel_with(odd);
+    let mut duel = Duel::client_12(odd);
     let timeout = duel.victim.connection().poll_timeout().unwrap().since_origin();
     assert_eq!(timeout, Duration::from_nanos(1_235_000), "rounded up");
 }

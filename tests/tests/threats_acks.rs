@@ -157,8 +157,7 @@ fn threat_29_an_ack_of_a_higher_epoch_than_its_own_is_fatal_in_the_handshake() {
 fn an_ack_of_a_higher_epoch_than_its_own_is_right_after_the_handshake() {
     for mut duel in Duel::usual_connected_13() {
         for _ in 0..3 {
-            let now = duel.victim.now();
-            duel.victim.connection().update_keys(now, false).unwrap();
+            duel.victim.update_keys(false).unwrap();
             duel.listen();
             let last = *duel.rogue.handshakes_heard().last().unwrap();
             duel.rogue.write_in(3);
@@ -225,8 +224,7 @@ fn threat_30_a_clients_lost_last_flight_comes_again_until_it_is_acknowledged_or_
 #[test]
 fn threat_30_a_lost_ack_of_a_key_update_is_made_up_for() {
     for mut duel in Duel::usual_connected_13() {
-        let now = duel.victim.now();
-        duel.victim.connection().update_keys(now, false).unwrap();
+        duel.victim.update_keys(false).unwrap();
         duel.listen();
         for _ in 0..3 {
             duel.talk();

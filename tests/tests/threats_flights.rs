@@ -9,7 +9,7 @@ use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::counting::counting_credential;
 use drystone_tests::identity::{Identity, settings};
 use drystone_tests::link::{Direction, Fate, LinkSettings};
-use drystone_tests::rogue::{CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, raw_record};
+use drystone_tests::rogue::{CLIENT_STEPS, Duel, Heard, Script, Step, Victim, raw_record};
 use drystone_tests::scenario::Variant;
 
 /// The server's last flight is lost for 10 s, and every datagram is doubled late.
@@ -79,26 +79,20 @@ fn threat_24_duplicates_within_an_interval_are_answered_once() {
 
 #[test]
 fn threat_25_an_undecryptable_finished_yields_no_datagram() {
-    for (mut duel, steps) in
-        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
-    {
-        let (last, before) = steps.split_last().unwrap();
-        duel.play(before);
+    for mut duel in Script::V12.before_finished() {
         for sequence in 0..200 {
             let number = RecordNumber { epoch: 1, sequence };
             assert_eq!(duel.give(&raw_record(ContentType::HANDSHAKE, number, &[9; 48])), 0);
         }
         assert_eq!(duel.victim.discards(Discard::AuthenticationFailed), 200);
-        duel.play(&[*last]);
+        duel.play(&[Step::Finished]);
         assert!(duel.victim.is_connected());
     }
 }
 
 #[test]
 fn threat_25_a_wrong_finished_yields_one_alert() {
-    for (mut duel, steps) in
-        [(Duel::usual_client(), &SERVER_STEPS[..]), (Duel::usual_server(), &CLIENT_STEPS)]
-    {
+    for (mut duel, steps) in Script::V12.beginnings() {
         duel.rogue.alter(Step::Finished, |body| body[3] ^= 1);
         duel.play(steps);
         assert_eq!(duel.victim.error(), Some(&Error::BadFinished));

@@ -1,52 +1,26 @@
-//! Authentication and negotiation of DTLS 1.3 against a peer that cheats: proofs of possession, un-offered choices, key
-//! shares, questions and downgrades (threats 14, 45 to 48, 50, 57, 75, 76 and 79).
+//! Negotiation of DTLS 1.3 against a peer that cheats: un-offered choices, key shares, questions and downgrades (threats 14,
+//! 48, 50, 57, 75, 76 and 79).
 
-use std::sync::Arc;
-
-use drystone_handshake::crypto::{self, Side, certificate_verify_content};
+use drystone_handshake::crypto::{self, Side};
 use drystone_handshake::message::registry::{
     CipherSuiteId, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
 };
 use drystone_handshake::message::{
-    AnyServerHello, Certificate13, CertificateVerify, ClientHello, DOWNGRADE_TO_1_1, DOWNGRADE_TO_1_2,
-    DigitallySigned, Empty, EncryptedExtensions, HelloRetryRequest, KeyShareEntry, ProtocolName, ServerHello,
+    AnyServerHello, ClientHello, DOWNGRADE_TO_1_1, DOWNGRADE_TO_1_2, Empty, EncryptedExtensions,
+    HelloRetryRequest, KeyShareEntry, ProtocolName, ServerHello,
 };
-use drystone_handshake::{ClientAuth, Credentials, Discard, ServerConfig, Settings};
+use drystone_handshake::{Discard, Settings};
 use drystone_record::ContentType;
 use drystone_tests::identity::{
     Identity, client_config, server_config, settings, settings_of, settings_of_both,
 };
-use drystone_tests::rogue::{
-    CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS_13, Duel, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim,
+use drystone_tests::rogue::alert::{
+    DECODE_ERROR, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER, MISSING_EXTENSION, PROTOCOL_VERSION,
+    UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION,
 };
-use drystone_tests::scenario::other_identity;
-
-const UNEXPECTED_MESSAGE: u8 = 10;
-const HANDSHAKE_FAILURE: u8 = 40;
-const ILLEGAL_PARAMETER: u8 = 47;
-const DECODE_ERROR: u8 = 50;
-const DECRYPT_ERROR: u8 = 51;
-const PROTOCOL_VERSION: u8 = 70;
-const MISSING_EXTENSION: u8 = 109;
-const UNSUPPORTED_EXTENSION: u8 = 110;
-const CERTIFICATE_REQUIRED: u8 = 116;
-
-fn refused(duel: &Duel, alert: u8, what: &str) {
-    assert!(duel.victim.error().is_some(), "{what}: not refused");
-    assert_eq!(duel.rogue.alerts(), [alert], "{what}: {:?}", duel.victim.error());
-    assert!(!duel.victim.is_connected() && duel.victim.connected.is_none());
-}
-
-/// A server of both versions that asks for a certificate, and a rogue that has one.
-fn asking_server_duel(auth: fn(Arc<dyn drystone_handshake::PeerVerifier>) -> ClientAuth) -> Duel {
-    let config = ServerConfig::new(settings_of_both(), Credentials::single(Identity::p256().credential()))
-        .unwrap()
-        .with_client_auth(auth(Arc::new(other_identity().policy())));
-    let mut duel =
-        Duel::between(Rogue::new_13(Side::Client, other_identity()), Victim::server(Arc::new(config)));
-    duel.greet();
-    duel
-}
+use drystone_tests::rogue::{
+    CLIENT_STEPS, CLIENT_STEPS_13, Duel, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim, refused,
+};
 
 /// A rogue client in front of a server that asks for no cookie; it has not said hello.
 fn open_server_duel(settings: Settings) -> Duel {
@@ -54,230 +28,17 @@ fn open_server_duel(settings: Settings) -> Duel {
     Duel::between(Rogue::new_13(Side::Client, Identity::p256()), victim)
 }
 
-fn alter_server_hello(duel: &mut Duel, change: impl Fn(&mut ServerHello<'_>) + 'static) {
-    duel.rogue.alter(Step::ServerHello, move |body| {
-        let mut hello = ServerHello::decode(body).unwrap();
-        change(&mut hello);
-        let mut altered = Vec::new();
-        hello.encode(&mut altered).unwrap();
-        *body = altered;
-    });
-}
-
-fn alter_client_hello(duel: &mut Duel, change: impl Fn(&mut ClientHello<'_>) + 'static) {
-    duel.rogue.alter(Step::ClientHello, move |body| {
-        let mut hello = ClientHello::decode(body).unwrap();
-        change(&mut hello);
-        let mut altered = Vec::new();
-        hello.encode(&mut altered).unwrap();
-        *body = altered;
-    });
-}
-
-fn alter_retry(duel: &mut Duel, change: impl Fn(&mut HelloRetryRequest<'_>) + 'static) {
-    duel.rogue.alter(Step::HelloRetryRequest, move |body| {
-        let mut request = HelloRetryRequest::decode(body).unwrap();
-        change(&mut request);
-        let mut altered = Vec::new();
-        request.encode(&mut altered).unwrap();
-        *body = altered;
-    });
-}
-
-fn alter_verify(duel: &mut Duel, change: impl Fn(&mut SignatureScheme, &mut Vec<u8>) + 'static) {
-    duel.rogue.alter(Step::CertificateVerify, move |body| {
-        let signed = CertificateVerify::decode(body).unwrap().signed;
-        let (mut algorithm, mut signature) = (signed.algorithm, signed.signature.to_vec());
-        change(&mut algorithm, &mut signature);
-        let mut altered = Vec::new();
-        CertificateVerify { signed: DigitallySigned { algorithm, signature: &signature } }
-            .encode(&mut altered)
-            .unwrap();
-        *body = altered;
-    });
-}
-
-// ---- 45 to 47: proofs of possession ----
-
-#[test]
-fn threat_45_a_client_certificate_without_certificate_verify_is_refused() {
-    for auth in [ClientAuth::Request as fn(_) -> _, ClientAuth::Require] {
-        let mut duel = asking_server_duel(auth);
-        duel.play(&[Step::Certificate, Step::Finished]);
-        refused(&duel, UNEXPECTED_MESSAGE, "without CertificateVerify");
-        let mut honest = asking_server_duel(auth);
-        honest.play(&CERTIFIED_CLIENT_STEPS_13);
-        assert!(honest.victim.is_connected(), "{:?}", honest.victim.error());
-        assert_eq!(honest.victim.connected.as_ref().unwrap().peer_chain.len(), other_identity().chain.len());
-    }
-}
-
-#[test]
-fn threat_45_a_client_without_certificate_is_let_in_only_where_none_is_required() {
-    let mut required = asking_server_duel(ClientAuth::Require);
-    required.rogue.chain = Vec::new();
-    required.play(&[Step::Certificate, Step::Finished]);
-    refused(&required, CERTIFICATE_REQUIRED, "no certificate");
-    let mut requested = asking_server_duel(ClientAuth::Request);
-    requested.rogue.chain = Vec::new();
-    requested.play(&[Step::Certificate, Step::Finished]);
-    assert!(requested.victim.is_connected(), "{:?}", requested.victim.error());
-    assert!(requested.victim.connected.as_ref().unwrap().peer_chain.is_empty());
-    // A proof without a certificate is one too many.
-    let mut proof = asking_server_duel(ClientAuth::Request);
-    proof.rogue.chain = Vec::new();
-    proof.play(&[Step::Certificate, Step::CertificateVerify]);
-    refused(&proof, UNEXPECTED_MESSAGE, "a proof of nothing");
-}
-
-#[test]
-fn threat_45_certificate_verify_must_fit_certificate_and_messages() {
-    let mut other_key = asking_server_duel(ClientAuth::Require);
-    other_key.rogue.key = Identity::p256().credential().key().clone();
-    other_key.play(&CERTIFIED_CLIENT_STEPS_13);
-    refused(&other_key, DECRYPT_ERROR, "another key");
-    let mut other_messages = asking_server_duel(ClientAuth::Require);
-    other_messages.rogue.alter(Step::CertificateVerify, |body| *body.last_mut().unwrap() ^= 1);
-    other_messages.play(&CERTIFIED_CLIENT_STEPS_13);
-    refused(&other_messages, DECRYPT_ERROR, "a damaged signature");
-    // A server's proof turned around: the content names the signer (RFC 9846 section 4.5.2).
-    let mut turned = asking_server_duel(ClientAuth::Require);
-    turned.play(&[Step::Certificate]);
-    let content = certificate_verify_content(Side::Server, &turned.rogue.transcript_hash());
-    let core::task::Poll::Ready(Ok(signature)) =
-        turned.rogue.key.sign(SignatureScheme::ECDSA_SECP256R1_SHA256, &content)
-    else {
-        panic!("the rogue's key answers at once")
-    };
-    alter_verify(&mut turned, move |_, old| old.clone_from(&signature));
-    turned.play(&[Step::CertificateVerify]);
-    refused(&turned, DECRYPT_ERROR, "the other side's content");
-}
-
-#[test]
-fn threat_46_a_scheme_that_was_not_offered_or_does_not_fit_is_refused() {
-    let schemes = [
-        // RSA-PKCS1 signs certificates only (RFC 9846 section 4.3.3).
-        SignatureScheme::RSA_PKCS1_SHA256,
-        SignatureScheme::RSA_PSS_RSAE_SHA256,
-        SignatureScheme::ED25519,
-        SignatureScheme::ECDSA_SECP521R1_SHA512,
-        SignatureScheme(0x0203),
-        SignatureScheme(0xfefe),
-    ];
-    for scheme in schemes {
-        let mut client = Duel::usual_client_13();
-        client.rogue.claimed_scheme = Some(scheme);
-        client.play(&SERVER_STEPS_13);
-        refused(&client, ILLEGAL_PARAMETER, &format!("server: {scheme}"));
-        let mut server = asking_server_duel(ClientAuth::Require);
-        server.rogue.claimed_scheme = Some(scheme);
-        server.play(&CERTIFIED_CLIENT_STEPS_13);
-        refused(&server, ILLEGAL_PARAMETER, &format!("client: {scheme}"));
-    }
-    // In 1.3 the scheme fixes the curve: P-384's does not fit a key on P-256.
-    let mut curve = Duel::usual_client_13();
-    curve.rogue.claimed_scheme = Some(SignatureScheme::ECDSA_SECP384R1_SHA384);
-    curve.play(&SERVER_STEPS_13);
-    refused(&curve, DECRYPT_ERROR, "another curve");
-}
-
-#[test]
-fn threat_46_rsa_signs_with_pss_alone() {
-    let identity = Identity::rsa_chain();
-    for (scheme, connects) in
-        [(SignatureScheme::RSA_PKCS1_SHA256, false), (SignatureScheme::RSA_PSS_RSAE_SHA256, true)]
-    {
-        let rogue = Rogue::new_13(Side::Server, identity);
-        let mut duel = Duel::between(rogue, Victim::client(client_config(settings_of_both(), identity)));
-        duel.rogue.scheme = scheme;
-        duel.play(&SERVER_STEPS_13);
-        assert_eq!(duel.victim.is_connected(), connects, "{scheme}: {:?}", duel.victim.error());
-        if !connects {
-            refused(&duel, ILLEGAL_PARAMETER, "PKCS1");
-        }
-    }
-}
-
-#[test]
-fn threat_47_a_missing_empty_or_wrong_signature_fails_on_every_suite() {
-    for suite in [
-        CipherSuiteId::TLS_AES_128_GCM_SHA256,
-        CipherSuiteId::TLS_AES_256_GCM_SHA384,
-        CipherSuiteId::TLS_CHACHA20_POLY1305_SHA256,
-    ] {
-        let with_suite = || {
-            let mut duel = Duel::usual_client_13();
-            duel.rogue.suite = crypto::ring::provider().cipher_suite(suite).unwrap();
-            duel
-        };
-        let mut honest = with_suite();
-        honest.play(&SERVER_STEPS_13);
-        assert!(honest.victim.is_connected(), "{suite}: {:?}", honest.victim.error());
-        honest.talk();
-        let mut skipped = with_suite();
-        skipped.play(&SERVER_STEPS_13[..3]);
-        skipped.play(&[Step::Finished]);
-        refused(&skipped, UNEXPECTED_MESSAGE, "without CertificateVerify");
-        let mut missing = with_suite();
-        missing.rogue.alter(Step::CertificateVerify, |body| body.truncate(2));
-        missing.play(&SERVER_STEPS_13);
-        refused(&missing, DECODE_ERROR, "no signature");
-        let mut empty = with_suite();
-        alter_verify(&mut empty, |_, signature| signature.clear());
-        empty.play(&SERVER_STEPS_13);
-        refused(&empty, DECRYPT_ERROR, "an empty signature");
-        let mut flipped = with_suite();
-        alter_verify(&mut flipped, |_, signature| signature[9] ^= 1);
-        flipped.play(&SERVER_STEPS_13);
-        refused(&flipped, DECRYPT_ERROR, "a wrong signature");
-        let mut finished = with_suite();
-        finished.rogue.alter(Step::Finished, |body| body[0] ^= 1);
-        finished.play(&SERVER_STEPS_13);
-        refused(&finished, DECRYPT_ERROR, "a wrong Finished");
-        let mut short = with_suite();
-        short.rogue.alter(Step::Finished, |body| body.truncate(12));
-        short.play(&SERVER_STEPS_13);
-        refused(&short, DECODE_ERROR, "a short Finished");
-    }
-}
-
-#[test]
-fn threat_47_a_server_without_certificates_is_refused() {
-    let mut duel = Duel::usual_client_13();
-    duel.rogue.chain = Vec::new();
-    duel.play(&SERVER_STEPS_13[..3]);
-    refused(&duel, DECODE_ERROR, "an empty list");
-}
-
-#[test]
-fn threat_47_a_certificate_for_another_request_is_refused() {
-    for (mut duel, steps) in [
-        (Duel::usual_client_13(), &SERVER_STEPS_13[..3]),
-        (asking_server_duel(ClientAuth::Require), &CERTIFIED_CLIENT_STEPS_13[..1]),
-    ] {
-        duel.rogue.alter(Step::Certificate, |body| {
-            let message = Certificate13::decode(body).unwrap();
-            let mut altered = Vec::new();
-            Certificate13 { certificate_request_context: b"other", ..message }.encode(&mut altered).unwrap();
-            *body = altered;
-        });
-        duel.play(steps);
-        refused(&duel, ILLEGAL_PARAMETER, "a context");
-    }
-}
-
 // ---- 48, 50, 79: choices and shares ----
 
 #[test]
 fn threat_48_a_server_hello_without_key_share_ends_before_there_are_keys() {
     let mut duel = Duel::usual_client_13();
-    alter_server_hello(&mut duel, |hello| hello.extensions.key_share = None);
+    duel.rogue.alter_server_hello(|hello| hello.extensions.key_share = None);
     duel.play(&SERVER_STEPS_13[..1]);
     refused(&duel, MISSING_EXTENSION, "no key share");
     assert!(duel.rogue.numbers_heard().iter().all(|number| number.epoch == 0), "no key was used");
     let mut duel = open_server_duel(settings_of_both());
-    alter_client_hello(&mut duel, |hello| hello.extensions.key_share = None);
+    duel.rogue.alter_client_hello(|hello| hello.extensions.key_share = None);
     duel.play(&[Step::ClientHello]);
     refused(&duel, MISSING_EXTENSION, "a client without key share");
 }
@@ -319,7 +80,7 @@ fn threat_50_choices_that_were_not_offered_are_refused() {
     ];
     for (what, alert, change) in cases {
         let mut duel = Duel::usual_client_13();
-        alter_server_hello(&mut duel, change);
+        duel.rogue.alter_server_hello(change);
         duel.play(&SERVER_STEPS_13[..1]);
         refused(&duel, alert, what);
     }
@@ -344,13 +105,7 @@ fn threat_50_answers_to_extensions_that_were_not_sent_are_refused() {
     ];
     for (what, alert, change) in cases {
         let mut duel = Duel::usual_client_13();
-        duel.rogue.alter(Step::EncryptedExtensions, move |body| {
-            let mut extensions = EncryptedExtensions::decode(body).unwrap();
-            change(&mut extensions);
-            let mut altered = Vec::new();
-            extensions.encode(&mut altered).unwrap();
-            *body = altered;
-        });
+        duel.rogue.alter_encrypted_extensions(change);
         duel.play(&SERVER_STEPS_13[..2]);
         refused(&duel, alert, what);
     }
@@ -491,7 +246,7 @@ fn a_client_that_offers_nothing_in_common_is_refused() {
     ];
     for (what, alert, change) in cases {
         let mut duel = open_server_duel(settings_of_both());
-        alter_client_hello(&mut duel, change);
+        duel.rogue.alter_client_hello(change);
         duel.play(&[Step::ClientHello]);
         refused(&duel, alert, what);
     }
@@ -576,7 +331,7 @@ fn threat_57_questions_that_ask_wrongly_are_refused() {
     for (what, alert, change) in cases {
         let mut duel = Duel::usual_client_13();
         duel.rogue.cookie = vec![5; 40];
-        alter_retry(&mut duel, change);
+        duel.rogue.alter_hello_retry_request(change);
         let question = duel.rogue.perform(Step::HelloRetryRequest);
         duel.give(&question);
         refused(&duel, alert, what);
@@ -587,11 +342,11 @@ fn threat_57_questions_that_ask_wrongly_are_refused() {
 fn threat_57_what_a_question_settled_must_hold() {
     // RFC 9846 section 4.2.4: the suite, and the version.
     let mut suite = asked_duel();
-    alter_server_hello(&mut suite, |hello| hello.cipher_suite = CipherSuiteId::TLS_AES_256_GCM_SHA384);
+    suite.rogue.alter_server_hello(|hello| hello.cipher_suite = CipherSuiteId::TLS_AES_256_GCM_SHA384);
     suite.play(&SERVER_STEPS_13[..1]);
     refused(&suite, ILLEGAL_PARAMETER, "another suite");
     let mut version = asked_duel();
-    alter_server_hello(&mut version, |hello| {
+    version.rogue.alter_server_hello(|hello| {
         hello.cipher_suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
         hello.extensions.supported_versions = None;
         hello.extensions.key_share = None;
@@ -611,8 +366,7 @@ fn threat_57_what_a_question_settled_must_hold() {
 
 /// Our client of these settings meets a server of 1.2 whose random ends so.
 fn downgraded(settings: Settings, end: [u8; 8]) -> Duel {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_client(Victim::client(client_config(settings, identity)), identity);
+    let mut duel = Duel::client_12(settings);
     duel.rogue.randoms.server[24..].copy_from_slice(&end);
     duel.play(&SERVER_STEPS);
     duel
@@ -632,8 +386,7 @@ fn threat_75_a_client_of_1_3_stops_at_a_sentinel() {
 
 #[test]
 fn threat_75_the_sentinel_counts_after_a_cookie_too() {
-    let identity = Identity::p256();
-    let mut duel = Duel::with_client(Victim::client(client_config(settings_of_both(), identity)), identity);
+    let mut duel = Duel::client_12(settings_of_both());
     duel.rogue.cookie = vec![3; 20];
     duel.play(&[Step::HelloVerifyRequest]);
     duel.rogue.randoms.server[24..].copy_from_slice(&DOWNGRADE_TO_1_2);
@@ -643,12 +396,10 @@ fn threat_75_the_sentinel_counts_after_a_cookie_too() {
 
 #[test]
 fn threat_75_a_server_of_1_3_sets_the_sentinel_for_a_client_of_1_2() {
-    let identity = Identity::p256();
     for (settings, is_set) in [(settings_of_both(), true), (settings(), false)] {
-        let mut duel = Duel::with_server(Victim::server(server_config(settings, identity)), identity);
-        duel.greet();
+        let mut duel = Duel::server_12(settings);
         assert_eq!(duel.rogue.randoms.server.ends_with(&DOWNGRADE_TO_1_2), is_set);
-        duel.play(&drystone_tests::rogue::CLIENT_STEPS);
+        duel.play(&CLIENT_STEPS);
         assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
     }
 }
@@ -672,12 +423,12 @@ fn threat_76_after_a_hello_verify_request_1_3_is_no_choice() {
 #[test]
 fn threat_76_a_legacy_cookie_is_illegal_and_no_session_id_is_echoed() {
     let mut duel = open_server_duel(settings_of_both());
-    alter_client_hello(&mut duel, |hello| hello.cookie = &[1; 20]);
+    duel.rogue.alter_client_hello(|hello| hello.cookie = &[1; 20]);
     duel.play(&[Step::ClientHello]);
     refused(&duel, ILLEGAL_PARAMETER, "a legacy cookie");
     let victim = Victim::server(server_config(settings_of_both(), Identity::p256()));
     let mut echo = Duel::between(Rogue::new_13(Side::Client, Identity::p256()), victim);
-    alter_client_hello(&mut echo, |hello| hello.session_id = &[6; 32]);
+    echo.rogue.alter_client_hello(|hello| hello.session_id = &[6; 32]);
     echo.greet();
     let hello = echo.rogue.last(HandshakeType::SERVER_HELLO).unwrap();
     let Ok(AnyServerHello::Hello(hello)) = AnyServerHello::decode(&hello.body) else { panic!("no hello") };

@@ -1,40 +1,20 @@
 //! The state machines against every order of messages (threat 44): what connects, what fails and what is ignored is
 //! compared with a model that is written down here, and not with the code.
 
-use std::sync::Arc;
-
-use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig};
+use drystone_handshake::ClientAuth;
 use drystone_tests::identity::{Identity, settings};
-use drystone_tests::rogue::{CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, SERVER_STEPS, Step, Victim};
-use drystone_tests::scenario::other_identity;
+use drystone_tests::rogue::{
+    Accident, CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, Outcome, SERVER_STEPS, Step, Victim, double,
+    explore, lose, swap,
+};
 
 /// A client that has a certificate, should it be asked.
 fn certified_client_duel() -> Duel {
-    let identity = Identity::p256();
-    let config = ClientConfig::new(settings(), identity.policy())
-        .unwrap()
-        .with_credentials(Credentials::single(other_identity().credential()));
-    Duel::with_client(Victim::client(Arc::new(config)), identity)
+    Duel::with_client(Victim::certified_client(settings()), Identity::p256())
 }
 
 fn asking_server_duel() -> Duel {
-    let identity = Identity::p256();
-    let config = ServerConfig::new(settings(), Credentials::single(identity.credential()))
-        .unwrap()
-        .with_client_auth(ClientAuth::Require(Arc::new(other_identity().policy())));
-    let mut duel = Duel::with_server(Victim::server(Arc::new(config)), other_identity());
-    duel.greet();
-    duel
-}
-
-/// Where a handshake stands after a sequence of steps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Open,
-    /// A message was dropped whose number all later ones follow: nothing can come of it any more.
-    Stalled,
-    Connected,
-    Failed,
+    Duel::asking_server_12(settings(), ClientAuth::Require)
 }
 
 /// The model: the honest order, of which `optional` may be left out.
@@ -87,44 +67,7 @@ impl Model {
     }
 }
 
-fn observe(duel: &mut Duel, steps: &[Step]) -> Outcome {
-    duel.play(steps);
-    match (duel.victim.is_connected(), duel.victim.error().is_some()) {
-        (true, _) => Outcome::Connected,
-        (false, true) => Outcome::Failed,
-        (false, false) => Outcome::Open,
-    }
-}
-
-/// Tries all sequences of steps of the alphabet as long as they are open, and compares each with the model. Returns
-/// how many were tried and how many connected.
-fn explore(duel: &dyn Fn() -> Duel, alphabet: &[Step], model: &Model, longest: usize) -> (usize, usize) {
-    let (mut tried, mut connected) = (0, 0);
-    let mut open = vec![Vec::new()];
-    while let Some(prefix) = open.pop() {
-        for step in alphabet {
-            let steps = [&prefix[..], &[*step]].concat();
-            let expected = model.outcome(&steps);
-            let mut duel = duel();
-            let seen = observe(&mut duel, &steps);
-            tried += 1;
-            connected += usize::from(seen == Outcome::Connected);
-            let same = seen == expected || (expected == Outcome::Stalled && seen == Outcome::Open);
-            assert!(same, "{steps:?}: {seen:?}, not {expected:?}; {:?}", duel.victim.error());
-            if expected == Outcome::Connected {
-                duel.talk();
-            }
-            if seen == Outcome::Failed {
-                assert_eq!(duel.rogue.alerts().len(), 1, "{steps:?} is answered with one alert");
-            }
-            if expected == Outcome::Open && steps.len() < longest {
-                open.push(steps);
-            }
-        }
-    }
-    (tried, connected)
-}
-
+/// In the honest order.
 const SERVER_ALPHABET: [Step; 7] = [
     Step::ServerHello,
     Step::Certificate,
@@ -148,21 +91,13 @@ const CLIENT_ALPHABET: [Step; 6] = [
 #[test]
 fn threat_44_a_client_connects_on_the_honest_order_only() {
     let model = Model {
-        order: &[
-            Step::ServerHello,
-            Step::Certificate,
-            Step::ServerKeyExchange,
-            Step::CertificateRequest,
-            Step::ServerHelloDone,
-            Step::ChangeCipherSpec,
-            Step::Finished,
-        ],
+        order: &SERVER_ALPHABET,
         optional: &[Step::CertificateRequest],
         keys_after: Step::ServerHelloDone,
         dropped: &[],
     };
     for duel in [&Duel::usual_client as &dyn Fn() -> Duel, &certified_client_duel] {
-        let (tried, connected) = explore(duel, &SERVER_ALPHABET, &model, 8);
+        let (tried, connected) = explore(duel, &SERVER_ALPHABET, &|steps: &[Step]| model.outcome(steps), 8);
         // With and without the request, and each with one or two ChangeCipherSpecs too many.
         assert!(tried > 200 && connected >= 2, "{tried} tried, {connected} connected");
     }
@@ -176,7 +111,8 @@ fn threat_44_a_server_connects_on_the_honest_order_only() {
         keys_after: Step::ClientKeyExchange,
         dropped: &[Step::ClientHello],
     };
-    let (tried, connected) = explore(&Duel::usual_server, &CLIENT_ALPHABET, &model, 6);
+    let (tried, connected) =
+        explore(&Duel::usual_server, &CLIENT_ALPHABET, &|steps: &[Step]| model.outcome(steps), 6);
     assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
 }
 
@@ -188,7 +124,8 @@ fn threat_44_a_server_that_requires_a_certificate_connects_on_the_honest_order_o
         keys_after: Step::ClientKeyExchange,
         dropped: &[Step::ClientHello],
     };
-    let (tried, connected) = explore(&asking_server_duel, &CLIENT_ALPHABET, &model, 7);
+    let (tried, connected) =
+        explore(&asking_server_duel, &CLIENT_ALPHABET, &|steps: &[Step]| model.outcome(steps), 7);
     assert!(tried > 20 && connected >= 1, "{tried} tried, {connected} connected");
 }
 
@@ -213,24 +150,6 @@ fn threat_44_reordered_doubled_and_lost_messages_are_repaired_by_a_repeat() {
             duel.talk();
         }
     }
-}
-
-type Accident = fn(Vec<Step>, usize) -> Vec<Step>;
-
-fn swap(mut order: Vec<Step>, place: usize) -> Vec<Step> {
-    let last = order.len() - 1;
-    order.swap(place, (place + 1).min(last));
-    order
-}
-
-fn double(mut order: Vec<Step>, place: usize) -> Vec<Step> {
-    order.insert(place, order[place]);
-    order
-}
-
-fn lose(mut order: Vec<Step>, place: usize) -> Vec<Step> {
-    order.remove(place);
-    order
 }
 
 /// Makes the messages of a flight in the honest order and sends them in another; then sends all again.

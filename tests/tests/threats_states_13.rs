@@ -2,33 +2,18 @@
 //! accident of an honest flight: what connects, what fails and how, and what only waits is compared with tables that are
 //! written down here.
 
-use core::time::Duration;
-use std::sync::Arc;
-
+use drystone_handshake::ClientAuth;
 use drystone_handshake::crypto::Side;
-use drystone_handshake::{ClientAuth, ClientConfig, Credentials, Error, ServerConfig};
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, settings_of_both};
 use drystone_tests::rogue::{
-    CERTIFIED_CLIENT_STEPS, CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS, CLIENT_STEPS_13, Duel, Rogue,
-    SERVER_STEPS, SERVER_STEPS_13, Step, Victim,
+    Accident, CERTIFIED_CLIENT_STEPS, CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS, CLIENT_STEPS_13, Duel,
+    Outcome, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim, double, explore, lose, never_hangs, swap,
 };
-use drystone_tests::scenario::other_identity;
 
 /// A client of both versions that has a certificate, should it be asked.
 fn certified_client() -> Victim {
-    let config = ClientConfig::new(settings_of_both(), Identity::p256().policy())
-        .unwrap()
-        .with_credentials(Credentials::single(other_identity().credential()));
-    Victim::client(Arc::new(config))
-}
-
-/// A server of both versions that requires a certificate.
-fn asking_server() -> Victim {
-    let config = ServerConfig::new(settings_of_both(), Credentials::single(Identity::p256().credential()))
-        .unwrap()
-        .with_client_auth(ClientAuth::Require(Arc::new(other_identity().policy())));
-    Victim::server(Arc::new(config))
+    Victim::certified_client(settings_of_both())
 }
 
 fn client_duel_13() -> Duel {
@@ -39,9 +24,7 @@ fn client_duel_13() -> Duel {
 }
 
 fn asking_server_duel_13() -> Duel {
-    let mut duel = Duel::between(Rogue::new_13(Side::Client, other_identity()), asking_server());
-    duel.greet();
-    duel
+    Duel::asking_server_13(settings_of_both(), ClientAuth::Require)
 }
 
 fn client_duel_12() -> Duel {
@@ -49,59 +32,40 @@ fn client_duel_12() -> Duel {
 }
 
 fn server_duel_12() -> Duel {
-    let identity = Identity::p256();
-    let config = drystone_tests::identity::server_config(settings_of_both(), identity);
-    let mut duel = Duel::with_server(Victim::server(config), identity);
-    duel.greet();
-    duel
+    Duel::server_12(settings_of_both())
 }
 
 fn asking_server_duel_12() -> Duel {
-    let mut duel = Duel::with_server(asking_server(), other_identity());
-    duel.greet();
-    duel
-}
-
-/// Where a handshake stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    Open,
-    /// A message was dropped whose number all later ones follow: nothing can come of it any more.
-    Stalled,
-    Connected,
-    Failed,
-}
-
-fn outcome(duel: &Duel) -> Outcome {
-    match (duel.victim.is_connected(), duel.victim.error().is_some()) {
-        (true, _) => Outcome::Connected,
-        (false, true) => Outcome::Failed,
-        (false, false) => Outcome::Open,
-    }
+    Duel::asking_server_12(settings_of_both(), ClientAuth::Require)
 }
 
 // ---- every order ----
 
+/// In the honest order.
+const SERVER_ALPHABET: [Step; 7] = [
+    Step::HelloRetryRequest,
+    Step::ServerHello,
+    Step::EncryptedExtensions,
+    Step::CertificateRequest,
+    Step::Certificate,
+    Step::CertificateVerify,
+    Step::Finished,
+];
+
 /// The model of a client that offers both versions, against a server of DTLS 1.3.
 fn client_model_13(steps: &[Step]) -> Outcome {
-    const ORDER: [Step; 7] = [
-        Step::HelloRetryRequest,
-        Step::ServerHello,
-        Step::EncryptedExtensions,
-        Step::CertificateRequest,
-        Step::Certificate,
-        Step::CertificateVerify,
-        Step::Finished,
-    ];
     const OPTIONAL: [Step; 2] = [Step::HelloRetryRequest, Step::CertificateRequest];
     let mut place = 0;
     for step in steps {
-        if OPTIONAL.contains(&ORDER[place]) && ORDER[place] != *step && ORDER[place + 1] == *step {
+        if OPTIONAL.contains(&SERVER_ALPHABET[place])
+            && SERVER_ALPHABET[place] != *step
+            && SERVER_ALPHABET[place + 1] == *step
+        {
             place += 1;
         }
-        if ORDER[place] == *step {
+        if SERVER_ALPHABET[place] == *step {
             place += 1;
-            if place == ORDER.len() {
+            if place == SERVER_ALPHABET.len() {
                 return Outcome::Connected;
             }
             continue;
@@ -134,59 +98,9 @@ fn server_model_13(order: &[Step], steps: &[Step]) -> Outcome {
     Outcome::Open
 }
 
-/// Tries all sequences of steps of the alphabet as long as they are open, and compares each with the model. Returns
-/// how many were tried and how many connected.
-fn explore(
-    duel: &dyn Fn() -> Duel,
-    alphabet: &[Step],
-    model: &dyn Fn(&[Step]) -> Outcome,
-    longest: usize,
-) -> (usize, usize) {
-    let (mut tried, mut connected) = (0, 0);
-    let mut open = vec![Vec::new()];
-    while let Some(prefix) = open.pop() {
-        for step in alphabet {
-            let steps = [&prefix[..], &[*step]].concat();
-            let expected = model(&steps);
-            let mut duel = duel();
-            duel.play(&steps);
-            let seen = outcome(&duel);
-            tried += 1;
-            connected += usize::from(seen == Outcome::Connected);
-            let same = seen == expected || (expected == Outcome::Stalled && seen == Outcome::Open);
-            assert!(same, "{steps:?}: {seen:?}, not {expected:?}; {:?}", duel.victim.error());
-            match expected {
-                Outcome::Connected => duel.talk(),
-                Outcome::Failed => assert_eq!(duel.rogue.alerts().len(), 1, "{steps:?}: one alert"),
-                Outcome::Open | Outcome::Stalled => never_hangs(&mut duel, &steps),
-            }
-            if expected == Outcome::Open && steps.len() < longest {
-                open.push(steps);
-            }
-        }
-    }
-    (tried, connected)
-}
-
-/// What waits, waits with a timer, and ends by it.
-fn never_hangs(duel: &mut Duel, what: &dyn core::fmt::Debug) {
-    assert!(duel.victim.connection().poll_timeout().is_some(), "{what:?}: hangs without a timer");
-    duel.pass(Duration::from_secs(40));
-    assert_eq!(duel.victim.error(), Some(&Error::HandshakeTimeout), "{what:?}");
-}
-
 #[test]
 fn threat_44_threat_51_a_client_connects_on_the_honest_orders_only() {
-    let alphabet = [
-        Step::HelloRetryRequest,
-        Step::ServerHello,
-        Step::EncryptedExtensions,
-        Step::CertificateRequest,
-        Step::Certificate,
-        Step::CertificateVerify,
-        Step::Finished,
-    ];
-    let (tried, connected) = explore(&client_duel_13, &alphabet, &client_model_13, 7);
+    let (tried, connected) = explore(&client_duel_13, &SERVER_ALPHABET, &client_model_13, 7);
     // With and without the question, with and without the request.
     assert_eq!((tried > 100, connected), (true, 4), "{tried} tried");
 }
@@ -325,29 +239,12 @@ const FLIGHTS: [Flight; 8] = [
     },
 ];
 
-type Accident = fn(Vec<Step>, usize) -> Vec<Step>;
-
-fn skip(mut steps: Vec<Step>, place: usize) -> Vec<Step> {
-    steps.remove(place);
-    steps
-}
-
-fn double(mut steps: Vec<Step>, place: usize) -> Vec<Step> {
-    steps.insert(place, steps[place]);
-    steps
-}
-
-fn swap(mut steps: Vec<Step>, place: usize) -> Vec<Step> {
-    steps.swap(place, place + 1);
-    steps
-}
-
 /// The peer itself says it so: with the right keys, numbers without gaps, and a Finished that fits what was said.
 #[test]
 fn threat_44_each_accident_of_a_flight_ends_as_the_table_says() {
     for flight in &FLIGHTS {
         let accidents: [(&str, Accident, &[Option<u8>]); 3] = [
-            ("without", skip, flight.skipped),
+            ("without", lose, flight.skipped),
             ("twice", double, flight.doubled),
             ("swapped", swap, flight.swapped),
         ];
@@ -358,11 +255,16 @@ fn threat_44_each_accident_of_a_flight_ends_as_the_table_says() {
                 let what = format!("{}, {what} {:?}", flight.name, flight.steps[place]);
                 match expected {
                     None => {
-                        assert_eq!(outcome(&duel), Outcome::Open, "{what}: {:?}", duel.victim.error());
+                        assert_eq!(Outcome::of(&duel), Outcome::Open, "{what}: {:?}", duel.victim.error());
                         never_hangs(&mut duel, &what);
                     }
                     Some(0) => {
-                        assert_eq!(outcome(&duel), Outcome::Connected, "{what}: {:?}", duel.victim.error());
+                        assert_eq!(
+                            Outcome::of(&duel),
+                            Outcome::Connected,
+                            "{what}: {:?}",
+                            duel.victim.error()
+                        );
                         duel.talk();
                     }
                     Some(alert) => {
@@ -385,17 +287,22 @@ fn threat_44_reordered_doubled_and_lost_messages_of_1_3_are_repaired_by_a_repeat
     for flight in FLIGHTS.iter().filter(|flight| flight.name.contains("1.3")) {
         let last = flight.steps.len() - 1;
         // As many places as there are: one less for two that change theirs.
-        for (accident, places) in [(skip as Accident, last + 1), (double, last + 1), (swap, last)] {
+        for (accident, places) in [(lose as Accident, last + 1), (double, last + 1), (swap, last)] {
             for place in 0..places {
                 for repeats in [false, true] {
                     let mut duel = (flight.duel)();
                     let complete = send_flight(&mut duel, flight.steps, accident, place, repeats);
                     let what = format!("{} {:?} repeats: {repeats}", flight.name, flight.steps[place]);
                     if complete {
-                        assert_eq!(outcome(&duel), Outcome::Connected, "{what}: {:?}", duel.victim.error());
+                        assert_eq!(
+                            Outcome::of(&duel),
+                            Outcome::Connected,
+                            "{what}: {:?}",
+                            duel.victim.error()
+                        );
                         duel.talk();
                     } else {
-                        assert_eq!(outcome(&duel), Outcome::Open, "{what}: {:?}", duel.victim.error());
+                        assert_eq!(Outcome::of(&duel), Outcome::Open, "{what}: {:?}", duel.victim.error());
                         never_hangs(&mut duel, &what);
                     }
                 }

@@ -5,19 +5,19 @@
 mod cell;
 mod identities;
 mod matrix;
-
 mod ours;
 mod plan;
 mod run;
+mod table_tests;
 mod wire;
 
 use core::time::Duration;
 
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
+use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup};
 
+pub use drystone_handshake::message::registry::ProtocolVersion;
 pub use identities::identity;
 pub use matrix::{Against, handshakes};
-
 pub use ours::Drystone;
 pub use plan::Plan;
 pub use run::Meeting;

@@ -2,12 +2,15 @@
 
 use core::time::Duration;
 
+use drystone_handshake::Settings;
 use drystone_handshake::crypto::Side;
 
-use drystone_handshake::Settings;
-
-use super::{CLIENT_STEPS, CLIENT_STEPS_13, Heard, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim};
+use super::{Asks, CLIENT_STEPS, CLIENT_STEPS_13, Heard, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim};
 use crate::identity::{Identity, client_config, server_config, settings, settings_of_both};
+use crate::scenario::other_identity;
+
+/// Makes the rogue of one version.
+type NewRogue = fn(Side, &Identity) -> Rogue;
 
 /// A rogue and its victim, face to face: nothing is lost and no time passes unless the test says so.
 #[derive(Debug)]
@@ -23,28 +26,41 @@ pub struct Duel {
 impl Duel {
     /// Against our client in the usual settings.
     pub fn usual_client() -> Self {
-        let identity = Identity::p256();
-        Self::with_client(Victim::client(client_config(settings(), identity)), identity)
+        Self::client_12(settings())
     }
 
     /// Against our server in the usual settings, which has let the rogue in.
     pub fn usual_server() -> Self {
-        let identity = Identity::p256();
-        let mut duel = Self::with_server(Victim::server(server_config(settings(), identity)), identity);
-        duel.greet();
-        duel
+        Self::server_12(settings())
     }
 
     /// Against a client and against a server in the usual settings, both connected.
+    pub fn usual_connected() -> [Self; 2] {
+        Self::connected_12(settings)
+    }
+
+    /// A rogue of DTLS 1.2 against our client with these settings.
+    pub fn client_12(settings: Settings) -> Self {
+        Self::client(Rogue::new, settings)
+    }
+
+    /// A rogue of DTLS 1.2 against our server with these settings, which has let the rogue in.
+    pub fn server_12(settings: Settings) -> Self {
+        Self::server(Rogue::new, settings)
+    }
+
+    /// Against a client and against a server with these settings, both connected with DTLS 1.2.
     ///
     /// # Panics
     /// If they do not connect.
-    pub fn usual_connected() -> [Self; 2] {
-        let mut client = Self::usual_client();
+    pub fn connected_12(settings: impl Fn() -> Settings) -> [Self; 2] {
+        let mut client = Self::client_12(settings());
         client.play(&SERVER_STEPS);
-        let mut server = Self::usual_server();
+        let mut server = Self::server_12(settings());
         server.play(&CLIENT_STEPS);
-        assert!(client.victim.is_connected() && server.victim.is_connected());
+        for duel in [&client, &server] {
+            assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+        }
         [client, server]
     }
 
@@ -58,25 +74,19 @@ impl Duel {
         Self::server_13(settings_of_both())
     }
 
+    /// Against a client and against a server that speak both versions, both connected with DTLS 1.3.
+    pub fn usual_connected_13() -> [Self; 2] {
+        Self::connected_13(settings_of_both)
+    }
+
     /// A rogue of DTLS 1.3 against our client with these settings.
     pub fn client_13(settings: Settings) -> Self {
-        let identity = Identity::p256();
-        let victim = Victim::client(client_config(settings, identity));
-        Self::between(Rogue::new_13(Side::Server, identity), victim)
+        Self::client(Rogue::new_13, settings)
     }
 
     /// A rogue of DTLS 1.3 against our server with these settings, which has let the rogue in.
     pub fn server_13(settings: Settings) -> Self {
-        let identity = Identity::p256();
-        let victim = Victim::server(server_config(settings, identity));
-        let mut duel = Self::between(Rogue::new_13(Side::Client, identity), victim);
-        duel.greet();
-        duel
-    }
-
-    /// Against a client and against a server that speak both versions, both connected with DTLS 1.3.
-    pub fn usual_connected_13() -> [Self; 2] {
-        Self::connected_13(settings_of_both)
+        Self::server(Rogue::new_13, settings)
     }
 
     /// Against a client and against a server with these settings, both connected with DTLS 1.3, and with everything
@@ -96,6 +106,32 @@ impl Duel {
             assert_eq!(duel.rogue.peer_finished, Some(true));
         }
         duels
+    }
+
+    /// A rogue client of DTLS 1.2 with a certificate, which a server that asks for one has let in.
+    pub fn asking_server_12(settings: Settings, asks: Asks) -> Self {
+        Self::let_in(Rogue::new(Side::Client, other_identity()), Victim::asking_server(settings, asks))
+    }
+
+    /// A rogue client of DTLS 1.3 with a certificate, which a server that asks for one has let in.
+    pub fn asking_server_13(settings: Settings, asks: Asks) -> Self {
+        Self::let_in(Rogue::new_13(Side::Client, other_identity()), Victim::asking_server(settings, asks))
+    }
+
+    fn client(rogue: NewRogue, settings: Settings) -> Self {
+        let identity = Identity::p256();
+        Self::between(rogue(Side::Server, identity), Victim::client(client_config(settings, identity)))
+    }
+
+    fn server(rogue: NewRogue, settings: Settings) -> Self {
+        let identity = Identity::p256();
+        Self::let_in(rogue(Side::Client, identity), Victim::server(server_config(settings, identity)))
+    }
+
+    fn let_in(rogue: Rogue, victim: Victim) -> Self {
+        let mut duel = Self::between(rogue, victim);
+        duel.greet();
+        duel
     }
 
     /// The rogue is the server; the client's hello has arrived.
@@ -165,6 +201,13 @@ impl Duel {
         if self.victim.connection.is_none() {
             self.play(&[Step::ClientHello]);
         }
+    }
+
+    /// The rogue says that its keys change, and changes them.
+    pub fn update_rogue(&mut self) {
+        let update = self.rogue.key_update();
+        self.give(&update);
+        self.rogue.next_keys();
     }
 
     /// The victim gets application data under the keys, and the rogue gets its own.

@@ -64,11 +64,7 @@ impl Rogue {
                 HandshakeType::CLIENT_KEY_EXCHANGE
             }
             Step::CertificateVerify => {
-                let signature = self.sign(&self.transcript);
-                let algorithm = self.claimed_scheme.unwrap_or(self.scheme);
-                CertificateVerify { signed: DigitallySigned { algorithm, signature: &signature } }
-                    .encode(&mut body)
-                    .expect("a signature");
+                body = self.certificate_verify(&self.transcript);
                 HandshakeType::CERTIFICATE_VERIFY
             }
             Step::Finished => {
@@ -87,23 +83,36 @@ impl Rogue {
     }
 
     fn client_hello(&self) -> Vec<u8> {
+        let suites = [self.suite.id, CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV];
+        let extensions = ClientExtensions {
+            ec_point_formats: Some((&[EcPointFormat::UNCOMPRESSED]).into()),
+            extended_master_secret: self.extended_master_secret.then_some(Empty {}),
+            ..ClientExtensions::default()
+        };
+        self.client_hello_with(&self.cookie, &suites, extensions)
+    }
+
+    /// The hello of either version: groups and schemes are the same in both.
+    pub(super) fn client_hello_with(
+        &self,
+        cookie: &[u8],
+        suites: &[CipherSuiteId],
+        extensions: ClientExtensions<'_>,
+    ) -> Vec<u8> {
         let schemes: Vec<_> =
             crypto::ring::SIGNATURE_VERIFIERS.iter().map(|verifier| verifier.scheme).collect();
-        let suites = [self.suite.id, CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV];
         let groups = [self.group.name(), NamedGroup::SECP256R1];
         let hello = ClientHello {
             client_version: ProtocolVersion::DTLS_1_2,
             random: &self.randoms.client,
             session_id: &[],
-            cookie: &self.cookie,
-            cipher_suites: (&suites).into(),
+            cookie,
+            cipher_suites: suites.into(),
             compression_methods: &[0],
             extensions: ClientExtensions {
                 supported_groups: Some((&groups).into()),
-                ec_point_formats: Some((&[EcPointFormat::UNCOMPRESSED]).into()),
                 signature_algorithms: Some(schemes.as_slice().into()),
-                extended_master_secret: self.extended_master_secret.then_some(Empty {}),
-                ..ClientExtensions::default()
+                ..extensions
             },
         };
         let mut body = Vec::new();
@@ -112,17 +121,22 @@ impl Rogue {
     }
 
     fn server_hello(&self) -> Vec<u8> {
+        self.server_hello_with(ServerHelloExtensions {
+            extended_master_secret: self.extended_master_secret.then_some(Empty {}),
+            renegotiation_info: Some(&[]),
+            ..ServerHelloExtensions::default()
+        })
+    }
+
+    /// The hello of either version.
+    pub(super) fn server_hello_with(&self, extensions: ServerHelloExtensions<'_>) -> Vec<u8> {
         let hello = ServerHello {
             server_version: ProtocolVersion::DTLS_1_2,
             random: &self.randoms.server,
             session_id: &[],
             cipher_suite: self.suite.id,
             compression_method: 0,
-            extensions: ServerHelloExtensions {
-                extended_master_secret: self.extended_master_secret.then_some(Empty {}),
-                renegotiation_info: Some(&[]),
-                ..ServerHelloExtensions::default()
-            },
+            extensions,
         };
         let mut body = Vec::new();
         hello.encode(&mut body).expect("a hello");
@@ -146,7 +160,18 @@ impl Rogue {
         body
     }
 
-    pub(super) fn sign(&self, message: &[u8]) -> Vec<u8> {
+    /// A signature over what this version signs.
+    pub(super) fn certificate_verify(&self, content: &[u8]) -> Vec<u8> {
+        let signature = self.sign(content);
+        let algorithm = self.claimed_scheme.unwrap_or(self.scheme);
+        let mut body = Vec::new();
+        CertificateVerify { signed: DigitallySigned { algorithm, signature: &signature } }
+            .encode(&mut body)
+            .expect("a signature");
+        body
+    }
+
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
         match self.key.sign(self.scheme, message) {
             Poll::Ready(signature) => signature.expect("the key signs with this scheme"),
             Poll::Pending => panic!("the rogue's key answers at once"),

@@ -1,12 +1,12 @@
 //! The bodies of the rogue's messages in DTLS 1.3, honest unless its fields say otherwise.
 
-use drystone_handshake::crypto::{self, certificate_verify_content};
-use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion};
+use drystone_handshake::crypto::certificate_verify_content;
+use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::message::{
     Certificate13, CertificateEntry, CertificateEntryExtensions, CertificateRequest13,
-    CertificateRequestExtensions, CertificateVerify, ClientExtensions, ClientHello, DigitallySigned,
-    EncryptedExtensions, HelloRetryExtensions, HelloRetryRequest, KeyShareEntry, KeyUpdate,
-    NewSessionTicket13, NewSessionTicketExtensions, ServerHello, ServerHelloExtensions,
+    CertificateRequestExtensions, ClientExtensions, EncryptedExtensions, HelloRetryExtensions,
+    HelloRetryRequest, KeyShareEntry, KeyUpdate, NewSessionTicket13, NewSessionTicketExtensions,
+    ServerHelloExtensions,
 };
 
 use super::{Rogue, Step};
@@ -42,11 +42,7 @@ impl Rogue {
             }
             Step::CertificateVerify => {
                 let content = certificate_verify_content(self.side, &self.transcript_hash());
-                let signature = self.sign(&content);
-                let algorithm = self.claimed_scheme.unwrap_or(self.scheme);
-                CertificateVerify { signed: DigitallySigned { algorithm, signature: &signature } }
-                    .encode(&mut body)
-                    .expect("a signature");
+                body = self.certificate_verify(&content);
                 HandshakeType::CERTIFICATE_VERIFY
             }
             Step::Finished => {
@@ -73,30 +69,14 @@ impl Rogue {
             self.pending = Some(pending);
             self.own_share = share;
         }
-        let schemes: Vec<_> =
-            crypto::ring::SIGNATURE_VERIFIERS.iter().map(|verifier| verifier.scheme).collect();
-        let groups = [self.group.name(), NamedGroup::SECP256R1];
         let shares = [KeyShareEntry { group: self.group.name(), key_exchange: &self.own_share }];
-        let suites: [CipherSuiteId; 1] = [self.suite.id];
-        let hello = ClientHello {
-            client_version: ProtocolVersion::DTLS_1_2,
-            random: &self.randoms.client,
-            session_id: &[],
-            cookie: &[],
-            cipher_suites: (&suites).into(),
-            compression_methods: &[0],
-            extensions: ClientExtensions {
-                cookie: (!self.cookie.is_empty()).then_some(&*self.cookie),
-                supported_versions: Some((&[ProtocolVersion::DTLS_1_3]).into()),
-                supported_groups: Some((&groups).into()),
-                key_share: Some((&shares).into()),
-                signature_algorithms: Some(schemes.as_slice().into()),
-                ..ClientExtensions::default()
-            },
+        let extensions = ClientExtensions {
+            cookie: (!self.cookie.is_empty()).then_some(&*self.cookie),
+            supported_versions: Some((&[ProtocolVersion::DTLS_1_3]).into()),
+            key_share: Some((&shares).into()),
+            ..ClientExtensions::default()
         };
-        let mut body = Vec::new();
-        hello.encode(&mut body).expect("a hello");
-        body
+        self.client_hello_with(&[], &[self.suite.id], extensions)
     }
 
     fn server_hello_13(&mut self) -> Vec<u8> {
@@ -104,21 +84,11 @@ impl Rogue {
         if self.writer.newest() == 0 {
             self.pending = Some(pending);
         }
-        let hello = ServerHello {
-            server_version: ProtocolVersion::DTLS_1_2,
-            random: &self.randoms.server,
-            session_id: &[],
-            cipher_suite: self.suite.id,
-            compression_method: 0,
-            extensions: ServerHelloExtensions {
-                supported_versions: Some(ProtocolVersion::DTLS_1_3),
-                key_share: Some(KeyShareEntry { group: self.group.name(), key_exchange: &share }),
-                ..ServerHelloExtensions::default()
-            },
-        };
-        let mut body = Vec::new();
-        hello.encode(&mut body).expect("a hello");
-        body
+        self.server_hello_with(ServerHelloExtensions {
+            supported_versions: Some(ProtocolVersion::DTLS_1_3),
+            key_share: Some(KeyShareEntry { group: self.group.name(), key_exchange: &share }),
+            ..ServerHelloExtensions::default()
+        })
     }
 
     /// Asks for a cookie if it has one, and for a share of its group if the client sent none.

@@ -5,11 +5,17 @@
 //! that it tests. Its Finished always fits what it has itself said and heard, so that a fault under test is the only
 //! one.
 
+mod accident;
+pub mod alert;
+mod alter;
 mod duel;
+mod explore;
 mod messages;
 mod messages13;
+mod script;
 mod v12;
 mod v13;
+mod verdict;
 mod victim;
 mod wire;
 
@@ -27,8 +33,12 @@ use drystone_x509::CertificateDer;
 
 use crate::identity::Identity;
 
+pub use accident::{Accident, double, lose, swap};
 pub use duel::Duel;
-pub use victim::{Victim, start};
+pub use explore::{explore, never_hangs};
+pub use script::{Scene, Script};
+pub use verdict::{Outcome, connects_and_talks, ended_by_forgeries, refused};
+pub use victim::{Asks, Victim, start};
 pub use wire::{Cut, Heard, Message, VERSION, cut, fragment_header, raw_record, raw_unified_record, seal};
 
 /// Something that a rogue can do next.
@@ -408,6 +418,19 @@ impl Rogue {
             Heard::Message(message) if message.msg_type == msg_type => Some(message),
             _ => None,
         })
+    }
+
+    /// The KeyUpdates heard: what each says of request_update.
+    pub fn key_updates(&self) -> Vec<u8> {
+        self.heard
+            .iter()
+            .filter_map(|heard| match heard {
+                Heard::Message(message) if message.msg_type == HandshakeType::KEY_UPDATE => {
+                    Some(message.body[0])
+                }
+                _ => None,
+            })
+            .collect()
     }
 
     /// Numbers of all records heard that could be opened.

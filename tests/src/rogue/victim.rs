@@ -4,14 +4,18 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::{
-    ClientConfig, Connected, Connection, Datagram, Discard, Error, Event, Gate, Instant, PartialHellos, Path,
-    ServerConfig, Start, Stranger, Verdict,
+    ClientAuth, ClientConfig, Connected, Connection, Credentials, Datagram, Discard, Error, Event, Gate,
+    Instant, Misuse, PartialHellos, Path, PeerVerifier, ServerConfig, Settings, Start, Stranger, Verdict,
 };
 
 use crate::alloc::{Allocations, measure};
 use crate::clock::Clock;
-use crate::identity::name;
+use crate::identity::{Identity, name};
 use crate::pair::CLIENT_ID;
+use crate::scenario::other_identity;
+
+/// How a server asks for a certificate: `ClientAuth::Request` or `ClientAuth::Require`.
+pub type Asks = fn(Arc<dyn PeerVerifier>) -> ClientAuth;
 
 /// One of our associations under attack.
 #[derive(Debug)]
@@ -54,6 +58,26 @@ impl Victim {
         let clock = Clock::new();
         let connection = Connection::server_without_cookie(config, Path::default(), start(&clock));
         Self { connection: Some(connection.expect("a server begins")), ..Self::nobody(clock) }
+    }
+
+    /// A client that has a certificate under another root, should it be asked.
+    ///
+    /// # Panics
+    /// If the settings do not work.
+    pub fn certified_client(settings: Settings) -> Self {
+        let config = ClientConfig::new(settings, Identity::p256().policy()).expect("settings that work");
+        let credentials = Credentials::single(other_identity().credential());
+        Self::client(Arc::new(config.with_credentials(credentials)))
+    }
+
+    /// A server behind a gate that asks for a certificate under another root.
+    ///
+    /// # Panics
+    /// If the settings do not work.
+    pub fn asking_server(settings: Settings, asks: Asks) -> Self {
+        let credentials = Credentials::single(Identity::p256().credential());
+        let config = ServerConfig::new(settings, credentials).expect("settings that work");
+        Self::server(Arc::new(config.with_client_auth(asks(Arc::new(other_identity().policy())))))
     }
 
     fn nobody(clock: Clock) -> Self {
@@ -180,6 +204,15 @@ impl Victim {
         }
         self.clock.advance_to(end);
         datagrams
+    }
+
+    /// Changes the keys that it writes with (DTLS 1.3).
+    ///
+    /// # Errors
+    /// Those of [`Connection::update_keys`].
+    pub fn update_keys(&mut self, request_peer: bool) -> Result<(), Misuse> {
+        let now = self.now();
+        self.connection().update_keys(now, request_peer)
     }
 
     /// Sends application data; the datagram.

@@ -1,5 +1,4 @@
-//! Choices that were not offered, proofs that are missing, and a peer that is weaker than it should be (threats 45 to
-//! 50, 71 to 74, 81, 84).
+//! Choices in DTLS 1.2 that were not offered, and a peer that is weaker than it should be (threats 49, 50, 71 to 74, 81, 84).
 
 use std::sync::Arc;
 
@@ -8,242 +7,24 @@ use drystone_handshake::message::registry::{
     CipherSuiteId, EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
 use drystone_handshake::message::{
-    CertificateVerify, ClientExtensions, ClientHello, DigitallySigned, Empty, ProtocolName, RecordSizeLimit,
-    ServerHello, ServerHelloExtensions, ServerKeyExchange, UseSrtpAnswer,
+    ClientExtensions, ClientHello, Empty, ProtocolName, RecordSizeLimit, ServerHello, ServerHelloExtensions,
+    UseSrtpAnswer,
 };
-use drystone_handshake::{
-    ClientAuth, ClientConfig, Connection, Credentials, Error, Misuse, ServerConfig, Settings, crypto,
-};
+use drystone_handshake::{ClientConfig, Connection, Error, Misuse, Settings, crypto};
 use drystone_tests::clock::Clock;
 use drystone_tests::counting::FailingRandom;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings, settings_of_both};
-use drystone_tests::rogue::{
-    CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, start,
+use drystone_tests::rogue::alert::{
+    DECODE_ERROR, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER, INAPPROPRIATE_FALLBACK, INTERNAL_ERROR,
+    PROTOCOL_VERSION, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION,
 };
-use drystone_tests::scenario::other_identity;
+use drystone_tests::rogue::{CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, refused, start};
 use rustls_pki_types::ServerName;
-
-const UNEXPECTED_MESSAGE: u8 = 10;
-const HANDSHAKE_FAILURE: u8 = 40;
-const ILLEGAL_PARAMETER: u8 = 47;
-const DECODE_ERROR: u8 = 50;
-const DECRYPT_ERROR: u8 = 51;
-const PROTOCOL_VERSION: u8 = 70;
-const INAPPROPRIATE_FALLBACK: u8 = 86;
-const UNSUPPORTED_EXTENSION: u8 = 110;
-const INTERNAL_ERROR: u8 = 80;
-
-fn client_duel_with(settings: Settings) -> Duel {
-    let identity = Identity::p256();
-    Duel::with_client(Victim::client(client_config(settings, identity)), identity)
-}
 
 /// A rogue client in front of a server; it has not said hello.
 fn server_duel_with(settings: Settings) -> Duel {
     let identity = Identity::p256();
     Duel::with_server(Victim::server(server_config(settings, identity)), identity)
-}
-
-fn asking_server_duel() -> Duel {
-    let identity = Identity::p256();
-    let config = ServerConfig::new(settings(), Credentials::single(identity.credential()))
-        .unwrap()
-        .with_client_auth(ClientAuth::Request(Arc::new(other_identity().policy())));
-    Duel::with_server(Victim::server(Arc::new(config)), other_identity())
-}
-
-fn refused(duel: &Duel, alert: u8, what: &str) {
-    assert!(duel.victim.error().is_some(), "{what}: not refused");
-    assert_eq!(duel.rogue.alerts(), [alert], "{what}: {:?}", duel.victim.error());
-    assert!(!duel.victim.is_connected() && duel.victim.connected.is_none());
-}
-
-/// Changes the rogue's ServerHello.
-fn alter_server_hello(duel: &mut Duel, change: impl Fn(&mut ServerHello<'_>) + 'static) {
-    duel.rogue.alter(Step::ServerHello, move |body| {
-        let mut hello = ServerHello::decode(body).unwrap();
-        change(&mut hello);
-        let mut altered = Vec::new();
-        hello.encode(&mut altered).unwrap();
-        *body = altered;
-    });
-}
-
-/// Changes the rogue's ClientHello.
-fn alter_client_hello(duel: &mut Duel, change: impl Fn(&mut ClientHello<'_>) + 'static) {
-    duel.rogue.alter(Step::ClientHello, move |body| {
-        let mut hello = ClientHello::decode(body).unwrap();
-        change(&mut hello);
-        let mut altered = Vec::new();
-        hello.encode(&mut altered).unwrap();
-        *body = altered;
-    });
-}
-
-// ---- 45 to 47: proofs of possession ----
-
-#[test]
-fn threat_45_a_client_certificate_without_certificate_verify_is_refused() {
-    let mut duel = asking_server_duel();
-    duel.greet();
-    duel.play(&[Step::Certificate, Step::ClientKeyExchange, Step::ChangeCipherSpec, Step::Finished]);
-    assert!(!duel.victim.is_connected());
-    // The same with CertificateVerify connects, so that the reason is the right one.
-    let mut duel = asking_server_duel();
-    duel.greet();
-    duel.play(&CERTIFIED_CLIENT_STEPS);
-    assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
-    assert_eq!(duel.victim.connected.unwrap().peer_chain, other_identity().chain);
-}
-
-/// CertificateVerify by another key than the certificate's, or over other messages.
-#[test]
-fn threat_45_certificate_verify_must_fit_certificate_and_messages() {
-    let mut duel = asking_server_duel();
-    duel.rogue.key = Identity::p256().credential().key().clone();
-    duel.greet();
-    duel.play(&CERTIFIED_CLIENT_STEPS[..3]);
-    refused(&duel, DECRYPT_ERROR, "another key");
-
-    let mut recorded = asking_server_duel();
-    recorded.greet();
-    recorded.play(&CERTIFIED_CLIENT_STEPS[..2]);
-    let replayed = recorded.rogue.message(Step::CertificateVerify).body;
-    let mut duel = asking_server_duel();
-    duel.greet();
-    duel.rogue.alter(Step::CertificateVerify, move |body| body.clone_from(&replayed));
-    duel.play(&CERTIFIED_CLIENT_STEPS[..3]);
-    refused(&duel, DECRYPT_ERROR, "a signature of another handshake");
-}
-
-#[test]
-fn threat_46_certificate_verify_in_a_scheme_that_does_not_fit_is_refused() {
-    for claimed in [
-        SignatureScheme(0x0201),
-        SignatureScheme(0x0203),
-        SignatureScheme(0x0101),
-        SignatureScheme::ECDSA_SECP521R1_SHA512,
-        SignatureScheme::RSA_PKCS1_SHA256,
-        SignatureScheme::RSA_PSS_RSAE_SHA256,
-        SignatureScheme::ED25519,
-        SignatureScheme(0xfefe),
-    ] {
-        let mut duel = asking_server_duel();
-        duel.greet();
-        duel.rogue.claimed_scheme = Some(claimed);
-        duel.play(&CERTIFIED_CLIENT_STEPS[..3]);
-        refused(&duel, ILLEGAL_PARAMETER, &format!("CertificateVerify with {claimed}"));
-
-        let mut duel = Duel::usual_client();
-        duel.rogue.claimed_scheme = Some(claimed);
-        duel.play(&SERVER_STEPS[..4]);
-        refused(&duel, ILLEGAL_PARAMETER, &format!("ServerKeyExchange with {claimed}"));
-    }
-}
-
-/// A scheme that the provider has, but that this client's configuration does not offer.
-#[test]
-fn threat_46_a_scheme_that_was_not_offered_is_refused_although_it_is_known() {
-    let mut settings = settings();
-    let schemes = &mut settings.provider.signature_verifiers;
-    schemes.retain(|verifier| verifier.scheme == SignatureScheme::ECDSA_SECP384R1_SHA384);
-    let mut duel = client_duel_with(settings);
-    duel.play(&SERVER_STEPS[..4]);
-    refused(&duel, ILLEGAL_PARAMETER, "ecdsa_secp256r1_sha256");
-}
-
-#[test]
-fn threat_47_a_missing_empty_or_wrong_signature_fails_on_every_suite() {
-    let ecdsa = [
-        CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-        CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-        CipherSuiteId::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-    ];
-    let rsa = [
-        CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-        CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-        CipherSuiteId::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-    ];
-    let cases = [
-        (ecdsa, Identity::p256(), SignatureScheme::ECDSA_SECP256R1_SHA256),
-        (rsa, Identity::rsa_chain(), SignatureScheme::RSA_PSS_RSAE_SHA256),
-    ];
-    for (suites, identity, scheme) in cases {
-        for suite in suites {
-            for damage in Damage::ALL {
-                let mut duel =
-                    Duel::with_client(Victim::client(client_config(settings(), identity)), identity);
-                duel.rogue.suite = crypto::ring::provider().cipher_suite(suite).unwrap();
-                duel.rogue.scheme = scheme;
-                duel.rogue.alter(Step::ServerKeyExchange, move |body| damage.apply(body));
-                duel.play(&SERVER_STEPS);
-                let honest = damage == Damage::None;
-                assert_eq!(duel.victim.is_connected(), honest, "{suite}: {:?}", duel.victim.error());
-                if !honest {
-                    let alert = duel.rogue.alerts();
-                    assert!(
-                        [[DECRYPT_ERROR], [DECODE_ERROR]].map(Vec::from).contains(&alert),
-                        "{suite}: {alert:?}"
-                    );
-                }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Damage {
-    None,
-    Missing,
-    Empty,
-    Flipped,
-}
-
-impl Damage {
-    const ALL: [Self; 4] = [Self::None, Self::Missing, Self::Empty, Self::Flipped];
-
-    /// Does it to a ServerKeyExchange.
-    fn apply(self, body: &mut Vec<u8>) {
-        let exchange = ServerKeyExchange::decode(body).unwrap();
-        match self {
-            Self::None => {}
-            Self::Missing => {
-                let params = exchange.params.as_bytes().len();
-                body.truncate(params);
-            }
-            Self::Empty => {
-                let signed = DigitallySigned { signature: &[], ..exchange.signed };
-                let mut altered = Vec::new();
-                ServerKeyExchange { signed, ..exchange }.encode(&mut altered).unwrap();
-                *body = altered;
-            }
-            Self::Flipped => *body.last_mut().unwrap() ^= 1,
-        }
-    }
-}
-
-#[test]
-fn threat_47_an_empty_certificate_verify_fails() {
-    let mut duel = asking_server_duel();
-    duel.greet();
-    duel.rogue.alter(Step::CertificateVerify, |body| {
-        let algorithm = CertificateVerify::decode(body).unwrap().signed.algorithm;
-        let mut altered = Vec::new();
-        CertificateVerify { signed: DigitallySigned { algorithm, signature: &[] } }
-            .encode(&mut altered)
-            .unwrap();
-        *body = altered;
-    });
-    duel.play(&CERTIFIED_CLIENT_STEPS[..3]);
-    refused(&duel, DECRYPT_ERROR, "an empty signature");
-}
-
-#[test]
-fn threat_47_a_server_without_certificates_is_refused() {
-    let mut duel = Duel::usual_client();
-    duel.rogue.chain = Vec::new();
-    duel.play(&SERVER_STEPS[..4]);
-    refused(&duel, DECODE_ERROR, "an empty list");
 }
 
 // ---- 49: random numbers ----
@@ -291,7 +72,7 @@ fn threat_49_a_failing_source_of_random_numbers_is_an_error() {
 fn threat_50_versions_that_were_not_offered_are_refused() {
     for version in [0xfeff, 0xfefc, 0xfefe, 0x0303, 0x0304, 0] {
         let mut duel = Duel::usual_client();
-        alter_server_hello(&mut duel, move |hello| hello.server_version = ProtocolVersion(version));
+        duel.rogue.alter_server_hello(move |hello| hello.server_version = ProtocolVersion(version));
         duel.play(&SERVER_STEPS[..1]);
         refused(&duel, PROTOCOL_VERSION, &format!("{version:04x}"));
     }
@@ -302,8 +83,8 @@ fn threat_50_suites_that_were_not_offered_are_refused() {
     let mut settings = settings();
     settings.cipher_suites = Some(vec![CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]);
     for suite in [0xc02c, 0xcca9, 0xc02f, 0x1301, 0x0000, 0x0005, 0x00ff, 0xc009, 0x5600] {
-        let mut duel = client_duel_with(settings.clone());
-        alter_server_hello(&mut duel, move |hello| hello.cipher_suite = CipherSuiteId(suite));
+        let mut duel = Duel::client_12(settings.clone());
+        duel.rogue.alter_server_hello(move |hello| hello.cipher_suite = CipherSuiteId(suite));
         duel.play(&SERVER_STEPS[..1]);
         refused(&duel, ILLEGAL_PARAMETER, &format!("{suite:04x}"));
     }
@@ -314,7 +95,7 @@ fn threat_50_groups_that_were_not_offered_are_refused() {
     let mut settings = settings();
     settings.groups = Some(vec![NamedGroup::X25519]);
     for group in [NamedGroup::SECP256R1, NamedGroup::SECP384R1] {
-        let mut duel = client_duel_with(settings.clone());
+        let mut duel = Duel::client_12(settings.clone());
         duel.rogue.group = crypto::ring::provider().group(group).unwrap();
         duel.play(&SERVER_STEPS[..4]);
         refused(&duel, ILLEGAL_PARAMETER, &format!("{group}"));
@@ -336,7 +117,7 @@ fn threat_50_extensions_that_were_not_offered_are_refused() {
     ];
     for (what, change) in cases {
         let mut duel = Duel::usual_client();
-        alter_server_hello(&mut duel, move |hello| change(&mut hello.extensions));
+        duel.rogue.alter_server_hello(move |hello| change(&mut hello.extensions));
         duel.play(&SERVER_STEPS[..1]);
         refused(&duel, UNSUPPORTED_EXTENSION, what);
     }
@@ -347,7 +128,7 @@ fn threat_50_extensions_that_were_not_offered_are_refused() {
     let config = client_config(settings(), identity);
     victim.connection = Some(Connection::client(config, address, start(&Clock::new())).unwrap());
     let mut duel = Duel::with_client(victim, identity);
-    alter_server_hello(&mut duel, |hello| hello.extensions.server_name = Some(Empty {}));
+    duel.rogue.alter_server_hello(|hello| hello.extensions.server_name = Some(Empty {}));
     duel.play(&SERVER_STEPS[..1]);
     refused(&duel, UNSUPPORTED_EXTENSION, "server_name");
 }
@@ -379,8 +160,8 @@ fn threat_50_values_that_were_not_offered_are_refused() {
         }),
     ];
     for (what, change) in cases {
-        let mut duel = client_duel_with(settings.clone());
-        alter_server_hello(&mut duel, change);
+        let mut duel = Duel::client_12(settings.clone());
+        duel.rogue.alter_server_hello(change);
         duel.play(&SERVER_STEPS[..1]);
         let alert = if what.starts_with("1.3") { PROTOCOL_VERSION } else { ILLEGAL_PARAMETER };
         refused(&duel, alert, what);
@@ -401,7 +182,7 @@ fn threat_50_a_certificate_that_does_not_fit_the_suite_is_refused() {
 #[test]
 fn threat_50_a_client_that_fell_back_without_need_is_refused() {
     let mut duel = server_duel_with(settings_of_both());
-    alter_client_hello(&mut duel, |hello| {
+    duel.rogue.alter_client_hello(|hello| {
         const SUITES: &[CipherSuiteId] =
             &[CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, CipherSuiteId::TLS_FALLBACK_SCSV];
         hello.cipher_suites = List::from(SUITES);
@@ -480,12 +261,12 @@ fn threat_81_a_client_that_verifies_sha_1_alone_is_refused() {
     const OLD: &[SignatureScheme] =
         &[SignatureScheme(0x0201), SignatureScheme(0x0203), SignatureScheme(0x0101)];
     let mut duel = server_duel_with(settings());
-    alter_client_hello(&mut duel, |hello| hello.extensions.signature_algorithms = Some(List::from(OLD)));
+    duel.rogue.alter_client_hello(|hello| hello.extensions.signature_algorithms = Some(List::from(OLD)));
     duel.greet();
     refused(&duel, HANDSHAKE_FAILURE, "SHA-1 alone");
     // Without the extension SHA-1 is implied (RFC 5246 section 7.4.1.4.1).
     let mut duel = server_duel_with(settings());
-    alter_client_hello(&mut duel, |hello| hello.extensions.signature_algorithms = None);
+    duel.rogue.alter_client_hello(|hello| hello.extensions.signature_algorithms = None);
     duel.greet();
     refused(&duel, HANDSHAKE_FAILURE, "no signature_algorithms");
 }
@@ -508,7 +289,7 @@ fn threat_73_peers_without_extended_master_secret_are_refused() {
 fn threat_73_where_admitted_they_connect_but_export_nothing() {
     let mut lenient = settings();
     lenient.require_extended_master_secret = false;
-    let mut client = client_duel_with(lenient.clone());
+    let mut client = Duel::client_12(lenient.clone());
     client.rogue.extended_master_secret = false;
     client.play(&SERVER_STEPS);
     let mut server = server_duel_with(lenient);
@@ -529,9 +310,9 @@ fn threat_73_where_admitted_they_connect_but_export_nothing() {
 fn threat_73_an_extension_taken_away_on_the_way_is_noticed() {
     let mut lenient = settings();
     lenient.require_extended_master_secret = false;
-    let mut duel = client_duel_with(lenient);
+    let mut duel = Duel::client_12(lenient);
     duel.rogue.extended_master_secret = false;
-    alter_server_hello(&mut duel, |hello| hello.extensions.extended_master_secret = Some(Empty {}));
+    duel.rogue.alter_server_hello(|hello| hello.extensions.extended_master_secret = Some(Empty {}));
     duel.play(&SERVER_STEPS);
     assert!(!duel.victim.is_connected());
 }
@@ -584,11 +365,11 @@ fn threat_74_the_signal_of_secure_renegotiation_is_answered_and_checked() {
     let hello = duel.rogue.last(HandshakeType::SERVER_HELLO).unwrap();
     assert_eq!(ServerHello::decode(&hello.body).unwrap().extensions.renegotiation_info, Some(&[][..]));
     let mut duel = server_duel_with(settings());
-    alter_client_hello(&mut duel, |hello| hello.extensions.renegotiation_info = Some(&[1; 12]));
+    duel.rogue.alter_client_hello(|hello| hello.extensions.renegotiation_info = Some(&[1; 12]));
     duel.greet();
     refused(&duel, HANDSHAKE_FAILURE, "a client that goes on with an earlier handshake");
     let mut duel = Duel::usual_client();
-    alter_server_hello(&mut duel, |hello| hello.extensions.renegotiation_info = Some(&[1; 24]));
+    duel.rogue.alter_server_hello(|hello| hello.extensions.renegotiation_info = Some(&[1; 24]));
     duel.play(&SERVER_STEPS[..1]);
     refused(&duel, HANDSHAKE_FAILURE, "a server that goes on with an earlier handshake");
 }
@@ -601,7 +382,7 @@ fn threat_84_no_common_application_protocol_is_fatal() {
     let mut settings = settings();
     settings.alpn = vec![b"game/1".to_vec()];
     let mut duel = server_duel_with(settings);
-    alter_client_hello(&mut duel, |hello| hello.extensions.alpn = Some(List::from(OFFERED)));
+    duel.rogue.alter_client_hello(|hello| hello.extensions.alpn = Some(List::from(OFFERED)));
     duel.greet();
     refused(&duel, 120, "no_application_protocol");
 }
@@ -628,7 +409,7 @@ fn unknown_offers_of_a_client_are_ignored() {
     ];
     const GROUPS: &[NamedGroup] = &[NamedGroup(0x1a1a), NamedGroup::X25519, NamedGroup::SECP256R1];
     let mut duel = server_duel_with(settings());
-    alter_client_hello(&mut duel, |hello| {
+    duel.rogue.alter_client_hello(|hello| {
         hello.cipher_suites = List::from(SUITES);
         let extensions: &mut ClientExtensions<'_> = &mut hello.extensions;
         extensions.supported_groups = Some(List::from(GROUPS));
