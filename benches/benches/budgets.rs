@@ -2,7 +2,7 @@
 //! table and fails if a budget is broken.
 //!
 //! Noise only ever breaks a budget that holds, never the other way round: so a broken one is measured again after a
-//! pause, up to three times in all, and the best counts. Above all a busy sibling of the processor's core does it, which
+//! pause, up to five times in all, and the best counts. Above all a busy sibling of the processor's core does it, which
 //! slows the many short instructions of a record down more than the cipher.
 
 use std::process::ExitCode;

@@ -74,7 +74,7 @@ fn a_handshake_allocates_little() {
 const GROUPS: [NamedGroup; 2] = [NamedGroup::X25519, NamedGroup::SECP256R1];
 
 /// For both ends together.
-const MOST_ALLOCATIONS: u64 = 150;
+const MOST_ALLOCATIONS: u64 = 130;
 
 /// The key schedule of DTLS 1.3 prepares more keys.
-const MOST_ALLOCATIONS_13: u64 = 170;
+const MOST_ALLOCATIONS_13: u64 = 140;
