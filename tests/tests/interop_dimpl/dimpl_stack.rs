@@ -65,13 +65,8 @@ impl Stack for Dimpl {
         FirstAnswer::Cookie
     }
 
-    fn fault_under_loss(&self, version: ProtocolVersion, serves: bool, plan: &Plan) -> Option<Fault> {
+    fn fault_under_loss(&self, version: ProtocolVersion, plan: &Plan) -> Option<Fault> {
         match version {
-            // RFC 6347 section 4.2.4 demands the repeat, and section 4.2.3 allows several messages in one record.
-            ProtocolVersion::DTLS_1_2 if serves && plan.trust.is_some() => Some(Fault {
-                what: "its server repeats its last flight only if a record of the client's begins with ClientKeyExchange",
-                share: 0.15,
-            }),
             // RFC 9147 section 5.5: fragments may overlap, and be cut anew.
             ProtocolVersion::DTLS_1_3 if plan.mtu < 1200 => Some(Fault {
                 what: "it drops a fragment that begins like an earlier one and is longer, and so what is cut anew",

@@ -181,8 +181,8 @@ impl Outgoing {
     /// Writes the next datagram of the present transmission to the front of `out`, not longer than `mtu`, and
     /// returns its length in bytes: 0 if there is nothing (more) to send now.
     ///
-    /// Messages of one epoch that follow each other share a record as far as they fit, records share the
-    /// datagram, and a message that must be cut fills the datagram to the last byte.
+    /// Messages of one epoch that follow each other share a record as far as they fit (where ACKs are used: DTLS 1.3),
+    /// records share the datagram, and a message that must be cut fills the datagram to the last byte.
     ///
     /// # Errors
     /// [`WriteError`]; nothing was sent then, and the next call tries the same again.
@@ -355,6 +355,11 @@ impl Outgoing {
                 Cursor { item: index.saturating_add(1), offset: 0 }
             };
             staged.fragments.push((message.message_seq, sent));
+            // Legal as it is to put several into one record of DTLS 1.2 (RFC 6347 section 4.2.3), OpenSSL, GnuTLS and
+            // Mbed TLS do not, and there are peers that look at the first one only. In DTLS 1.3 all are used to it.
+            if self.reliability == Reliability::Implicit {
+                break;
+            }
         }
         staged
     }
