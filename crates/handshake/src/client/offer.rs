@@ -22,6 +22,7 @@ pub(super) struct Offer {
     pub(super) server_name: ServerName<'static>,
     pub(super) random: [u8; 32],
     grease: Option<Grease>,
+    lists: Lists,
 }
 
 /// What differs between the hellos of one handshake.
@@ -44,12 +45,13 @@ impl Offer {
         let greases = cx.common.settings.grease && cx.common.offers(ProtocolVersion::DTLS_1_3);
         // What is not secret may choose what need not be.
         let grease = random.first_chunk().filter(|_| greases).copied().map(Grease::new);
-        Ok(Self { server_name, random, grease })
+        let lists = Lists::new(grease, cx.common);
+        Ok(Self { server_name, random, grease, lists })
     }
 
     /// The body of a hello.
     pub(super) fn hello(&self, varying: Varying<'_>, common: &Common) -> Result<Vec<u8>, Error> {
-        let lists = Lists::new(self.grease, common);
+        let lists = &self.lists;
         let settings = &common.settings;
         let offers_12 = common.offers(ProtocolVersion::DTLS_1_2);
         let offers_13 = common.offers(ProtocolVersion::DTLS_1_3);
@@ -81,8 +83,10 @@ impl Offer {
                 supported_groups: Some(lists.groups.as_slice().into()),
                 key_share: offers_13.then(|| shares.as_slice().into()),
                 signature_algorithms: Some(lists.signature_algorithms.as_slice().into()),
-                signature_algorithms_cert: (!offers_12)
-                    .then(|| lists.signature_algorithms_cert.as_slice().into()),
+                signature_algorithms_cert: lists
+                    .signature_algorithms_cert
+                    .as_ref()
+                    .map(|schemes| schemes.as_slice().into()),
                 ec_point_formats: offers_12.then(|| (&[EcPointFormat::UNCOMPRESSED]).into()),
                 extended_master_secret: offers_12.then_some(Empty {}),
                 alpn: (!protocols.is_empty()).then(|| protocols.as_slice().into()),
@@ -98,44 +102,47 @@ impl Offer {
 }
 
 /// The lists of the hello, by preference; GREASE comes first.
+#[derive(Debug)]
 struct Lists {
     versions: Vec<ProtocolVersion>,
     cipher_suites: Vec<CipherSuiteId>,
     groups: Vec<NamedGroup>,
     signature_algorithms: Vec<SignatureScheme>,
-    signature_algorithms_cert: Vec<SignatureScheme>,
+    /// Of DTLS 1.3 alone.
+    signature_algorithms_cert: Option<Vec<SignatureScheme>>,
 }
 
 impl Lists {
     fn new(grease: Option<Grease>, common: &Common) -> Self {
         let offers_12 = common.offers(ProtocolVersion::DTLS_1_2);
-        let mut cipher_suites: Vec<_> = grease.map(|grease| grease.cipher_suite).into_iter().collect();
+        // RFC 5746 section 3.4: says as much as an empty renegotiation_info.
+        let renegotiation_info = offers_12.then_some(CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
         let spoken = common.cipher_suites.iter().filter(|suite| common.offers(suite.version));
-        cipher_suites.extend(spoken.map(|suite| suite.id));
-        if offers_12 {
-            // RFC 5746 section 3.4: says as much as an empty renegotiation_info.
-            cipher_suites.push(CipherSuiteId::TLS_EMPTY_RENEGOTIATION_INFO_SCSV);
-        }
-        let mut groups: Vec<_> = grease.map(|grease| grease.group).into_iter().collect();
-        groups.extend(common.groups.iter().map(|group| group.name()));
-        let mut versions: Vec<_> = grease.map(|grease| grease.version).into_iter().collect();
-        versions.extend_from_slice(&common.versions);
+        let cipher_suites = spoken.map(|suite| suite.id).chain(renegotiation_info);
         // What verifies certificates. A client of 1.2 has one list for both purposes; in 1.3 the second extension
         // tells them apart (RFC 9846 section 4.3.3).
-        let certificates: Vec<_> = common.signature_schemes().collect();
-        let signature_algorithms = if offers_12 {
-            certificates.clone()
+        let certificates = common.signature_schemes();
+        let (signature_algorithms, signature_algorithms_cert) = if offers_12 {
+            (certificates.collect(), None)
         } else {
-            handshake_schemes(certificates.iter().copied()).collect()
+            let certificates: Vec<_> = certificates.collect();
+            (handshake_schemes(certificates.iter().copied()).collect(), Some(certificates))
         };
         Self {
-            versions,
-            cipher_suites,
-            groups,
+            versions: led_by(grease.map(|grease| grease.version), common.versions.iter().copied()),
+            cipher_suites: led_by(grease.map(|grease| grease.cipher_suite), cipher_suites),
+            groups: led_by(grease.map(|grease| grease.group), common.groups.iter().map(|group| group.name())),
             signature_algorithms,
-            signature_algorithms_cert: certificates,
+            signature_algorithms_cert,
         }
     }
+}
+
+fn led_by<T>(first: Option<T>, rest: impl Iterator<Item = T>) -> Vec<T> {
+    // Its length is not known beforehand where something is left out; this is more than any list has by default.
+    let mut list = Vec::with_capacity(16);
+    list.extend(first.into_iter().chain(rest));
+    list
 }
 
 /// RFC 6066 section 3: DNS names only, never addresses.

@@ -54,7 +54,8 @@ macro_rules! message_methods {
             /// # Errors
             /// If a field does not fit the format.
             pub fn to_vec(&self) -> Result<alloc::vec::Vec<u8>, $crate::codec::EncodeError> {
-                let mut body = alloc::vec::Vec::new();
+                // Most messages but certificates and hybrid hellos fit without growing.
+                let mut body = alloc::vec::Vec::with_capacity(256);
                 self.encode(&mut body)?;
                 Ok(body)
             }

@@ -62,6 +62,9 @@ impl Hkdf {
     }
 }
 
+/// The most bytes of an HkdfLabel with a counter: a length of two bytes, and two strings behind a length of one byte each.
+const MAX_INFO: usize = 2 + 1 + 255 + 1 + 255 + 1;
+
 /// A secret from which things are derived (the "PRK" of RFC 5869).
 pub struct Expander {
     key: Box<dyn HmacKey>,
@@ -75,7 +78,17 @@ impl Expander {
     ///
     /// [`ExpandError::OutputTooLong`].
     pub fn expand(&self, info: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
-        self.fill([info, &[], &[], &[], &[], &[]], out)
+        let block_length = self.key.output_length();
+        if out.len() > block_length.saturating_mul(255) {
+            return Err(ExpandError::OutputTooLong);
+        }
+        let mut block = Zeroizing::new(Digest::default());
+        for (counter, piece) in (1_u8..=255).zip(out.chunks_mut(block_length)) {
+            // T(n) = HMAC(PRK, T(n-1) | info | n)
+            *block = self.key.sign(&[block.as_ref(), info, &[counter]]);
+            fill(piece, &block);
+        }
+        Ok(())
     }
 
     /// HKDF-Expand-Label (RFC 9846 section 7.1): fills `out`. The label is given without its prefix.
@@ -88,15 +101,24 @@ impl Expander {
         let label_length = self.label_prefix.len().saturating_add(label.len());
         let label_length = u8::try_from(label_length).map_err(|_| ExpandError::LabelTooLong)?;
         let context_length = u8::try_from(context.len()).map_err(|_| ExpandError::ContextTooLong)?;
-        let info = [
-            &length.to_be_bytes(),
-            &[label_length][..],
-            self.label_prefix,
-            label,
-            &[context_length],
-            context,
-        ];
-        self.fill(info, out)
+        let parts: [&[u8]; 6] =
+            [&length.to_be_bytes(), &[label_length], self.label_prefix, label, &[context_length], context];
+        // In one piece, the counter included: every piece costs the hash function time, and most outputs are one block.
+        let mut info = [0; MAX_INFO];
+        let mut rest = info.as_mut_slice();
+        for part in parts.into_iter().chain([&[1][..]]) {
+            let (to, after) = rest.split_at_mut_checked(part.len()).ok_or(ExpandError::LabelTooLong)?;
+            to.copy_from_slice(part);
+            rest = after;
+        }
+        let length = MAX_INFO.saturating_sub(rest.len());
+        let info = info.get(..length).unwrap_or_default();
+        if out.len() <= self.key.output_length() {
+            let block = Zeroizing::new(self.key.sign(&[info]));
+            fill(out, &block);
+            return Ok(());
+        }
+        self.expand(info.split_last().map_or(&[], |(_, info)| info), out)
     }
 
     /// Derive-Secret (RFC 9846 section 7.1) for the labels of the key schedule.
@@ -123,24 +145,12 @@ impl Expander {
         });
         result.map(|()| secret)
     }
+}
 
-    /// HKDF-Expand with the info in parts: T(n) = HMAC(PRK, T(n-1) | info | n).
-    fn fill(&self, info: [&[u8]; 6], out: &mut [u8]) -> Result<(), ExpandError> {
-        let block_length = self.key.output_length();
-        if out.len() > block_length.saturating_mul(255) {
-            return Err(ExpandError::OutputTooLong);
-        }
-        let [a, b, c, d, e, f] = info;
-        let mut block = Zeroizing::new(Digest::default());
-        for (counter, piece) in (1_u8..=255).zip(out.chunks_mut(block_length)) {
-            let previous = block;
-            block = Zeroizing::new(self.key.sign(&[previous.as_ref(), a, b, c, d, e, f, &[counter]]));
-            // The last piece may be shorter than the digest, never longer.
-            for (to, from) in piece.iter_mut().zip(block.as_ref()) {
-                *to = *from;
-            }
-        }
-        Ok(())
+/// What is to be filled may be shorter than the digest, never longer.
+fn fill(out: &mut [u8], block: &Digest) {
+    for (to, from) in out.iter_mut().zip(block.as_ref()) {
+        *to = *from;
     }
 }
 

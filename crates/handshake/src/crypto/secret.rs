@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 
 /// A secret of up to 64 bytes, kept inline and wiped on drop.
 ///
@@ -20,8 +20,20 @@ use zeroize::{Zeroize, Zeroizing};
 /// ```
 pub struct Secret {
     length: usize,
-    bytes: [u8; Self::CAPACITY],
+    bytes: Bytes,
 }
+
+/// Wiped as one: byte by byte takes a good part of the time of deriving them.
+#[derive(Clone, Copy)]
+struct Bytes([u8; Secret::CAPACITY]);
+
+impl Default for Bytes {
+    fn default() -> Self {
+        Self([0; Secret::CAPACITY])
+    }
+}
+
+impl DefaultIsZeroes for Bytes {}
 
 impl Secret {
     /// The most bytes a secret can hold: the output of SHA-512, the longest hash in use.
@@ -43,15 +55,15 @@ impl Secret {
     ///
     /// If `length` is more than [`Secret::CAPACITY`]; see [`Secret::from_slice`].
     pub fn with(length: usize, fill: impl FnOnce(&mut [u8])) -> Self {
-        let mut secret = Self { length, bytes: [0; Self::CAPACITY] };
-        let bytes = secret.bytes.get_mut(..length);
+        let mut secret = Self { length, bytes: Bytes::default() };
+        let bytes = secret.bytes.0.get_mut(..length);
         fill(bytes.expect("the lengths of hashes and keys are at most 64 bytes"));
         secret
     }
 
     /// The bytes. Copy them only into something that is wiped too.
     pub fn expose(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or(&[])
+        self.bytes.0.get(..self.length).unwrap_or(&[])
     }
 
     /// Compares in constant time; secrets of another length are unequal.
@@ -146,7 +158,7 @@ mod tests {
     fn wiping_clears_every_byte() {
         let mut secret = Secret::from_slice(&[0xff; Secret::CAPACITY]);
         secret.zeroize();
-        assert_eq!(secret.bytes, [0; Secret::CAPACITY]);
+        assert_eq!(secret.bytes.0, [0; Secret::CAPACITY]);
         assert!(core::mem::needs_drop::<Secret>());
         assert!(core::mem::needs_drop::<SharedSecret>());
     }

@@ -2,15 +2,16 @@
 //! (RFC 6347 section 4.2.1, RFC 9147 section 5.1).
 //!
 //! ```text
-//! key id (1) | seconds (4) | content | HMAC-SHA256(peer id, seconds, client_version, random, session_id, content),
-//!                                      cut to 16 bytes
+//! key id (1) | seconds (4) | content | HMAC-SHA256(rotation period, peer id, seconds, client_version, random, session_id,
+//!                                      content), cut to 16 bytes
 //! ```
 //!
 //! Of the hello only fields that stand *before* the cookie are bound, and both hellos of a client have the same of them,
 //! so that the first fragment of the second one is enough to check it. The content is what the server wants to remember:
-//! nothing in DTLS 1.2, the decisions of the first hello in 1.3 (`retry.rs`); here it is only bytes. The keys are derived
-//! from a root secret and the number of the rotation period: nothing is stored, nothing is locked, and servers with the
-//! same root and clock accept each other's cookies.
+//! nothing in DTLS 1.2, the decisions of the first hello in 1.3 (`retry.rs`); here it is only bytes. The root secret and
+//! the number of the rotation period make the key: as the number comes first under the root's HMAC, every period has a
+//! function of its own. So nothing is stored, nothing is locked, and servers with the same root and clock accept each
+//! other's cookies.
 
 use core::time::Duration;
 
@@ -118,11 +119,10 @@ impl Cookies {
     }
 
     fn mac(&self, period: u64, seconds: [u8; 4], bound: &Bound<'_>, content: &[u8]) -> [u8; MAC_LENGTH] {
-        let derived = hmac::sign(&self.root, &period.to_be_bytes());
-        let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
-        let mut context = hmac::Context::with_key(&key);
+        let mut context = hmac::Context::with_key(&self.root);
         let Bound { peer_id, hello } = bound;
         // Every part of variable length but the last comes with its length, so that no two inputs run into each other.
+        context.update(&period.to_be_bytes());
         context.update(&u64::try_from(peer_id.len()).unwrap_or(u64::MAX).to_be_bytes());
         context.update(peer_id);
         context.update(&seconds);

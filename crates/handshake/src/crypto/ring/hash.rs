@@ -4,14 +4,15 @@ use alloc::boxed::Box;
 
 use ring::{digest, hmac};
 
+use crate::crypto::hash::{SHA_256_OF_NOTHING, SHA_384_OF_NOTHING};
 use crate::crypto::{Digest, Hash, HashContext, Hmac, HmacKey};
 
 /// SHA-256.
-pub static SHA_256: &dyn Hash = &RingHash(&digest::SHA256);
+pub static SHA_256: &dyn Hash = &RingHash(&digest::SHA256, Some(&SHA_256_OF_NOTHING));
 /// SHA-384.
-pub static SHA_384: &dyn Hash = &RingHash(&digest::SHA384);
+pub static SHA_384: &dyn Hash = &RingHash(&digest::SHA384, Some(&SHA_384_OF_NOTHING));
 /// SHA-512. No suite has it; signatures of DTLS 1.2 may.
-pub static SHA_512: &dyn Hash = &RingHash(&digest::SHA512);
+pub static SHA_512: &dyn Hash = &RingHash(&digest::SHA512, None);
 
 /// HMAC with SHA-256.
 pub static HMAC_SHA_256: &dyn Hmac = &RingHmac(&hmac::HMAC_SHA256);
@@ -20,8 +21,9 @@ pub static HMAC_SHA_384: &dyn Hmac = &RingHmac(&hmac::HMAC_SHA384);
 /// HMAC with SHA-512.
 pub static HMAC_SHA_512: &dyn Hmac = &RingHmac(&hmac::HMAC_SHA512);
 
+/// The algorithm, and its digest of nothing where a key schedule asks for it.
 #[derive(Debug)]
-struct RingHash(&'static digest::Algorithm);
+struct RingHash(&'static digest::Algorithm, Option<&'static [u8]>);
 
 impl Hash for RingHash {
     fn output_length(&self) -> usize {
@@ -36,6 +38,10 @@ impl Hash for RingHash {
         let mut context = digest::Context::new(self.0);
         data.iter().for_each(|part| context.update(part));
         to_digest(context.finish().as_ref())
+    }
+
+    fn of_nothing(&self) -> Digest {
+        self.1.map_or_else(|| self.hash(&[]), to_digest)
     }
 }
 
@@ -84,6 +90,9 @@ impl HmacKey for RingHmacKey {
     }
 
     fn sign(&self, data: &[&[u8]]) -> Digest {
+        if let [whole] = data {
+            return to_digest(hmac::sign(&self.0, whole).as_ref());
+        }
         let mut context = hmac::Context::with_key(&self.0);
         data.iter().for_each(|part| context.update(part));
         to_digest(context.sign().as_ref())
@@ -118,6 +127,13 @@ mod tests {
         for (hash, digest) in expected {
             assert_eq!(hash.hash(&[b"a", b"", b"bc"]).as_ref(), hex(digest));
             assert_eq!(hash.output_length(), digest.len() / 2);
+        }
+    }
+
+    #[test]
+    fn the_hash_of_nothing_is_known() {
+        for hash in [SHA_256, SHA_384, SHA_512] {
+            assert_eq!(hash.of_nothing(), hash.hash(&[]));
         }
     }
 
