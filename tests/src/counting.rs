@@ -9,7 +9,7 @@ use drystone_handshake::crypto::{
     CryptoProvider, KeyExchangeError, KeyExchangeGroup, SharedSecret, SigningError, SigningKey,
     StartedKeyExchange, ring,
 };
-use drystone_handshake::message::registry::{NamedGroup, SignatureScheme};
+use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion, SignatureScheme};
 use drystone_handshake::{Credential, Error, PeerCertificates, PeerVerifier, SecureRandom};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
@@ -30,36 +30,45 @@ impl Counter {
     }
 }
 
-/// X25519 that counts keys made and shares answered.
+/// A group that counts keys made and shares answered.
 #[derive(Debug)]
-pub struct CountingGroup(pub Arc<Counter>);
+struct CountingGroup {
+    group: &'static dyn KeyExchangeGroup,
+    counter: Arc<Counter>,
+}
 
 impl KeyExchangeGroup for CountingGroup {
     fn name(&self) -> NamedGroup {
-        NamedGroup::X25519
+        self.group.name()
     }
 
     fn share_length(&self) -> usize {
-        ring::X25519.share_length()
+        self.group.share_length()
+    }
+
+    fn min_version(&self) -> ProtocolVersion {
+        self.group.min_version()
     }
 
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
-        self.0.count();
-        ring::X25519.start()
+        self.counter.count();
+        self.group.start()
     }
 
     fn respond(&self, peer_share: &[u8]) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
-        self.0.count();
-        ring::X25519.respond(peer_share)
+        self.counter.count();
+        self.group.respond(peer_share)
     }
 }
 
-/// ring's provider with a group that counts.
+/// ring's provider with all its groups, which count together.
 pub fn counting_provider() -> (CryptoProvider, Arc<Counter>) {
     let counter = Arc::new(Counter::default());
     let mut provider = ring::provider();
-    // A provider's groups live as long as the program; a test leaks a few bytes.
-    provider.groups = vec![Box::leak(Box::new(CountingGroup(Arc::clone(&counter))))];
+    for group in &mut provider.groups {
+        // A provider's groups live as long as the program; a test leaks a few bytes.
+        *group = Box::leak(Box::new(CountingGroup { group: *group, counter: Arc::clone(&counter) }));
+    }
     (provider, counter)
 }
 

@@ -185,7 +185,15 @@ impl Gate {
         if fragment.offset == 0
             && let Some(verdict) = self.judge_beginning(&arrival, fragment.payload, is_whole, reply)?
         {
-            return Ok(verdict);
+            return Ok(match verdict {
+                // Fragments that overtook this one are not lost.
+                Verdict::Accept(greeting) if !is_whole => {
+                    let hello =
+                        partial.and_then(|partial| partial.complete(arrival.start.now, stranger, fragment));
+                    Verdict::Accept(Greeting { hello: hello.map(Into::into), ..greeting })
+                }
+                verdict => verdict,
+            });
         }
         if is_whole {
             return self.ask(&arrival, fragment.payload, reply);

@@ -127,6 +127,23 @@ impl PartialHellos {
         Ok(place.take_whole())
     }
 
+    /// The whole body, if this first fragment was all that was missing of a hello that is held. The sender has no place
+    /// afterwards: what else comes is for its association.
+    pub(super) fn complete(
+        &mut self,
+        now: Instant,
+        stranger: Stranger<'_>,
+        fragment: &Fragment<'_>,
+    ) -> Option<&[u8]> {
+        let (peer, lifetime) = (Name::of(stranger.id), self.lifetime);
+        let own = |place: &&mut Place| place.tenant(now, lifetime).is_some_and(|tenant| tenant.peer == peer);
+        let place = self.places.iter_mut().find(own)?;
+        if let Some(piece) = Piece::of(fragment).ok().filter(|piece| place.agrees_with(piece)) {
+            place.write(&piece);
+        }
+        place.vacate()
+    }
+
     /// The place for a newcomer: one of its own network if that has its share already, else a free one, else the
     /// oldest.
     fn make_room(&self, now: Instant, network: Name) -> Option<usize> {
@@ -249,9 +266,15 @@ impl Place {
         }
     }
 
-    /// The message, if all of it has come.
+    /// The message, if all of it has come: then the place is free.
     fn take_whole(&mut self) -> Option<&[u8]> {
         let tenant = self.tenant.take_if(|tenant| tenant.missing == 0)?;
+        self.bytes.get(..tenant.length)
+    }
+
+    /// Frees the place. The message, if all of it has come.
+    fn vacate(&mut self) -> Option<&[u8]> {
+        let tenant = self.tenant.take().filter(|tenant| tenant.missing == 0)?;
         self.bytes.get(..tenant.length)
     }
 }

@@ -476,6 +476,25 @@ fn a_second_hello_whose_cookie_comes_late_is_held_and_handed_on() {
 }
 
 #[test]
+fn what_overtook_the_cookie_of_a_second_hello_is_handed_on() {
+    let gate = dual();
+    let mut pool = gate.partial_hellos();
+    let hello = Hello::large();
+    let asked = ask(&gate, start_at(0), SENDER, &mut pool, &whole(0, &hello.body()));
+    let body = Hello { shares: hello.shares.clone(), ..second(&hello, &asked) }.body();
+    let mut give = |range| ask(&gate, start_at(0), SENDER, &mut pool, &piece(1, &body, range));
+    assert_eq!(give(600..body.len()), Said::Hold);
+    let Said::Accept(proven, Some(held)) = give(0..600) else { panic!("it is whole") };
+    assert_eq!(held, body);
+    assert!(proven.covers(&ClientHello::decode(&held).unwrap()));
+    assert_eq!(give(1200..body.len()), Said::Hold);
+    assert!(
+        matches!(give(0..600), Said::Accept(Proven::Retry(_), None)),
+        "the association waits for the rest"
+    );
+}
+
+#[test]
 fn a_hello_of_1_2_in_pieces_is_asked_by_its_whole_where_1_3_is_admitted() {
     let hello = Hello { versions: None, ..Hello::new() };
     let body = hello.body();

@@ -69,6 +69,31 @@ fn pieces_in_any_order_make_the_whole_and_the_place_is_free_again() {
 }
 
 #[test]
+fn a_first_fragment_completes_what_overtook_it_or_ends_the_waiting() {
+    let whole = hello(1, 1600);
+    let first = fragment(1, &whole, 0..600);
+    let mut pool = pool();
+    assert_eq!(pool.complete(at(0), stranger(b"a"), &first), None, "nobody is there");
+    assert!(pool.places.iter().all(|place| place.tenant.is_none()), "and no place is taken");
+    for (overtaking, seq, other, expected) in [
+        (600..1600, 1, &b"a"[..], true),
+        (700..1600, 1, b"a", false),
+        (600..1600, 0, b"a", false),
+        (600..1600, 1, b"b", false),
+    ] {
+        let piece = fragment(seq, &whole, overtaking.clone());
+        assert_eq!(pool.insert(at(0), stranger(other), &piece), Ok(None));
+        let completed = pool.complete(at(0), stranger(b"a"), &first);
+        assert_eq!(completed, expected.then_some(&whole[..]), "{overtaking:?} {seq} {other:?}");
+        let tenants = pool.places.iter().filter(|place| place.tenant.is_some()).count();
+        assert_eq!(tenants, usize::from(other == b"b"), "{overtaking:?} {seq} {other:?}");
+    }
+    let piece = fragment(1, &whole, 600..1600);
+    assert_eq!(pool.insert(at(0), stranger(b"c"), &piece), Ok(None));
+    assert_eq!(pool.complete(at(2001), stranger(b"c"), &first), None, "its time is over");
+}
+
+#[test]
 fn copies_are_nothing_new() {
     let mut pool = pool();
     let whole = hello(1, 300);
