@@ -15,7 +15,7 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
-use drystone::message::registry::HandshakeType;
+use drystone::message::registry::{HandshakeType, ProtocolVersion};
 use drystone::{Connection, Datagram, Instant, Path, Start, x509::ServerName};
 use drystone_tests::null::{Integrity, configs};
 use gungraun::prelude::*;
@@ -36,14 +36,17 @@ const START: Start = Start { now: NOW, unix: None };
 const ROOM: usize = 1300;
 const RECORDS: usize = 100;
 
-fn client() -> Connection {
-    let (config, _) = configs(Integrity::Open);
+const V12: ProtocolVersion = ProtocolVersion::DTLS_1_2;
+const V13: ProtocolVersion = ProtocolVersion::DTLS_1_3;
+
+fn client(version: ProtocolVersion) -> Connection {
+    let (config, _) = configs(version, Integrity::Open);
     let name = ServerName::try_from("server.test").expect("a DNS name");
     Connection::client(config, name, START).expect("a client")
 }
 
-fn server() -> Connection {
-    let (_, config) = configs(Integrity::Open);
+fn server(version: ProtocolVersion) -> Connection {
+    let (_, config) = configs(version, Integrity::Open);
     let config = Arc::into_inner(config).expect("nobody else has it").with_amplification_limit(None);
     Connection::server_without_cookie(Arc::new(config), Path::default(), START).expect("a server")
 }
@@ -65,8 +68,8 @@ fn receive(connection: &mut Connection, bytes: &mut [u8]) -> usize {
     received
 }
 
-fn connected() -> (Connection, Connection) {
-    let (mut client, mut server) = (client(), server());
+fn connected(version: ProtocolVersion) -> (Connection, Connection) {
+    let (mut client, mut server) = (client(version), server(version));
     for _ in 0..2 {
         deliver(&mut client, &mut server);
         deliver(&mut server, &mut client);
@@ -76,13 +79,13 @@ fn connected() -> (Connection, Connection) {
 }
 
 /// A sender and buffers with room for records of `size` bytes.
-fn to_seal(size: usize) -> (Connection, Vec<u8>, usize) {
-    (connected().0, vec![7; ROOM], size)
+fn to_seal(version: ProtocolVersion, size: usize) -> (Connection, Vec<u8>, usize) {
+    (connected(version).0, vec![7; ROOM], size)
 }
 
 /// A receiver and sealed records.
-fn to_open(size: usize) -> (Connection, Vec<Vec<u8>>) {
-    let (mut client, server) = connected();
+fn to_open(version: ProtocolVersion, size: usize) -> (Connection, Vec<Vec<u8>>) {
+    let (mut client, server) = connected(version);
     let mut out = [0; ROOM];
     let record = |_| {
         let length = client.send(&vec![7; size], &mut out).expect("connected");
@@ -92,16 +95,17 @@ fn to_open(size: usize) -> (Connection, Vec<Vec<u8>>) {
 }
 
 /// A receiver that has had these records already.
-fn replayed(size: usize) -> (Connection, Vec<Vec<u8>>) {
-    let (mut server, records) = to_open(size);
+fn replayed(version: ProtocolVersion, size: usize) -> (Connection, Vec<Vec<u8>>) {
+    let (mut server, records) = to_open(version, size);
     for record in &records {
         assert_eq!(receive(&mut server, &mut record.clone()), size);
     }
     (server, records)
 }
 
-#[library_benchmark(config = committed(28_991))]
-#[bench::of_64_bytes(args = (64), setup = to_seal)]
+#[library_benchmark]
+#[bench::dtls_1_2(args = (V12, 64), setup = to_seal, config = committed(28_991))]
+#[bench::dtls_1_3(args = (V13, 64), setup = to_seal, config = committed(28_991))]
 fn seal_100_records((mut client, mut buffer, size): (Connection, Vec<u8>, usize)) -> Connection {
     let start = client.overhead().prefix;
     for _ in 0..RECORDS {
@@ -110,8 +114,9 @@ fn seal_100_records((mut client, mut buffer, size): (Connection, Vec<u8>, usize)
     client
 }
 
-#[library_benchmark(config = committed(37_921))]
-#[bench::of_64_bytes(args = (64), setup = to_open)]
+#[library_benchmark]
+#[bench::dtls_1_2(args = (V12, 64), setup = to_open, config = committed(37_921))]
+#[bench::dtls_1_3(args = (V13, 64), setup = to_open, config = committed(37_921))]
 fn open_100_records((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
     for record in &mut records {
         assert_eq!(receive(&mut server, black_box(record)), 64);
@@ -119,8 +124,9 @@ fn open_100_records((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (C
     (server, records)
 }
 
-#[library_benchmark(config = committed(24_620))]
-#[bench::of_64_bytes(args = (64), setup = replayed)]
+#[library_benchmark]
+#[bench::dtls_1_2(args = (V12, 64), setup = replayed, config = committed(24_620))]
+#[bench::dtls_1_3(args = (V13, 64), setup = replayed, config = committed(24_620))]
 fn drop_100_replays((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (Connection, Vec<Vec<u8>>) {
     for record in &mut records {
         assert_eq!(receive(&mut server, black_box(record)), 0);
@@ -129,15 +135,16 @@ fn drop_100_replays((mut server, mut records): (Connection, Vec<Vec<u8>>)) -> (C
 }
 
 /// A server that has built its first flight, with a certificate, and an MTU that cuts it.
-fn with_flight(mtu: usize) -> Connection {
-    let (mut client, mut server) = (client(), server());
+fn with_flight(version: ProtocolVersion, mtu: usize) -> Connection {
+    let (mut client, mut server) = (client(version), server(version));
     deliver(&mut client, &mut server);
     server.set_mtu(mtu);
     server
 }
 
-#[library_benchmark(config = committed(3_988))]
-#[bench::cut_to_228_bytes(args = (228), setup = with_flight)]
+#[library_benchmark]
+#[bench::dtls_1_2(args = (V12, 228), setup = with_flight, config = committed(3_988))]
+#[bench::dtls_1_3(args = (V13, 228), setup = with_flight, config = committed(3_988))]
 fn write_a_flight(mut server: Connection) -> Connection {
     let mut out = [0; ROOM];
     let mut datagrams = 0;
@@ -152,7 +159,7 @@ fn write_a_flight(mut server: Connection) -> Connection {
 /// A client that waits for a ServerHello, and fragments of the message after it, last first.
 fn to_reassemble(size: usize) -> (Connection, Vec<Vec<u8>>) {
     const FRAGMENTS: usize = 16;
-    let mut client = client();
+    let mut client = client(V12);
     while client.poll_transmit(NOW, &mut [0; ROOM]).is_some() {}
     let fragment = |index: usize| {
         let [_, l2, l1, l0] = (FRAGMENTS as u32 * size as u32).to_be_bytes();

@@ -47,11 +47,13 @@ pub fn settings(integrity: Integrity, seed: u64) -> Settings {
     only(ProtocolVersion::DTLS_1_2, Settings::new(provider(integrity), SeededRandom::new(seed)))
 }
 
-/// A client and a server over the null algorithms, who both present [`credential`] and trust everybody.
-pub fn configs(integrity: Integrity) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+/// A client and a server over the null algorithms, of this version alone, who both present [`credential`] and trust
+/// everybody.
+pub fn configs(version: ProtocolVersion, integrity: Integrity) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
     let credentials = || Credentials::new(vec![credential()]);
-    let client = ClientConfig::new(settings(integrity, 1), DangerouslyAcceptAnyCertificate);
-    let server = ServerConfig::new(settings(integrity, 2), credentials());
+    let settings = |seed| only(version, settings(integrity, seed));
+    let client = ClientConfig::new(settings(1), DangerouslyAcceptAnyCertificate);
+    let server = ServerConfig::new(settings(2), credentials());
     let client_auth = ClientAuth::Require(Arc::new(DangerouslyAcceptAnyCertificate));
     let client = client.expect("settings that work").with_credentials(credentials());
     let server = server.expect("settings that work").with_client_auth(client_auth);

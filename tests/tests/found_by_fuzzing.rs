@@ -36,7 +36,7 @@ fn a_second_cookie_for_the_first_hello_comes_too_late() {
 /// second event.
 #[test]
 fn an_association_that_is_closed_does_not_fail() {
-    let (client, server) = null::configs(Integrity::Open);
+    let (client, server) = null::configs(ProtocolVersion::DTLS_1_2, Integrity::Open);
     let mut pair = Pair::new(client, server, name(), perfect_link());
     assert!(pair.connect(), "{pair:?}");
     let now = pair.now();

@@ -3,13 +3,14 @@
 use core::time::Duration;
 
 use drystone_handshake::Discard;
+use drystone_handshake::message::registry::ProtocolVersion;
 use drystone_tests::identity::name;
 use drystone_tests::link::Direction;
 use drystone_tests::null::{self, Integrity};
 use drystone_tests::pair::{Pair, perfect_link};
 
 fn connected(integrity: Integrity) -> Pair {
-    let (client, server) = null::configs(integrity);
+    let (client, server) = null::configs(ProtocolVersion::DTLS_1_2, integrity);
     let mut pair = Pair::new(client, server, name(), perfect_link());
     assert!(pair.connect(), "{pair:?}");
     pair
