@@ -45,6 +45,7 @@ use alert::PendingAlert;
 use amplification::Amplification;
 use established::Unsent;
 pub(crate) use established::{Established, Exporter};
+use flights::Flights;
 use handshaking::Handshaking;
 pub(crate) use last_flight::LastFinished;
 
@@ -143,6 +144,17 @@ enum Phase {
     /// We have closed; the flight that connects the peer may still have to go out.
     Closed(Option<Unsent>),
     Failed(Error, Option<Box<alert::Linger>>),
+}
+
+impl Phase {
+    /// The flights of the handshake, or those that outlived it.
+    fn flights(&mut self) -> Option<&mut Flights> {
+        match self {
+            Self::Handshaking(handshaking) => Some(&mut handshaking.io.flights),
+            Self::Connected(established) => Some(&mut established.post_handshake()?.flights),
+            Self::Draining { .. } | Self::Closed(_) | Self::Failed(..) => None,
+        }
+    }
 }
 
 impl Connection {
