@@ -234,7 +234,7 @@ fn the_room_for_padding_is_told() {
             let Overhead { prefix, suffix } = connection.overhead_of(length);
             assert!(prefix == enough.prefix && suffix <= enough.suffix, "{padding:?} {length}");
             let mut tight = vec![0; prefix + length + suffix - 1];
-            let no_room = Err(Misuse::NoRoom { prefix, suffix });
+            let no_room = Err(Misuse::NoRoom { prefix: enough.prefix, suffix: enough.suffix });
             assert_eq!(connection.send(&vec![1; length], &mut tight), no_room);
             assert_eq!(connection.seal(&mut tight, prefix..prefix + length).map(<[u8]>::len), no_room);
             assert_eq!(connection.send(&vec![1; length], &mut []), no_room);

@@ -297,8 +297,8 @@ impl Connection {
     /// [`Error::KeyLimit`]).
     pub fn seal<'o>(&mut self, buffer: &'o mut [u8], payload: Range<usize>) -> Result<&'o [u8], Misuse> {
         let Phase::Connected(established) = &mut self.phase else { return Err(Misuse::NotConnected) };
-        let (length, limit) = (payload.len(), established.max_payload());
-        if length > limit {
+        let limit = established.max_payload();
+        if payload.len() > limit {
             return Err(Misuse::PayloadTooLarge { limit });
         }
         let epoch = self.writes.current_mut();
@@ -309,7 +309,7 @@ impl Connection {
                 }
                 buffer.get(sealed.range).ok_or(Misuse::Range)
             }
-            Err(error) => Err(self.seal_failed(error, length)),
+            Err(error) => Err(self.seal_failed(error)),
         }
     }
 
@@ -328,7 +328,7 @@ impl Connection {
         // The prefix is exactly the header's length, so that the record begins where the buffer does.
         let start = self.writes.current().overhead().prefix;
         let place = start..start.saturating_add(payload.len());
-        let Some(copy) = out.get_mut(place.clone()) else { return Err(self.no_room(payload.len())) };
+        let Some(copy) = out.get_mut(place.clone()) else { return Err(self.no_room()) };
         copy.copy_from_slice(payload);
         self.seal(out, place).map(<[u8]>::len)
     }
@@ -344,10 +344,10 @@ impl Connection {
         }
     }
 
-    fn seal_failed(&mut self, error: SealError, payload_length: usize) -> Misuse {
+    fn seal_failed(&mut self, error: SealError) -> Misuse {
         match error {
             SealError::PayloadOutsideBuffer => Misuse::Range,
-            SealError::PrefixTooSmall | SealError::SuffixTooSmall => self.no_room(payload_length),
+            SealError::PrefixTooSmall | SealError::SuffixTooSmall => self.no_room(),
             SealError::PayloadTooLarge => Misuse::PayloadTooLarge { limit: MAX_PLAINTEXT },
             SealError::SequenceExhausted
             | SealError::EpochExhausted

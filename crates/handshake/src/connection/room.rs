@@ -60,10 +60,10 @@ impl Connection {
         }
     }
 
-    /// A payload of so many bytes lacks room.
+    /// What is enough for a payload of any length: to keep its length at hand would cost every packet that has room.
     #[cold]
-    pub(super) fn no_room(&self, payload_length: usize) -> Misuse {
-        let Overhead { prefix, suffix } = self.overhead_of(payload_length);
+    pub(super) fn no_room(&self) -> Misuse {
+        let Overhead { prefix, suffix } = self.overhead();
         Misuse::NoRoom { prefix, suffix }
     }
 }
