@@ -101,7 +101,7 @@ impl End {
     /// # Errors
     /// Those of [`Connection::send`].
     pub fn send(&mut self, now: Instant, payload: &[u8]) -> Result<(), Misuse> {
-        let mut out = vec![0; payload.len() + self.connection.overhead().total()];
+        let mut out = vec![0; payload.len() + self.connection.overhead_of(payload.len()).total()];
         let sent = self.connection.send(payload, &mut out);
         if let Ok(length) = sent {
             assert_eq!(length, out.len(), "the overhead is exact");

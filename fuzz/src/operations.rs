@@ -125,7 +125,7 @@ impl Bench {
             let mut buffer = counter.iter().copied().cycle().take(size.into()).collect::<Vec<_>>();
             let (start, end) = (usize::from(start), usize::from(end));
             let payload = buffer.get(start..end).map(<[u8]>::to_vec);
-            let overhead = own.connection.overhead();
+            let overhead = own.connection.overhead_of(end.saturating_sub(start));
             let fits = payload.as_ref().is_some_and(|payload| payload.len() <= own.connection.max_payload())
                 && start >= overhead.prefix
                 && buffer.len() - end >= overhead.suffix;

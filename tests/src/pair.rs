@@ -285,8 +285,9 @@ fn send(
     direction: Direction,
     payload: &[u8],
 ) -> Result<(), Misuse> {
-    let mut out = vec![0; payload.len() + 64];
-    let length = end.connection.as_mut().ok_or(Misuse::NotConnected)?.send(payload, &mut out)?;
+    let connection = end.connection.as_mut().ok_or(Misuse::NotConnected)?;
+    let mut out = vec![0; payload.len() + connection.overhead_of(payload.len()).total()];
+    let length = connection.send(payload, &mut out)?;
     link.send(now, direction, &out[..length]);
     Ok(())
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use drystone::message::registry::ProtocolVersion;
 use drystone::{
-    ClientConfig, CryptoKey, DtlsServer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer, X509Certificate,
+    ClientConfig, CryptoKey, DtlsServer, PacketPeerDtls, PacketPeerUdp, Settings, Status, UdpServer,
+    X509Certificate,
 };
 
 use crate::identity::{Identity, client_config, name, server_config, settings_of};
@@ -34,11 +35,16 @@ pub struct Host {
 impl Host {
     /// A host that speaks one version, as its visitors do.
     pub fn of(version: ProtocolVersion) -> Self {
+        Self::with(|| settings_of(version))
+    }
+
+    /// A host with these settings, as its visitors have them.
+    pub fn with(settings: impl Fn() -> Settings) -> Self {
         let mut host = Self::new();
         let identity = Identity::p256();
-        host.client = Some(client_config(settings_of(version), identity));
+        host.client = Some(client_config(settings(), identity));
         host.dtls = DtlsServer::new();
-        host.dtls.setup_with(server_config(settings_of(version), identity)).expect("random numbers");
+        host.dtls.setup_with(server_config(settings(), identity)).expect("random numbers");
         host
     }
 

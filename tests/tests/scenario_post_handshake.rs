@@ -307,6 +307,33 @@ fn a_ticket_in_pieces_is_put_together_in_any_order() {
     }
 }
 
+/// A server that gives ticket after ticket to a client that takes none fills no memory.
+#[test]
+fn eight_tickets_wait_and_the_oldest_gives_way() {
+    let [mut duel, _] = Duel::usual_connected_13();
+    let given = |duel: &mut Duel, numbers: core::ops::Range<u16>| {
+        let mut records: Vec<_> = numbers
+            .map(|number| {
+                duel.rogue.ticket = number.to_be_bytes().repeat(50);
+                duel.rogue.perform(Step::NewSessionTicket)
+            })
+            .collect();
+        duel.victim.flood(&mut records).live_bytes
+    };
+    given(&mut duel, 0..100);
+    let more = given(&mut duel, 100..3_000);
+    assert_eq!(more, 0, "bytes of the heap");
+    assert!(duel.victim.error().is_none());
+    duel.listen();
+    let newest: Vec<_> = (2_992_u16..3_000).map(|number| number.to_be_bytes().repeat(50)).collect();
+    assert_eq!(tickets(&duel), newest);
+    // Once they are taken, there is room for as many.
+    given(&mut duel, 0..8);
+    duel.listen();
+    assert_eq!(tickets(&duel).len(), 16);
+    duel.talk();
+}
+
 #[test]
 fn a_malformed_ticket_ends_the_association() {
     let [mut duel, _] = Duel::usual_connected_13();

@@ -4,6 +4,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use drystone_record::Padding;
+
 use crate::ConfigError;
 use crate::credential::CredentialResolver;
 use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup, KeyLogLabel};
@@ -64,6 +66,22 @@ pub struct Settings {
     pub require_extended_master_secret: bool,
     /// The most bytes of UDP payload that a datagram may have. Default: 1200; at least 228.
     pub mtu: usize,
+    /// How far application data is padded in DTLS 1.3, so that the lengths of records tell less about what is inside
+    /// (RFC 9846 section 5.4). Default: not at all. No record grows beyond the [MTU](Self::mtu) or the peer's
+    /// record_size_limit; payloads that reach beyond either stay as they are. The handshake is not padded, and DTLS 1.2
+    /// has no place for padding: it ignores this.
+    ///
+    /// ```
+    /// use core::num::NonZeroU16;
+    /// use drystone_handshake::{FromRng, Padding, Settings, crypto};
+    ///
+    /// let mut settings = Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng));
+    /// // All packets up to the MTU look alike,
+    /// settings.padding = Padding::FULL;
+    /// // or their lengths are only told to the next 128 bytes.
+    /// settings.padding = Padding::to_multiple_of(NonZeroU16::new(128).expect("not zero"));
+    /// ```
+    pub padding: Padding,
     /// Whether hellos carry reserved values that every server must ignore (GREASE, RFC 8701). Default: true. Only
     /// clients that offer DTLS 1.3 do so.
     pub grease: bool,
@@ -106,6 +124,7 @@ impl Settings {
             record_size_limit: None,
             require_extended_master_secret: true,
             mtu: 1200,
+            padding: Padding::NONE,
             grease: true,
             initial_timeout: Duration::from_millis(400),
             max_retransmissions: 12,

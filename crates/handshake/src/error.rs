@@ -315,7 +315,8 @@ pub enum Misuse {
         /// The most bytes that one record to this peer may carry.
         limit: usize,
     },
-    /// The buffer has no room for the record around the payload.
+    /// The buffer has no room for the record around the payload. Given is what is enough for every payload; with padding
+    /// [`Connection::overhead_of`](crate::Connection::overhead_of) is exact.
     #[error("the buffer needs {prefix} bytes before and {suffix} bytes after the payload")]
     NoRoom {
         /// Bytes needed before the payload.

@@ -30,7 +30,8 @@ pub enum Event {
     KeysNearLimit,
     /// A newer association of the same address took this one's place (RFC 6347 section 4.2.8).
     AssociationReplaced,
-    /// The server gave a ticket for a later handshake (DTLS 1.3).
+    /// The server gave a ticket for a later handshake (DTLS 1.3). At most 8 wait to be taken: a further one takes the place
+    /// of the oldest.
     TicketReceived(Box<SessionTicket>),
 }
 

@@ -65,4 +65,4 @@ pub use server::partial::{PartialHellos, Stranger};
 pub use time::{Instant, Start};
 pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
 
-pub use drystone_record::{Discard, Overhead, RecordNumber, Stats};
+pub use drystone_record::{Discard, Overhead, Padding, RecordNumber, Stats};

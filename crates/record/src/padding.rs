@@ -3,11 +3,14 @@
 
 use core::num::NonZeroU16;
 
-/// How far the records of an epoch are padded (RFC 9846 section 5.4, RFC 9146 section 4).
+/// How far the application data of an epoch is padded (RFC 9846 section 5.4, RFC 9146 section 4).
 ///
 /// Padding is for records that hide their content type: those with unified headers, and classic ones with a connection
 /// id. The others have no place for it and stay as they are. It costs what it adds, on the wire and in the key's
 /// limits. A fixed length hides most; multiples hide the exact length, and cost less.
+///
+/// Handshake messages, ACKs and alerts are not padded. Their lengths say nothing about the application, they are cut to
+/// what a datagram has left, and they have to get through where larger datagrams do not.
 ///
 /// ```
 /// use core::num::NonZeroU16;
@@ -37,6 +40,9 @@ pub struct Padding {
 impl Padding {
     /// No padding, except where the mask of a record number needs it (RFC 9147 section 4.2.3).
     pub const NONE: Self = Self { step: 0, at_most: u16::MAX };
+
+    /// Every record is as long as [`at_most`](Self::at_most) lets it be, so that all look alike.
+    pub const FULL: Self = Self::to_length(u16::MAX);
 
     /// Every record looks as if its payload had a multiple of so many bytes, and one such multiple at least: an empty
     /// payload looks like a short one.

@@ -97,10 +97,7 @@ pub struct WriteEpoch {
     layout: Layout,
 }
 
-/// An alert's bytes (RFC 9846 section 6).
-const ALERT_LENGTH: usize = 2;
-/// The plaintext of an alert in bytes, at most, without padding by a rule: two bytes, the content type, and padding up
-/// to the mask's sample.
+/// The plaintext of an alert in bytes, at most: two bytes, the content type, and zeros up to the mask's sample.
 const LONGEST_ALERT: usize = SAMPLE_LENGTH;
 
 impl WriteEpoch {
@@ -181,11 +178,11 @@ impl WriteEpoch {
         self.update_layout();
     }
 
-    /// Sets how far records are padded, at first not at all. It can change from record to record.
+    /// Sets how far application data is padded, at first not at all. It can change from record to record.
     ///
-    /// Application data is padded as the rule says, or refused with [`SealError::SuffixTooSmall`] where the buffer ends
-    /// too early: less padding than was asked for would give away what it should hide. Everything else is padded as
-    /// far as the buffer has room. Handshake messages are cut to fill what a datagram has left, and must get through.
+    /// Data is padded as the rule says, or refused with [`SealError::SuffixTooSmall`] where the buffer ends too early:
+    /// less padding than was asked for would give away what it should hide. Everything else is not padded: see
+    /// [`Padding`].
     pub fn set_padding(&mut self, padding: Padding) {
         self.padding = padding;
     }
@@ -242,15 +239,9 @@ impl WriteEpoch {
         buffer: &mut [u8],
         payload: Range<usize>,
     ) -> Result<Sealed, SealError> {
-        let trailer = match content_type {
-            ContentType::APPLICATION_DATA => self.trailer(payload.len()),
-            _ => self.trailer_within(payload.len(), buffer.len().saturating_sub(payload.end)),
-        };
-        let is_kept_for_alert = self.keeps_room_for_alert && content_type != ContentType::ALERT;
-        if is_kept_for_alert && !self.leaves_room_for_padded_alert(payload.len().saturating_add(trailer)) {
-            return Err(SealError::KeyLimit);
-        }
-        self.seal_with(content_type, buffer, payload, Some(trailer))
+        let is_data = content_type == ContentType::APPLICATION_DATA;
+        let trailer = is_data.then(|| self.trailer(payload.len()));
+        self.seal_with(content_type, buffer, payload, trailer)
     }
 
     /// Seals with this trailer, or with the least.
@@ -333,19 +324,6 @@ impl WriteEpoch {
         }
         let apparent = self.padding.apparent_length(payload).min(self.layout.longest_payload());
         least.max(apparent.saturating_sub(payload).saturating_add(1))
-    }
-
-    /// The same of another type's payload, behind which the buffer has so many bytes.
-    fn trailer_within(&self, payload: usize, behind: usize) -> usize {
-        let room = behind.saturating_sub(self.layout.tag());
-        self.trailer(payload).min(room).max(self.layout.trailer(payload))
-    }
-
-    /// Whether the key can still seal an alert, padded, after so many bytes of plaintext.
-    fn leaves_room_for_padded_alert(&self, plaintext: usize) -> bool {
-        let alert = ALERT_LENGTH.saturating_add(self.trailer(ALERT_LENGTH));
-        let cost = self.limit.cost(plaintext).saturating_add(self.limit.cost(alert));
-        self.used.saturating_add(cost) <= self.limit.budget()
     }
 
     fn update_layout(&mut self) {

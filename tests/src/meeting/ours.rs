@@ -216,7 +216,7 @@ impl Party for Ours {
 
     fn send(&mut self, _: Duration, payload: &[u8]) -> Result<(), String> {
         let connection = self.connection.as_mut().ok_or("no client has come")?;
-        let mut out = vec![0; payload.len() + connection.overhead().total()];
+        let mut out = vec![0; payload.len() + connection.overhead_of(payload.len()).total()];
         let length = connection.send(payload, &mut out).map_err(|misuse| misuse.to_string())?;
         out.truncate(length);
         self.outgoing.push_back(out);

@@ -2,7 +2,6 @@
 
 use drystone_record::{ContentType, Discard, RecordNumber};
 
-use super::flights::Flights;
 use super::{Connection, Phase};
 use crate::Error;
 use crate::message::Ack;
@@ -11,15 +10,6 @@ use crate::time::Instant;
 use crate::v13::{APPLICATION_EPOCH, HANDSHAKE_EPOCH};
 
 impl Connection {
-    /// The flights of the handshake, or those that outlived it.
-    fn flights(&mut self) -> Option<&mut Flights> {
-        match &mut self.phase {
-            Phase::Handshaking(handshaking) => Some(&mut handshaking.io.flights),
-            Phase::Connected(established) => Some(&mut established.post_handshake()?.flights),
-            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => None,
-        }
-    }
-
     /// An ACK came. In plaintext it only counts.
     pub(super) fn ack(&mut self, now: Instant, number: RecordNumber, body: &[u8]) {
         let epoch = number.epoch;
@@ -35,7 +25,7 @@ impl Connection {
             return self.fail(now, Error::malformed("ACK"));
         }
         self.observe(Direction::Received, Observed::Ack { epoch, body });
-        let Some(flights) = self.flights() else { return self.stats.count(Discard::UnexpectedAck) };
+        let Some(flights) = self.phase.flights() else { return self.stats.count(Discard::UnexpectedAck) };
         let numbers = record_numbers.iter().map(|number| (number.epoch, number.sequence));
         if !flights.acknowledged(numbers, now) {
             return;
@@ -49,11 +39,8 @@ impl Connection {
     /// Writes an ACK to the start of `out` if one is due.
     pub(super) fn write_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         let Self { phase, writes, .. } = self;
-        let (flights, is_handshake) = match phase {
-            Phase::Handshaking(handshaking) => (&mut handshaking.io.flights, true),
-            Phase::Connected(established) => (&mut established.post_handshake()?.flights, false),
-            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => return None,
-        };
+        let is_handshake = matches!(phase, Phase::Handshaking(_));
+        let flights = phase.flights()?;
         let epoch = writes.current_mut();
         // Never in plaintext: there are no keys yet, and nobody would believe it.
         if epoch.epoch() < HANDSHAKE_EPOCH || !flights.acks.is_due(now.since_origin()) {

@@ -250,6 +250,7 @@ impl Connection {
         }
         self.amplification = None;
         self.phase = Phase::Connected(established);
+        self.limit_padding();
         self.retire_write_epochs();
         self.events.push_back(Event::Connected(Box::new(connected)));
     }

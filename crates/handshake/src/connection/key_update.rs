@@ -151,6 +151,7 @@ impl Connection {
                     epoch.keep_room_for_alert();
                     // The epoch after the current one is newer.
                     let _ = self.writes.install(epoch);
+                    self.limit_padding();
                 }
                 Err(error) => return self.fail(now, error),
             }

@@ -15,6 +15,7 @@ mod key_update;
 mod last_flight;
 mod post_handshake;
 mod receive;
+mod room;
 mod transmit;
 
 use alloc::boxed::Box;
@@ -24,12 +25,12 @@ use core::ops::Range;
 use core::time::Duration;
 
 use drystone_record::{
-    AdmittedTypes, ContentType, Discard, Overhead, Protection, ReadEpoch, ReadEpochs, SealError, Stats,
-    WriteEpoch, WriteEpochs,
+    AdmittedTypes, ContentType, Discard, Protection, ReadEpoch, ReadEpochs, SealError, Stats, WriteEpoch,
+    WriteEpochs,
 };
 use drystone_x509::{CertificateDer, ServerName};
 
-use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_MTU, MIN_TIMEOUT, ServerConfig};
+use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_TIMEOUT, ServerConfig};
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
 use crate::message::registry::ProtocolVersion;
@@ -44,6 +45,7 @@ use alert::PendingAlert;
 use amplification::Amplification;
 use established::Unsent;
 pub(crate) use established::{Established, Exporter};
+use flights::Flights;
 use handshaking::Handshaking;
 pub(crate) use last_flight::LastFinished;
 
@@ -142,6 +144,17 @@ enum Phase {
     /// We have closed; the flight that connects the peer may still have to go out.
     Closed(Option<Unsent>),
     Failed(Error, Option<Box<alert::Linger>>),
+}
+
+impl Phase {
+    /// The flights of the handshake, or those that outlived it.
+    fn flights(&mut self) -> Option<&mut Flights> {
+        match self {
+            Self::Handshaking(handshaking) => Some(&mut handshaking.io.flights),
+            Self::Connected(established) => Some(&mut established.post_handshake()?.flights),
+            Self::Draining { .. } | Self::Closed(_) | Self::Failed(..) => None,
+        }
+    }
 }
 
 impl Connection {
@@ -248,29 +261,6 @@ impl Connection {
         self.path
     }
 
-    /// The most bytes of UDP payload in one datagram.
-    pub fn mtu(&self) -> usize {
-        self.mtu
-    }
-
-    /// The bytes that sealing a payload needs before and after it.
-    pub fn overhead(&self) -> Overhead {
-        self.writes.current().overhead()
-    }
-
-    /// The most bytes that one record may carry to this peer: 16,384, or less if it said so (record_size_limit).
-    pub fn max_payload(&self) -> usize {
-        match &self.phase {
-            Phase::Connected(established) => established.max_payload(),
-            _ => MAX_PLAINTEXT,
-        }
-    }
-
-    /// The most bytes whose record fits one datagram of the MTU.
-    pub fn max_unfragmented_payload(&self) -> usize {
-        self.mtu.saturating_sub(self.overhead().total()).min(self.max_payload())
-    }
-
     /// The peer's certificates, leaf first, if [`keep_peer_chain`](crate::Settings::keep_peer_chain) is set.
     pub fn peer_chain(&self) -> &[CertificateDer<'static>] {
         match &self.phase {
@@ -297,8 +287,8 @@ impl Connection {
 
     // ---- commands ----
 
-    /// Seals application data where it lies: `payload` is the range of the plaintext in `buffer`, with
-    /// [`overhead`](Self::overhead) bytes free around it. Returns the record, a part of `buffer`; no copy, no
+    /// Seals application data where it lies: `payload` is the range of the plaintext in `buffer`, with the bytes of
+    /// [`overhead_of`](Self::overhead_of) free around it. Returns the record, a part of `buffer`; no copy, no
     /// allocation. One record is one datagram, unless the caller puts several together.
     ///
     /// # Errors
@@ -335,12 +325,12 @@ impl Connection {
         if payload.len() > limit {
             return Err(Misuse::PayloadTooLarge { limit });
         }
-        let overhead = self.overhead();
-        let no_room = Misuse::NoRoom { prefix: overhead.prefix, suffix: overhead.suffix };
-        let end = overhead.prefix.saturating_add(payload.len());
-        out.get_mut(overhead.prefix..end).ok_or(no_room)?.copy_from_slice(payload);
         // The prefix is exactly the header's length, so that the record begins where the buffer does.
-        self.seal(out, overhead.prefix..end).map(<[u8]>::len)
+        let start = self.writes.current().overhead().prefix;
+        let place = start..start.saturating_add(payload.len());
+        let Some(copy) = out.get_mut(place.clone()) else { return Err(self.no_room()) };
+        copy.copy_from_slice(payload);
+        self.seal(out, place).map(<[u8]>::len)
     }
 
     /// Changes the keys where the version can, else says so once.
@@ -355,10 +345,9 @@ impl Connection {
     }
 
     fn seal_failed(&mut self, error: SealError) -> Misuse {
-        let Overhead { prefix, suffix } = self.overhead();
         match error {
             SealError::PayloadOutsideBuffer => Misuse::Range,
-            SealError::PrefixTooSmall | SealError::SuffixTooSmall => Misuse::NoRoom { prefix, suffix },
+            SealError::PrefixTooSmall | SealError::SuffixTooSmall => self.no_room(),
             SealError::PayloadTooLarge => Misuse::PayloadTooLarge { limit: MAX_PLAINTEXT },
             SealError::SequenceExhausted
             | SealError::EpochExhausted
@@ -368,12 +357,6 @@ impl Connection {
                 Misuse::KeyLimit
             }
         }
-    }
-
-    /// Changes the MTU: bytes of UDP payload, at least 228 (less counts as 228). Takes effect with the next datagram;
-    /// flights are cut anew when they are repeated.
-    pub fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu.max(MIN_MTU);
     }
 
     /// Changes the time until the first retransmission of a flight ([`Settings::initial_timeout`](crate::Settings::initial_timeout)); a running timer is

@@ -17,6 +17,10 @@ use crate::observe::{Direction, Observed};
 use crate::time::Instant;
 use crate::v13::Traffic;
 
+/// Tickets that wait for the application. A server may give as many as it likes, and a client may delete them as it likes
+/// (RFC 9846 section 4.7.1): the oldest first, because the newest is good for longest.
+const MAX_PENDING_TICKETS: usize = 8;
+
 #[derive(Debug)]
 pub(super) struct PostHandshake {
     pub(super) flights: Flights,
@@ -143,6 +147,11 @@ impl Connection {
 
     fn ticket_received(&mut self, body: &[u8]) -> Result<(), Error> {
         let ticket = SessionTicket::decode(body)?;
+        let is_ticket = |event: &Event| matches!(event, Event::TicketReceived(_));
+        if self.events.iter().filter(|event| is_ticket(event)).count() >= MAX_PENDING_TICKETS {
+            let oldest = self.events.iter().position(is_ticket);
+            let _ = oldest.and_then(|oldest| self.events.remove(oldest));
+        }
         self.events.push_back(Event::TicketReceived(Box::new(ticket)));
         Ok(())
     }

@@ -245,14 +245,8 @@ impl Connection {
     }
 
     /// Where the peer's present flight began.
-    fn flight_start(&self) -> Option<u16> {
-        match &self.phase {
-            Phase::Handshaking(handshaking) => Some(handshaking.io.flights.flight_start()),
-            Phase::Connected(established) => {
-                established.post_handshake.as_ref().map(|post| post.flights.flight_start())
-            }
-            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => None,
-        }
+    fn flight_start(&mut self) -> Option<u16> {
+        self.phase.flights().map(|flights| flights.flight_start())
     }
 
     /// Lists a record of which everything was taken (RFC 9147 section 7.1).

@@ -151,7 +151,7 @@ impl Link {
 
     /// Sends one packet.
     pub(super) fn send(&mut self, packet: &[u8], out: &mut Vec<u8>) -> Result<(), PacketError> {
-        let needed = packet.len().saturating_add(self.connection.overhead().total());
+        let needed = packet.len().saturating_add(self.connection.overhead_of(packet.len()).total());
         // Longer ones are refused below, before they are copied anywhere.
         if needed > out.len() && packet.len() <= self.connection.max_payload() {
             out.resize(needed, 0);
