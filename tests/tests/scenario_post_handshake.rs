@@ -282,6 +282,19 @@ fn a_ticket_is_offered_once_and_acknowledged_each_time() {
     assert_eq!(server.rogue.alerts(), [UNEXPECTED_MESSAGE]);
 }
 
+/// RFC 9846 section 4.7.1.
+#[test]
+fn a_ticket_without_a_lifetime_is_discarded() {
+    let [mut client, _] = Duel::usual_connected_13();
+    let mut message = client.rogue.message(Step::NewSessionTicket);
+    message.body[..4].fill(0);
+    let record = client.rogue.record(ContentType::HANDSHAKE, &message.to_bytes());
+    client.give(&record);
+    assert_eq!(client.rogue.acks().len(), 1);
+    assert!(tickets(&client).is_empty());
+    client.talk();
+}
+
 #[test]
 fn a_ticket_in_pieces_is_put_together_in_any_order() {
     for backwards in [false, true] {

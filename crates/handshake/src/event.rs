@@ -39,7 +39,7 @@ pub enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SessionTicket {
-    /// How long the server takes it, in seconds.
+    /// How long the server takes it, in seconds: at least one.
     pub lifetime: u32,
     /// What is added to its age, in milliseconds, when it is used.
     pub age_add: u32,

@@ -78,6 +78,11 @@ impl Established {
         self.limits_records
     }
 
+    /// Bytes beside the payload that a limit of records counts (RFC 8449 section 4): in DTLS 1.3 the content type.
+    pub(super) fn inner_overhead(&self) -> usize {
+        usize::from(self.post_handshake.is_some())
+    }
+
     pub(super) fn peer_chain(&self) -> &[CertificateDer<'static>] {
         &self.peer_chain
     }

@@ -147,6 +147,10 @@ impl Connection {
 
     fn ticket_received(&mut self, body: &[u8]) -> Result<(), Error> {
         let ticket = SessionTicket::decode(body)?;
+        if ticket.lifetime == 0 {
+            // RFC 9846 section 4.7.1: to be discarded immediately.
+            return Ok(());
+        }
         let is_ticket = |event: &Event| matches!(event, Event::TicketReceived(_));
         if self.events.iter().filter(|event| is_ticket(event)).count() >= MAX_PENDING_TICKETS {
             let oldest = self.events.iter().position(is_ticket);

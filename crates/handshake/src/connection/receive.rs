@@ -105,11 +105,13 @@ impl Connection {
         }
     }
 
-    /// RFC 8449 section 4: our limit binds a peer that has answered it with its own.
+    /// RFC 8449 section 4: our limit binds a peer that has answered it with its own. Padding, which counts as well, is gone
+    /// by now.
     fn own_record_limit(&self) -> usize {
         match &self.phase {
             Phase::Connected(established) if established.limits_records() => {
-                self.common().settings.record_size_limit.map_or(usize::MAX, usize::from)
+                let limit = self.common().settings.record_size_limit.map_or(usize::MAX, usize::from);
+                limit.saturating_sub(established.inner_overhead())
             }
             _ => usize::MAX,
         }
