@@ -5,6 +5,7 @@ use core::time::Duration;
 use std::collections::HashSet;
 
 use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::message::{ClientHello, ServerHello};
 use drystone_handshake::{ClientAuth, Discard, Instant, Settings};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::identity::settings_of_both;
@@ -82,7 +83,32 @@ fn threat_19_threat_20_no_record_number_is_used_twice_under_one_key() {
     }
 }
 
-/// RFC 9147 section 4.2.2: the nonce is the number, and the number is in the mask. The rogue computes both by itself.
+/// Neither what goes into the keys nor what comes of them.
+#[test]
+fn threat_19_two_handshakes_have_different_keys() {
+    let mut drawn = HashSet::new();
+    let mut exported = HashSet::new();
+    for mut duel in Duel::usual_connected_13().into_iter().chain(Duel::usual_connected_13()) {
+        let hello = |msg_type| duel.rogue.last(msg_type).map(|message| message.body.clone());
+        if let Some(body) = hello(HandshakeType::CLIENT_HELLO) {
+            let hello = ClientHello::decode(&body).unwrap();
+            let share = hello.extensions.key_share.unwrap().iter().next().unwrap();
+            drawn.extend([hello.random.to_vec(), share.key_exchange.to_vec()]);
+        } else {
+            let body = hello(HandshakeType::SERVER_HELLO).unwrap();
+            let hello = ServerHello::decode(&body).unwrap();
+            let share = hello.extensions.key_share.unwrap();
+            drawn.extend([hello.random.to_vec(), share.key_exchange.to_vec()]);
+        }
+        let mut key = [0; 32];
+        duel.victim.connection().export_keying_material(b"keys", None, &mut key).unwrap();
+        exported.insert(key);
+    }
+    assert_eq!((drawn.len(), exported.len()), (8, 4));
+}
+
+/// RFC 9147 section 4.2.2: the nonce is the number, and the number is in the mask. The rogue opens with the same record layer,
+/// whose own tests hold the nonce to its formula.
 #[test]
 fn threat_21_the_nonce_is_the_record_number() {
     for mut duel in Duel::usual_connected_13() {
@@ -264,7 +290,7 @@ fn threat_37_every_short_record_is_dropped_in_every_state() {
                 let compact = [&[first & !0x04][..], &whole[1..3], &whole[5..]].concat();
                 let shortest = [&[first & !0x0c][..], &whole[1..2], &whole[5..]].concat();
                 for record in [whole, compact, shortest] {
-                    for end in [record.len(), record.len().min(4)] {
+                    for end in [record.len(), record.len() - 1, record.len().min(4)] {
                         duel.give(&record[..end]);
                     }
                 }
@@ -286,6 +312,14 @@ fn threat_43_a_flood_of_change_cipher_specs_changes_and_keeps_nothing() {
         assert_eq!(state(&mut duel), before);
         assert_eq!(duel.victim.connection().stats().total(), 1_000);
         connects_and_talks(&mut duel, rest, "after ChangeCipherSpecs");
+    }
+    // Once the version is decided, epoch 0 does not even admit them.
+    for (mut duel, rest) in keyed_duels() {
+        for _ in 0..10 {
+            let record = duel.rogue.plaintext(ContentType::CHANGE_CIPHER_SPEC, &[1]);
+            duel.give(&record);
+        }
+        assert_eq!(duel.victim.discards(Discard::UnexpectedContentType), 10, "{rest:?}");
     }
 }
 

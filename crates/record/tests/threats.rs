@@ -128,7 +128,7 @@ fn threat_20_sequence_numbers_and_epochs_never_wrap() {
 #[test]
 fn threat_20_no_nonce_is_used_twice() {
     let log = Arc::new(Mutex::new(HashSet::new()));
-    let key = || Box::new(NullKey { nonces: Some(log.clone()) });
+    let key = || Box::new(NullKey { nonces: Some(log.clone()), fails: false });
     for unified in [false, true] {
         log.lock().unwrap().clear();
         let protection = if unified {
@@ -155,6 +155,21 @@ fn threat_20_no_nonce_is_used_twice() {
         assert!(sealed > 100);
         assert_eq!(log.lock().unwrap().len() as u64, sealed);
     }
+}
+
+/// An AEAD that failed may have used its nonce all the same.
+#[test]
+fn threat_20_a_number_that_could_not_be_sealed_is_not_tried_again() {
+    let log = Arc::new(Mutex::new(HashSet::new()));
+    let key = Box::new(NullKey { nonces: Some(log.clone()), fails: true });
+    let mask = ring::MASK_AES_128.key(&[0; 16]).unwrap();
+    let mut writer = WriteEpoch::new(3, Protection::unified(key, 16, [0; 12], mask, Limits::NONE));
+    for sequence in 0..3 {
+        assert_eq!(writer.next_number().sequence, sequence);
+        let refused = seal(&mut writer, ContentType::APPLICATION_DATA, b"data");
+        assert_eq!(refused, Err(SealError::Aead));
+    }
+    assert_eq!(log.lock().unwrap().len(), 3);
 }
 
 /// pion CVE-2026-26014: random explicit nonces collide. Ours is the record number, seen on the wire.
@@ -292,6 +307,23 @@ fn threat_65_a_stripped_connection_id_is_dropped() {
 }
 
 proptest! {
+    /// RFC 9846 section 5.3: under a unified header the nonce is the whole number, of which the wire has 16 bits, XORed
+    /// with the IV.
+    #[test]
+    fn threat_21_the_nonce_of_a_unified_record_is_its_number(
+        iv in any::<[u8; 12]>(), sequence in 0..=RecordNumber::MAX_SEQUENCE,
+    ) {
+        let log = Arc::new(Mutex::new(HashSet::new()));
+        let key = Box::new(NullKey { nonces: Some(log.clone()), fails: false });
+        let mask = ring::MASK_AES_128.key(&[0; 16]).unwrap();
+        let mut writer = WriteEpoch::new(3, Protection::unified(key, 16, iv, mask, Limits::NONE));
+        writer.set_next_sequence(sequence).unwrap();
+        seal_data(&mut writer, b"data");
+        let mut nonce = iv;
+        nonce[4..].iter_mut().zip(sequence.to_be_bytes()).for_each(|(byte, number)| *byte ^= number);
+        prop_assert_eq!(&*log.lock().unwrap(), &HashSet::from([nonce]));
+    }
+
     /// Any bytes, any epoch: nothing but discards.
     #[test]
     fn threat_38_garbage_is_only_ever_discarded(

@@ -130,6 +130,8 @@ pub(crate) fn open(
 #[derive(Default)]
 pub(crate) struct NullKey {
     pub(crate) nonces: Option<Arc<Mutex<HashSet<[u8; 12]>>>>,
+    /// Whether it seals nothing after all.
+    pub(crate) fails: bool,
 }
 
 impl NullKey {
@@ -152,6 +154,9 @@ impl AeadKey for NullKey {
     ) -> Result<(), AeadFailure> {
         if let Some(nonces) = &self.nonces {
             assert!(nonces.lock().unwrap().insert(*nonce), "nonce used twice: {nonce:?}");
+        }
+        if self.fails {
+            return Err(AeadFailure);
         }
         tag.fill(Self::sum(nonce, additional_data, in_out));
         Ok(())
