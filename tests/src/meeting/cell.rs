@@ -67,8 +67,10 @@ impl Encounter<'_> {
 
     /// Who has a known fault in such meetings over a bad network.
     pub(super) fn fault(&self) -> Option<(&'static str, Fault)> {
-        let mut sides = [&self.client, &self.server].into_iter();
-        sides.find_map(|(stack, plan)| Some((stack.name(), stack.fault_under_loss(self.version, plan)?)))
+        let sides = [(&self.client, false), (&self.server, true)];
+        sides.into_iter().find_map(|((stack, plan), serves)| {
+            Some((stack.name(), stack.fault_under_loss(self.version, serves, plan)?))
+        })
     }
 
     fn meet(&self, client: &Maker, server: &Maker, seed: Option<u64>) -> Result<(), String> {

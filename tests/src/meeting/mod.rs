@@ -167,7 +167,7 @@ pub trait Stack: Sync {
     fn first_answer(&self, version: ProtocolVersion) -> FirstAnswer;
 
     /// A fault of this implementation that its peers cannot make good, in meetings like this one over a bad network.
-    fn fault_under_loss(&self, _version: ProtocolVersion, _plan: &Plan) -> Option<Fault> {
+    fn fault_under_loss(&self, _version: ProtocolVersion, _serves: bool, _plan: &Plan) -> Option<Fault> {
         None
     }
 }
