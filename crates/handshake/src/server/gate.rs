@@ -123,7 +123,13 @@ impl Gate {
         partial: &mut PartialHellos,
         reply: &mut [u8],
     ) -> Verdict {
-        self.judge(start, stranger, datagram, Some(partial), reply).unwrap_or_else(Verdict::Drop)
+        let verdict = self.judge(start, stranger, datagram, Some(partial), reply);
+        // The hello that answers comes from now on: pieces that overtake its cookie are younger than the question, and
+        // those that an accepted hello left behind are older.
+        if let Ok(Verdict::Reply(_)) = verdict {
+            partial.forget(stranger);
+        }
+        verdict.unwrap_or_else(Verdict::Drop)
     }
 
     /// Like [`answer_or_hold`](Self::answer_or_hold), but holds nothing: for servers of DTLS 1.2 alone, and where every

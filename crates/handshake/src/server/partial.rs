@@ -66,9 +66,9 @@ struct Tenant {
     number: u64,
 }
 
-/// A name of any length in fixed memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Name([u8; 32]);
+/// A name of any length in fixed memory: itself and its length, or a hash and no length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Name([u8; 31], u8);
 
 impl PartialHellos {
     /// No places at all for `None`.
@@ -142,6 +142,15 @@ impl PartialHellos {
             place.write(&piece);
         }
         place.vacate()
+    }
+
+    /// Gives up what is held of a sender's hello. What is left of an earlier attempt to connect must not become a part
+    /// of the next one, which may have hellos of the same number and length.
+    pub(super) fn forget(&mut self, stranger: Stranger<'_>) {
+        let peer = Name::of(stranger.id);
+        for place in &mut self.places {
+            place.tenant.take_if(|tenant| tenant.peer == peer);
+        }
     }
 
     /// The place for a newcomer: one of its own network if that has its share already, else a free one, else the
@@ -280,9 +289,16 @@ impl Place {
 }
 
 impl Name {
+    /// Does not hash addresses of UDP: a flood of hellos has them looked up.
     fn of(bytes: &[u8]) -> Self {
+        const HASHED: u8 = u8::MAX;
+        let mut name = [0; 31];
+        if let (Some(room), Ok(length)) = (name.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+            room.copy_from_slice(bytes);
+            return Self(name, length);
+        }
         let digest = digest::digest(&digest::SHA256, bytes);
-        Self(digest.as_ref().first_chunk().copied().unwrap_or_default())
+        Self(digest.as_ref().first_chunk().copied().unwrap_or_default(), HASHED)
     }
 }
 

@@ -494,6 +494,21 @@ fn what_overtook_the_cookie_of_a_second_hello_is_handed_on() {
     );
 }
 
+/// A client that comes again at once over the same socket, whose second hello looks the same up to its key share.
+#[test]
+fn what_an_accepted_hello_left_behind_is_no_part_of_the_next_attempt() {
+    let gate = dual();
+    let mut pool = gate.partial_hellos();
+    for random in [[1; 32], [2; 32]] {
+        let hello = Hello { random, ..Hello::large() };
+        let asked = ask(&gate, start_at(0), SENDER, &mut pool, &whole(0, &hello.body()));
+        let body = Hello { shares: hello.shares.clone(), ..second(&hello, &asked) }.body();
+        let mut give = |range| ask(&gate, start_at(0), SENDER, &mut pool, &piece(1, &body, range));
+        assert!(matches!(give(0..600), Said::Accept(Proven::Retry(_), None)), "only its own pieces count");
+        assert_eq!(give(600..body.len()), Said::Hold);
+    }
+}
+
 #[test]
 fn a_hello_of_1_2_in_pieces_is_asked_by_its_whole_where_1_3_is_admitted() {
     let hello = Hello { versions: None, ..Hello::new() };

@@ -94,6 +94,26 @@ fn a_first_fragment_completes_what_overtook_it_or_ends_the_waiting() {
 }
 
 #[test]
+fn what_is_forgotten_is_one_senders() {
+    let (whole, mut pool) = (hello(1, 300), pool());
+    for id in [b"a", b"b"] {
+        assert_eq!(pool.insert(at(0), stranger(id), &fragment(0, &whole, 200..300)), Ok(None));
+    }
+    pool.forget(stranger(b"a"));
+    assert_eq!(pool.complete(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), None);
+    assert_eq!(pool.complete(at(0), stranger(b"b"), &fragment(0, &whole, 0..200)), Some(&whole[..]));
+}
+
+#[test]
+fn names_of_any_length_differ() {
+    let names: Vec<_> = (0..64).map(|length| Name::of(&vec![0; length])).collect();
+    for (length, name) in names.iter().enumerate() {
+        assert!(!names[..length].contains(name), "{length}");
+        assert_eq!(*name, Name::of(&vec![0; length]));
+    }
+}
+
+#[test]
 fn copies_are_nothing_new() {
     let mut pool = pool();
     let whole = hello(1, 300);
