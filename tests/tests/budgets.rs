@@ -1,5 +1,5 @@
-//! What a whole handshake takes from the heap. What a `Connection` keeps of it is in `scenario_observation.rs`, what
-//! strangers cost in `threats_strangers.rs`, what packets cost in `packet_peer_allocations.rs`; times are in `benches/`.
+//! What a whole handshake takes from the heap. What a `Connection` keeps of it is in `scenarios/observation.rs`, what
+//! strangers cost in `threats/strangers.rs`, what packets cost in `packet_peer_allocations.rs`; times are in `benches/`.
 
 use std::sync::Arc;
 

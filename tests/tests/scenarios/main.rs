@@ -1,0 +1,16 @@
+//! Two of our own ends over the simulated network: what goes well, what goes wrong, and how it ends.
+
+mod callouts;
+mod key_updates_under_loss;
+mod limits;
+mod limits_13;
+mod loss;
+mod lost_acks_13;
+mod negotiation;
+mod negotiation_13;
+mod observation;
+mod padding;
+mod post_handshake;
+mod rules;
+mod second_cookie;
+mod timers;
