@@ -271,7 +271,7 @@ impl<'a> Against<'a> {
             let Some((who, fault)) = cell.encounter.as_ref().ok().and_then(Encounter::fault) else {
                 continue;
             };
-            let note = format!("{:.0} % may fail, {who}: {}", fault.share * 100.0, fault.what);
+            let note = format!("{:.1} % may fail, {who}: {}", fault.share * 100.0, fault.what);
             match notes.iter_mut().find(|(other, _)| *other == note) {
                 Some((_, rows)) if rows.contains(&cell.row) => {}
                 Some((_, rows)) => rows.push(cell.row.clone()),
