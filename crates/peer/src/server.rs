@@ -44,6 +44,8 @@ pub struct Server {
     deadlines: Deadlines<PeerId>,
     /// What came and was not yet handed out; packets among it lie in `received` or `copy`.
     queue: VecDeque<Queued>,
+    /// Addresses of associations that are forgotten while their last events wait in `queue`.
+    departed: Vec<(PeerId, SocketAddr)>,
     received: Box<[u8]>,
     /// A second copy of a datagram whose sender has two associations: opening destroys what does not fit the key.
     copy: Box<[u8]>,
@@ -152,6 +154,7 @@ impl Server {
             table: Table::new(),
             deadlines: Deadlines::new(),
             queue: VecDeque::new(),
+            departed: Vec::new(),
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             copy: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
@@ -171,6 +174,7 @@ impl Server {
             if let Some(queued) = self.queue.pop_front() {
                 return Ok(Some(self.lend(queued)));
             }
+            self.departed.clear();
             if last_look {
                 return Ok(None);
             }
@@ -238,9 +242,11 @@ impl Server {
         self.table.get(peer).map(|known| &known.connection)
     }
 
-    /// A peer's address. None if there is no such peer (any more).
+    /// A peer's address. None if there is no such peer (any more); one whose last event [`poll`](Self::poll) has given is
+    /// known until the next call of it.
     pub fn address(&self, peer: PeerId) -> Option<SocketAddr> {
-        self.table.get(peer).map(|known| known.address)
+        let departed = || self.departed.iter().find(|(id, _)| *id == peer).map(|(_, address)| *address);
+        self.table.get(peer).map(|known| known.address).or_else(departed)
     }
 
     /// All associations, half-open ones too, in no particular order.
@@ -438,7 +444,11 @@ impl Server {
     }
 
     fn forget(&mut self, id: PeerId) {
-        self.table.remove(id);
+        if let Some(Peer { address, .. }) = self.table.remove(id)
+            && self.queue.iter().any(|queued| queued.peer == id)
+        {
+            self.departed.push((id, address));
+        }
         let table = &self.table;
         self.deadlines.sweep(table.len(), |id| table.get(id)?.armed);
     }

@@ -211,8 +211,13 @@ fn dropping_either_says_goodbye() {
     connect(&mut staying, &mut server);
     let mut leaving = Client::new(address, localhost(), client_config).unwrap();
     let peer = connect(&mut leaving, &mut server);
+    let address = server.address(peer);
     drop(leaving);
-    assert_eq!(serve_until_idle(&mut server), [Seen::Closed(peer.number())]);
+    assert_eq!(serve_once(&mut server, PATIENCE), Some((peer, Seen::Closed(peer.number()))));
+    assert!(server.connection(peer).is_none());
+    assert!(address.is_some() && server.address(peer) == address, "known with its last event");
+    assert_eq!(serve_until_idle(&mut server), []);
+    assert_eq!(server.address(peer), None);
     drop(server);
     assert!(matches!(staying.poll(PATIENCE).unwrap(), Some(ClientEvent::Connection(Event::Closed))));
 }
