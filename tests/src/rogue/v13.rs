@@ -35,7 +35,8 @@ pub(super) enum Schedule {
 impl Rogue {
     /// It has made this message.
     pub(super) fn said_13(&mut self, step: Step, message: &Message) {
-        if step == Step::HelloVerifyRequest {
+        // The transcript is that of the handshake, and these are none of its messages.
+        if matches!(step, Step::HelloVerifyRequest | Step::KeyUpdate | Step::NewSessionTicket) {
             return;
         }
         if step == Step::HelloRetryRequest {

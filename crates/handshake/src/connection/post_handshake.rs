@@ -55,7 +55,7 @@ impl PostHandshake {
 
     /// Whether data from the peer would change anything here.
     pub(super) fn listens(&self) -> bool {
-        self.updates.counts() || !self.flights.outgoing.is_empty()
+        self.updates.counts()
     }
 }
 
@@ -74,15 +74,12 @@ impl Connection {
         }
     }
 
-    /// Application data came. It shows that the peer has our part of the handshake: it writes under the new keys only
-    /// then (RFC 9147 section 5.8.1). A KeyUpdate has its own ACK.
+    /// Application data came. It acknowledges nothing: a server may send it behind its Finished, before it has ours (RFC 9846
+    /// section 2, RFC 9147 section 5.8.1).
     #[cold]
     pub(super) fn heard_data(&mut self) {
-        let Some(post) = self.post_handshake() else { return };
-        post.updates.heard_data();
-        if !post.updates.is_under_way() {
-            post.flights.stop();
-            self.retire_write_epochs();
+        if let Some(post) = self.post_handshake() {
+            post.updates.heard_data();
         }
     }
 
