@@ -23,6 +23,7 @@ use crate::machine::{Context, Message, Next, Outcome, PeerVerified};
 use crate::message::registry::{HandshakeType, ProtocolVersion, SignatureScheme};
 use crate::message::{
     Certificate13, CertificateEntry, CertificateEntryExtensions, CertificateVerify, DigitallySigned,
+    ExtensionSet,
 };
 use crate::signature::{self, SignatureVerified};
 use crate::transcript::Transcript;
@@ -234,15 +235,13 @@ pub(crate) fn write_epoch(
 }
 
 /// Reads a chain and its leaf's key. An empty chain is `None`. In the main handshake the context is empty (RFC 9846
-/// section 4.5.1); nobody asked for what stands beside a certificate.
-pub(crate) fn read_chain(body: &[u8]) -> Result<Option<PeerChain>, Error> {
+/// section 4.5.1); what stands beside a certificate answers extensions of our ClientHello or CertificateRequest.
+pub(crate) fn read_chain(body: &[u8], asked: ExtensionSet) -> Result<Option<PeerChain>, Error> {
     let message = Certificate13::decode(body)?;
     if !message.certificate_request_context.is_empty() {
         return Err(DecodeError { what: "Certificate", fault: DecodeFault::IllegalValue }.into());
     }
-    let unasked = |entry: CertificateEntry<'_>| {
-        entry.extensions.status_request.is_some() || entry.extensions.others.iter().next().is_some()
-    };
+    let unasked = |entry: CertificateEntry<'_>| !asked.contains_all(entry.extensions.types());
     if message.certificate_list.iter().any(unasked) {
         return Err(Misbehaviour::UnofferedExtension.into());
     }

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use drystone_handshake::codec::List;
 use drystone_handshake::message::registry::{
-    CipherSuiteId, EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
+    CipherSuiteId, EcPointFormat, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
+    SrtpProfile,
 };
 use drystone_handshake::message::{
-    ClientExtensions, ClientHello, Empty, ProtocolName, RecordSizeLimit, ServerHello, ServerHelloExtensions,
-    UseSrtpAnswer,
+    ClientExtensions, ClientHello, Empty, ProtocolName, RawExtension, RecordSizeLimit, ServerHello,
+    ServerHelloExtensions, UseSrtpAnswer,
 };
 use drystone_handshake::{ClientConfig, Connection, Error, Misuse, Settings, crypto};
 use drystone_tests::clock::Clock;
@@ -18,7 +19,9 @@ use drystone_tests::rogue::alert::{
     DECODE_ERROR, HANDSHAKE_FAILURE, ILLEGAL_PARAMETER, INAPPROPRIATE_FALLBACK, INTERNAL_ERROR,
     PROTOCOL_VERSION, UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION,
 };
-use drystone_tests::rogue::{CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, refused, start};
+use drystone_tests::rogue::{
+    CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, connects_and_talks, refused, start,
+};
 use rustls_pki_types::ServerName;
 
 /// A rogue client in front of a server; it has not said hello.
@@ -131,6 +134,37 @@ fn threat_50_extensions_that_were_not_offered_are_refused() {
     duel.rogue.alter_server_hello(|hello| hello.extensions.server_name = Some(Empty {}));
     duel.play(&SERVER_STEPS[..1]);
     refused(&duel, UNSUPPORTED_EXTENSION, "server_name");
+}
+
+/// Load balancers and webrtc-rs repeat supported_groups in the ServerHello, where it has no meaning: it was offered, so that it is
+/// no extension that was not asked for (RFC 5246 section 7.4.1.4), and what it says is not looked at.
+#[test]
+fn threat_50_an_offered_extension_without_a_meaning_in_the_answer_is_passed_over() {
+    let contents: [&[u8]; 3] = [&[0, 4, 0, 0x17, 0, 0x18], &[0, 2, 0x12, 0x34], &[]];
+    for data in contents {
+        for certified in [false, true] {
+            let mut duel = Duel::usual_client();
+            duel.rogue.alter_server_hello(move |hello| {
+                let groups = RawExtension { extension_type: ExtensionType::SUPPORTED_GROUPS, data };
+                hello.extensions.others = core::slice::from_ref(Box::leak(Box::new(groups))).into();
+            });
+            duel.play(&SERVER_STEPS[..3]);
+            if certified {
+                duel.play(&[Step::CertificateRequest]);
+            }
+            connects_and_talks(&mut duel, &SERVER_STEPS[3..], &format!("{data:?}"));
+        }
+    }
+    // What was not offered is refused in the same place, known or not.
+    for extension_type in [ExtensionType::MAX_FRAGMENT_LENGTH, ExtensionType(0x1234)] {
+        let mut duel = Duel::usual_client();
+        duel.rogue.alter_server_hello(move |hello| {
+            let other = RawExtension { extension_type, data: &[1] };
+            hello.extensions.others = core::slice::from_ref(Box::leak(Box::new(other))).into();
+        });
+        duel.play(&SERVER_STEPS[..1]);
+        refused(&duel, UNSUPPORTED_EXTENSION, &format!("{extension_type}"));
+    }
 }
 
 #[test]

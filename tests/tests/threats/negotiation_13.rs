@@ -7,7 +7,7 @@ use drystone_handshake::message::registry::{
 };
 use drystone_handshake::message::{
     AnyServerHello, ClientHello, DOWNGRADE_TO_1_1, DOWNGRADE_TO_1_2, Empty, EncryptedExtensions,
-    HelloRetryRequest, KeyShareEntry, ProtocolName, ServerHello,
+    HelloRetryRequest, KeyShareEntry, ProtocolName, RawExtension, ServerHello,
 };
 use drystone_handshake::{Discard, Settings};
 use drystone_record::ContentType;
@@ -19,7 +19,8 @@ use drystone_tests::rogue::alert::{
     UNEXPECTED_MESSAGE, UNSUPPORTED_EXTENSION,
 };
 use drystone_tests::rogue::{
-    CLIENT_STEPS, CLIENT_STEPS_13, Duel, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim, refused,
+    CLIENT_STEPS, CLIENT_STEPS_13, Duel, Rogue, SERVER_STEPS, SERVER_STEPS_13, Step, Victim,
+    connects_and_talks, refused,
 };
 
 /// A rogue client in front of a server that asks for no cookie; it has not said hello.
@@ -117,6 +118,62 @@ fn threat_50_answers_to_extensions_that_were_not_sent_are_refused() {
     });
     misplaced.play(&SERVER_STEPS_13[..2]);
     refused(&misplaced, ILLEGAL_PARAMETER, "a key share in EncryptedExtensions");
+}
+
+/// An extension in each message of the server's, by its bytes.
+fn with_extension(step: Step, extension_type: ExtensionType, data: &'static [u8]) -> Duel {
+    let mut duel = Duel::usual_client_13();
+    let extension = Box::leak(Box::new(RawExtension { extension_type, data }));
+    let others: &'static [RawExtension<'static>] = core::slice::from_ref(extension);
+    match step {
+        Step::ServerHello => {
+            duel.rogue.alter_server_hello(move |hello| hello.extensions.others = others.into());
+        }
+        Step::HelloRetryRequest => {
+            duel.rogue.alter_hello_retry_request(move |hello| hello.extensions.others = others.into());
+        }
+        Step::EncryptedExtensions => {
+            duel.rogue.alter_encrypted_extensions(move |extensions| extensions.others = others.into());
+        }
+        _ => duel.rogue.alter_certificate_13(move |certificate| {
+            let mut entries: Vec<_> = certificate.certificate_list.iter().collect();
+            entries[0].extensions.others = others.into();
+            certificate.certificate_list = (&*entries.leak()).into();
+        }),
+    }
+    duel
+}
+
+#[test]
+fn threat_50_each_message_answers_only_what_was_asked() {
+    let answers = [
+        (Step::HelloRetryRequest, &[Step::HelloRetryRequest][..]),
+        (Step::ServerHello, &SERVER_STEPS_13[..1]),
+        (Step::EncryptedExtensions, &SERVER_STEPS_13[..2]),
+        (Step::Certificate, &SERVER_STEPS_13[..3]),
+    ];
+    for (step, steps) in answers {
+        // RFC 8701 section 3.1: nobody may answer GREASE, which was offered.
+        let duel = Duel::usual_client_13();
+        let hello = duel.rogue.last(HandshakeType::CLIENT_HELLO).expect("the client has said hello");
+        let offered = ClientHello::decode(&hello.body).unwrap().extensions.others;
+        let grease = offered.iter().next().expect("a hello with GREASE").extension_type;
+        for extension_type in [grease, ExtensionType(0x1234)] {
+            let mut duel = with_extension(step, extension_type, &[]);
+            duel.play(steps);
+            refused(&duel, UNSUPPORTED_EXTENSION, &format!("{extension_type} in {step:?}"));
+        }
+    }
+    // RFC 9846 section 4.3: what is recognized and not specified for the message, whether it was offered or not.
+    let mut misplaced = with_extension(Step::ServerHello, ExtensionType::SIGNATURE_ALGORITHMS, &[]);
+    misplaced.play(&SERVER_STEPS_13[..1]);
+    refused(&misplaced, ILLEGAL_PARAMETER, "signature_algorithms in ServerHello");
+    // RFC 9846 section 4.3.7: the server's groups, for the next handshake.
+    let mut duel = Duel::usual_client_13();
+    duel.rogue.alter_encrypted_extensions(|extensions| {
+        extensions.supported_groups = Some((&[NamedGroup(0x1234), NamedGroup::SECP521R1]).into());
+    });
+    connects_and_talks(&mut duel, &SERVER_STEPS_13, "supported_groups in EncryptedExtensions");
 }
 
 #[test]

@@ -20,9 +20,11 @@ use crate::crypto::prf12::Randoms;
 use crate::crypto::{CipherSuite, KeyExchangeGroup, PendingKeyExchange};
 use crate::error::{Incompatibility, Misbehaviour};
 use crate::machine::{Context, Message, Next, State, unexpected};
-use crate::message::registry::{EcPointFormat, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile};
+use crate::message::registry::{
+    EcPointFormat, ExtensionType, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile,
+};
 use crate::message::{
-    AnyServerHello, HelloRetryRequest, HelloVerifyRequest, RecordSizeLimit, ServerHello,
+    AnyServerHello, ExtensionSet, HelloRetryRequest, HelloVerifyRequest, RecordSizeLimit, ServerHello,
     ServerHelloExtensions, UseSrtpAnswer,
 };
 use crate::transcript::{Framing, Transcript, TranscriptBuffer};
@@ -151,7 +153,7 @@ impl ExpectServerHello {
 
     /// RFC 9846 section 4.2.4: the same hello again, with what the server asks for.
     fn retry_request(
-        self,
+        mut self,
         message: Message<'_>,
         request: &HelloRetryRequest<'_>,
         cx: &mut Context<'_, ClientConfig>,
@@ -160,7 +162,7 @@ impl ExpectServerHello {
         let Asked::Verify { cookies: 0, transcript, .. } = self.asked else {
             return Err(unexpected("ServerHello", message));
         };
-        let suite = check_retry(request, cx.common)?;
+        let suite = check_retry(request, self.offer.offered, cx.common)?;
         let share = self.share.ok_or(Misbehaviour::UnofferedVersion)?;
         let share = match request.extensions.key_share {
             None => share,
@@ -221,7 +223,7 @@ impl ExpectServerHello {
             return Err(Misbehaviour::Downgrade.into());
         }
         let suite = offered_suite(hello, ProtocolVersion::DTLS_1_2, cx.common)?;
-        let facts = negotiated_12(&hello.extensions, &self.offer.server_name, cx.common)?;
+        let facts = negotiated_12(&hello.extensions, self.offer.offered, cx.common)?;
         let extended_master_secret = hello.extensions.extended_master_secret.is_some();
         if cx.common.settings.require_extended_master_secret && !extended_master_secret {
             return Err(Incompatibility::ExtendedMasterSecret.into());
@@ -256,13 +258,7 @@ impl ExpectServerHello {
             return Err(Misbehaviour::SessionId.into());
         }
         let extensions = &hello.extensions;
-        let unoffered = extensions.pre_shared_key.is_some()
-            || extensions.connection_id.is_some()
-            || extensions.rrc.is_some()
-            || extensions.others.iter().next().is_some();
-        if unoffered {
-            return Err(Misbehaviour::UnofferedExtension.into());
-        }
+        check_offered(self.offer.offered, extensions.types())?;
         let mut transcript = match self.asked {
             Asked::Verify { transcript, .. } => {
                 transcript.into_transcript(Framing::WithoutFragmentFields, suite.hash, false)
@@ -284,6 +280,7 @@ impl ExpectServerHello {
         v13::begin(
             v13::Hellos {
                 server_name: self.offer.server_name,
+                offered: self.offer.offered,
                 client_random: self.offer.random,
                 suite,
                 group: answer.group,
@@ -308,7 +305,11 @@ fn offered_suite(
 }
 
 /// RFC 9846 section 4.2.4: a question is of 1.3, names a suite of ours, and asks for something.
-fn check_retry(request: &HelloRetryRequest<'_>, common: &Common) -> Result<&'static CipherSuite, Error> {
+fn check_retry(
+    request: &HelloRetryRequest<'_>,
+    offered: ExtensionSet,
+    common: &Common,
+) -> Result<&'static CipherSuite, Error> {
     let extensions = &request.extensions;
     if request.server_version != ProtocolVersion::DTLS_1_2
         || extensions.supported_versions != Some(ProtocolVersion::DTLS_1_3)
@@ -319,9 +320,8 @@ fn check_retry(request: &HelloRetryRequest<'_>, common: &Common) -> Result<&'sta
     if !request.session_id.is_empty() {
         return Err(Misbehaviour::SessionId.into());
     }
-    if extensions.others.iter().next().is_some() {
-        return Err(Misbehaviour::UnofferedExtension.into());
-    }
+    // RFC 9846 section 4.3: the cookie alone answers nothing.
+    check_offered(offered, extensions.types().filter(|answered| *answered != ExtensionType::COOKIE))?;
     if extensions.cookie.is_none() && extensions.key_share.is_none() {
         return Err(Misbehaviour::NothingToRetry.into());
     }
@@ -343,6 +343,15 @@ fn retry_group(
     common.group(name).ok_or_else(|| Misbehaviour::UnofferedGroup.into())
 }
 
+/// RFC 5246 section 7.4.1.4, RFC 9846 section 4.3: a server answers only extensions that the hello had. What answers
+/// one of ours and has no use in that message, as supported_groups in a ServerHello of DTLS 1.2, is not looked at.
+pub(super) fn check_offered(
+    offered: ExtensionSet,
+    answered: impl Iterator<Item = ExtensionType>,
+) -> Result<(), Error> {
+    if offered.contains_all(answered) { Ok(()) } else { Err(Misbehaviour::UnofferedExtension.into()) }
+}
+
 /// What the server's extensions settled, of either version.
 #[derive(Debug)]
 pub(super) struct Negotiated {
@@ -353,28 +362,15 @@ pub(super) struct Negotiated {
 
 /// The answers that both versions have, in ServerHello or in EncryptedExtensions.
 pub(super) struct Answers<'a> {
-    pub(super) server_name: bool,
     pub(super) alpn: Option<&'a [u8]>,
     pub(super) use_srtp: Option<UseSrtpAnswer<'a>>,
     pub(super) record_size_limit: Option<RecordSizeLimit>,
 }
 
 impl Answers<'_> {
-    /// Checks that each answers an extension of ours, with one of our values (RFC 5246 section 7.4.1.4, RFC 9846 section
-    /// 4.3).
-    pub(super) fn check(
-        self,
-        server_name: &ServerName<'static>,
-        common: &Common,
-    ) -> Result<Negotiated, Error> {
+    /// Checks that each has one of the values that we offered.
+    pub(super) fn check(self, common: &Common) -> Result<Negotiated, Error> {
         let settings = &common.settings;
-        let unoffered = (self.server_name && !matches!(server_name, ServerName::DnsName(_)))
-            || (self.alpn.is_some() && settings.alpn.is_empty())
-            || (self.use_srtp.is_some() && settings.srtp_profiles.is_empty())
-            || (self.record_size_limit.is_some() && settings.record_size_limit.is_none());
-        if unoffered {
-            return Err(Misbehaviour::UnofferedExtension.into());
-        }
         let alpn = self.alpn.map(<[u8]>::to_vec);
         if alpn.as_ref().is_some_and(|name| !settings.alpn.contains(name)) {
             return Err(Misbehaviour::UnofferedProtocol.into());
@@ -396,19 +392,10 @@ impl Answers<'_> {
 /// What a ServerHello of 1.2 settles beside the suite.
 fn negotiated_12(
     extensions: &ServerHelloExtensions<'_>,
-    server_name: &ServerName<'static>,
+    offered: ExtensionSet,
     common: &Common,
 ) -> Result<Negotiated, Error> {
-    let unoffered = extensions.session_ticket.is_some()
-        || extensions.status_request.is_some()
-        || extensions.connection_id.is_some()
-        || extensions.rrc.is_some()
-        || extensions.client_certificate_type.is_some()
-        || extensions.server_certificate_type.is_some()
-        || extensions.others.iter().next().is_some();
-    if unoffered {
-        return Err(Misbehaviour::UnofferedExtension.into());
-    }
+    check_offered(offered, extensions.types())?;
     if extensions.renegotiation_info.is_some_and(|info| !info.is_empty()) {
         return Err(Misbehaviour::RenegotiationInfo.into());
     }
@@ -416,10 +403,9 @@ fn negotiated_12(
         return Err(Misbehaviour::PointFormat.into());
     }
     let answers = Answers {
-        server_name: extensions.server_name.is_some(),
         alpn: extensions.alpn.map(|protocol| protocol.name),
         use_srtp: extensions.use_srtp,
         record_size_limit: extensions.record_size_limit,
     };
-    answers.check(server_name, common)
+    answers.check(common)
 }

@@ -9,10 +9,12 @@ use super::grease::Grease;
 use crate::Error;
 use crate::config::{ClientConfig, Common};
 use crate::machine::Context;
-use crate::message::registry::{CipherSuiteId, EcPointFormat, NamedGroup, ProtocolVersion, SignatureScheme};
+use crate::message::registry::{
+    CipherSuiteId, EcPointFormat, ExtensionType, NamedGroup, ProtocolVersion, SignatureScheme,
+};
 use crate::message::{
-    ClientExtensions, ClientHello, Empty, KeyShareEntry, ProtocolName, RawExtension, RecordSizeLimit,
-    ServerNameList, UseSrtp,
+    ClientExtensions, ClientHello, Empty, ExtensionSet, KeyShareEntry, ProtocolName, RawExtension,
+    RecordSizeLimit, ServerNameList, UseSrtp,
 };
 use crate::v13::handshake_schemes;
 
@@ -21,6 +23,8 @@ use crate::v13::handshake_schemes;
 pub(super) struct Offer {
     pub(super) server_name: ServerName<'static>,
     pub(super) random: [u8; 32],
+    /// The extensions of the hellos sent so far, which a server may answer.
+    pub(super) offered: ExtensionSet,
     grease: Option<Grease>,
     lists: Lists,
 }
@@ -46,11 +50,11 @@ impl Offer {
         // What is not secret may choose what need not be.
         let grease = random.first_chunk().filter(|_| greases).copied().map(Grease::new);
         let lists = Lists::new(grease, cx.common);
-        Ok(Self { server_name, random, grease, lists })
+        Ok(Self { server_name, random, offered: ExtensionSet::EMPTY, grease, lists })
     }
 
     /// The body of a hello.
-    pub(super) fn hello(&self, varying: Varying<'_>, common: &Common) -> Result<Vec<u8>, Error> {
+    pub(super) fn hello(&mut self, varying: Varying<'_>, common: &Common) -> Result<Vec<u8>, Error> {
         let lists = &self.lists;
         let settings = &common.settings;
         let offers_12 = common.offers(ProtocolVersion::DTLS_1_2);
@@ -97,6 +101,11 @@ impl Offer {
                 ..ClientExtensions::default()
             },
         };
+        self.offered.extend(hello.extensions.types());
+        if offers_12 {
+            // RFC 5746 section 3.4: TLS_EMPTY_RENEGOTIATION_INFO_SCSV asks for the extension too.
+            self.offered.extend([ExtensionType::RENEGOTIATION_INFO]);
+        }
         Ok(hello.to_vec()?)
     }
 }

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use drystone_x509::ServerName;
 
 use super::ClientState;
-use super::hello::{Answers, Negotiated};
+use super::hello::{Answers, Negotiated, check_offered};
 use crate::Error;
 use crate::config::ClientConfig;
 use crate::credential::{Credential, CredentialOffer};
@@ -24,7 +24,7 @@ use crate::error::Misbehaviour;
 use crate::facts::{Facts, FinishedVerified, PeerChain, dns_name};
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{HandshakeType, NamedGroup, SignatureScheme};
-use crate::message::{CertificateRequest13, EncryptedExtensions};
+use crate::message::{CertificateRequest13, EncryptedExtensions, ExtensionSet};
 use crate::signature::SignatureVerified;
 use crate::transcript::Transcript;
 use crate::v13::{Keyed, handshake_schemes, read_chain};
@@ -32,6 +32,8 @@ use crate::v13::{Keyed, handshake_schemes, read_chain};
 /// What the hellos settled.
 pub(super) struct Hellos {
     pub(super) server_name: ServerName<'static>,
+    /// The extensions that the server may answer.
+    pub(super) offered: ExtensionSet,
     pub(super) client_random: [u8; 32],
     pub(super) suite: &'static CipherSuite,
     pub(super) group: NamedGroup,
@@ -42,9 +44,9 @@ pub(super) struct Hellos {
 
 /// Derives the keys of the handshake.
 pub(super) fn begin(hellos: Hellos, cx: &mut Context<'_, ClientConfig>) -> Result<Next, Error> {
-    let Hellos { server_name, client_random, suite, group, shared_secret, transcript } = hellos;
+    let Hellos { server_name, offered, client_random, suite, group, shared_secret, transcript } = hellos;
     let keyed = Keyed::derive(Side::Client, suite, client_random, &shared_secret, transcript, cx)?;
-    let session = Session { keyed, server_name, group };
+    let session = Session { keyed, server_name, offered, group };
     Ok(next(ClientState::EncryptedExtensions(ExpectEncryptedExtensions { session })))
 }
 
@@ -53,6 +55,7 @@ pub(super) fn begin(hellos: Hellos, cx: &mut Context<'_, ClientConfig>) -> Resul
 struct Session {
     keyed: Keyed<MainSecret>,
     server_name: ServerName<'static>,
+    offered: ExtensionSet,
     group: NamedGroup,
 }
 
@@ -70,20 +73,13 @@ impl ExpectEncryptedExtensions {
     ) -> Result<Next, Error> {
         message.expect(HandshakeType::ENCRYPTED_EXTENSIONS)?;
         let extensions = EncryptedExtensions::decode(message.body)?;
-        let unoffered = extensions.client_certificate_type.is_some()
-            || extensions.server_certificate_type.is_some()
-            || extensions.early_data.is_some()
-            || extensions.others.iter().next().is_some();
-        if unoffered {
-            return Err(Misbehaviour::UnofferedExtension.into());
-        }
+        check_offered(self.session.offered, extensions.types())?;
         let answers = Answers {
-            server_name: extensions.server_name.is_some(),
             alpn: extensions.alpn.map(|protocol| protocol.name),
             use_srtp: extensions.use_srtp,
             record_size_limit: extensions.record_size_limit,
         };
-        let negotiated = answers.check(&self.session.server_name, cx.common)?;
+        let negotiated = answers.check(cx.common)?;
         cx.limit_records(negotiated.peer_record_limit);
         self.session.keyed.add(message)?;
         let state = ExpectCertificate { session: self.session, negotiated, request: None };
@@ -110,7 +106,8 @@ impl ExpectCertificate {
                 Ok(next(ClientState::Certificate13(self)))
             }
             HandshakeType::CERTIFICATE => {
-                let chain = read_chain(message.body)?.ok_or(Misbehaviour::EmptyCertificateList)?;
+                let chain = read_chain(message.body, self.session.offered)?
+                    .ok_or(Misbehaviour::EmptyCertificateList)?;
                 self.session.keyed.add(message)?;
                 let Self { session, negotiated, request } = self;
                 let state = ExpectCertificateVerify { session, negotiated, request, chain };

@@ -56,6 +56,7 @@ pub use certificate_status::CertificateStatus;
 pub use certificate_verify::{CertificateVerify, DigitallySigned};
 pub use client_hello::{ClientHello, ClientHelloPrefix};
 pub use connection_id::{ConnectionId, ConnectionIdUsage, NewConnectionId, RequestConnectionId};
+pub(crate) use extension::ExtensionSet;
 pub use extension::{
     CertificateEntryExtensions, CertificateRequestExtensions, CertificateStatusRequest, ClientExtensions,
     Empty, EncryptedExtensions, HelloRetryExtensions, KeyShareEntry, NewSessionTicketExtensions, OfferedPsks,

@@ -26,7 +26,7 @@ use crate::machine::{Context, Message, Next, PeerVerified, State, call_out};
 use crate::message::registry::{AlertDescription, HandshakeType, ProtocolVersion};
 use crate::message::{
     CertificateRequest13, CertificateRequestExtensions, ClientHello, Empty, EncryptedExtensions,
-    KeyShareEntry, ServerHello, ServerHelloExtensions,
+    ExtensionSet, KeyShareEntry, ServerHello, ServerHelloExtensions,
 };
 use crate::signature::SignatureVerified;
 use crate::transcript::{Framing, Transcript, TranscriptBuffer};
@@ -282,7 +282,7 @@ impl ExpectCertificate {
         cx: &mut Context<'_, ServerConfig>,
     ) -> Result<Next, Error> {
         message.expect(HandshakeType::CERTIFICATE)?;
-        let chain = read_chain(message.body)?;
+        let chain = read_chain(message.body, ExtensionSet::EMPTY)?;
         self.session.keyed.add(message)?;
         match chain {
             Some(chain) => {
