@@ -193,7 +193,7 @@ impl End {
                     assert_eq!(self.connection.error(), Some(&error));
                     self.ended = true;
                 }
-                Event::Closed | Event::AssociationReplaced => self.ended = true,
+                Event::Closed(_) | Event::AssociationReplaced => self.ended = true,
                 _ => {}
             }
         }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use drystone_handshake::message::registry::ProtocolVersion;
 use drystone_handshake::{
-    Answer, ClientAuth, ClientConfig, Credentials, Discard, Error, Event, Instant, Misuse, PeerCertificates,
-    PeerVerifier, Request, ServerConfig,
+    Answer, ClientAuth, ClientConfig, CloseReason, Credentials, Discard, Error, Event, Instant, Misuse,
+    PeerCertificates, PeerVerifier, Request, ServerConfig,
 };
 use drystone_tests::deterministic::{identity, settings};
 use drystone_tests::identity::{client_config, name, server_config};
@@ -42,7 +42,7 @@ fn an_association_that_is_closed_does_not_fail() {
     let now = pair.now();
     pair.client.connection().close(now);
     pair.run_for(Duration::from_secs(1));
-    assert!(matches!(pair.server.events[..], [Event::Closed]), "{:?}", pair.server.events);
+    assert!(matches!(pair.server.events[..], [Event::Closed(CloseReason::Peer)]), "{:?}", pair.server.events);
 
     let mut record = vec![22, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 1, 0, 0, 8 + 1 + 16];
     record.extend([9; 8]);
@@ -51,7 +51,7 @@ fn an_association_that_is_closed_does_not_fail() {
     record.extend(OPEN_TAG);
     pair.deliver(Direction::ToServer, &mut record);
     pair.flush();
-    assert!(matches!(pair.server.events[..], [Event::Closed]), "{:?}", pair.server.events);
+    assert!(matches!(pair.server.events[..], [Event::Closed(CloseReason::Peer)]), "{:?}", pair.server.events);
     assert_eq!(pair.server.connection().error(), None);
     assert_eq!(pair.send(Direction::ToClient, b"late"), Err(Misuse::NotConnected));
 }

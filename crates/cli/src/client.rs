@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone::{Client, ClientEvent, Clock, Event, Instant};
+use drystone::{Client, ClientEvent, Clock, CloseReason, Event, Instant};
 
 use crate::args::{ClientArgs, parse_name};
 use crate::fault::Fault;
@@ -105,7 +105,8 @@ impl Session {
                 reporter.report(&Report::Connected(&ConnectedReport::new(&connected, None)));
                 Ok(Step::Connected)
             }
-            Some(ClientEvent::Connection(Event::Closed)) => Ok(Step::Closed),
+            Some(ClientEvent::Connection(Event::Closed(CloseReason::Peer))) => Ok(Step::Closed),
+            Some(ClientEvent::Connection(Event::Closed(reason))) => Err(Fault::TimedOut(reason.to_string())),
             Some(ClientEvent::Connection(Event::Failed(error))) => Err((&error).into()),
             Some(_) | None => Ok(Step::Nothing),
         }

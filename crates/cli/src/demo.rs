@@ -99,7 +99,7 @@ fn serve(server: &mut Server) -> Result<(), Fault> {
                 say("server", format_args!("peer {peer} connected"));
                 server.send(peer, WELCOME).map_err(Fault::local)?;
             }
-            ServerEvent::Connection(peer, Event::Closed) => {
+            ServerEvent::Connection(peer, Event::Closed(_)) => {
                 say("server", format_args!("peer {peer} said goodbye"));
                 return Ok(());
             }

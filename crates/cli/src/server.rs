@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone::{Event, PeerId, SendError, Server, ServerEvent, ServerOptions};
+use drystone::{CloseReason, Event, PeerId, SendError, Server, ServerEvent, ServerOptions};
 
 use crate::args::ServerArgs;
 use crate::fault::Fault;
@@ -86,7 +86,8 @@ impl Guests {
                 let report = ConnectedReport::new(connected, Some((peer, server.address(peer))));
                 return self.reporter.report(&Report::Connected(&report));
             }
-            Event::Closed => self.reporter.report(&Report::Closed { peer: number }),
+            Event::Closed(CloseReason::Peer) => self.reporter.report(&Report::Closed { peer: number }),
+            Event::Closed(reason) => self.error(peer, &reason.to_string()),
             Event::Failed(error) => self.error(peer, &error.to_string()),
             Event::AssociationReplaced => {
                 self.reporter.report(&Report::Status { peer: number, status: "replaced" });

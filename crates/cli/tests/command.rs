@@ -334,7 +334,7 @@ fn a_server_that_does_not_echo_fails_the_echo_test() {
     let address = mute.local_addr().unwrap().to_string();
     let listening = std::thread::spawn(move || {
         while let Some(event) = mute.poll(Duration::from_secs(20)).unwrap() {
-            if matches!(event, drystone::ServerEvent::Connection(_, drystone::Event::Closed)) {
+            if matches!(event, drystone::ServerEvent::Connection(_, drystone::Event::Closed(_))) {
                 return;
             }
         }

@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
 
 use drystone_x509::{CertificateDer, ServerName, UnixTime};
 
@@ -21,8 +23,8 @@ pub enum Event {
     /// A call-out answers later: hand the answer to [`Connection::answer`](crate::Connection::answer). Timers and
     /// repeats go on meanwhile.
     Request(RequestId, Box<Request>),
-    /// The peer closed with close_notify.
-    Closed,
+    /// The association ended without a fault, for this reason. Not told after [`Connection::close`](crate::Connection::close).
+    Closed(CloseReason),
     /// The association ended with an error; also in [`Connection::error`](crate::Connection::error).
     Failed(Error),
     /// The write key has protected 7/8 of what it may: start a new association soon. Only in DTLS 1.2, which cannot change
@@ -33,6 +35,32 @@ pub enum Event {
     /// The server gave a ticket for a later handshake (DTLS 1.3). At most 8 wait to be taken: a further one takes the place
     /// of the oldest.
     TicketReceived(Box<SessionTicket>),
+}
+
+/// Why an association ended without a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The peer sent close_notify.
+    Peer,
+    /// Nothing authentic came from the peer for this long
+    /// ([`Connection::set_idle_timeout`](crate::Connection::set_idle_timeout)): it has vanished. close_notify was sent.
+    IdleTimeout(Duration),
+    /// The peer was silent while a newcomer needed a place ([`Connection::displaced`](crate::Connection::displaced)).
+    /// close_notify was sent.
+    Displaced,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer => f.write_str("the peer closed the connection"),
+            Self::IdleTimeout(timeout) => {
+                write!(f, "nothing came from the peer for {timeout:?}: it has vanished")
+            }
+            Self::Displaced => f.write_str("the silent peer's place was needed for another one"),
+        }
+    }
 }
 
 /// A ticket that a server gave (RFC 9846 section 4.7.1). Has no use yet but to be looked at.

@@ -52,7 +52,7 @@ use crate::socket::{self, Arrival, Contact, MAX_DATAGRAM, Socket, Trouble};
 ///                 copy.extend_from_slice(packet.payload);
 ///                 server.send(peer, &copy).map_err(std::io::Error::other)?;
 ///             }
-///             Some(ServerEvent::Connection(_, Event::Closed)) | None => return Ok(()),
+///             Some(ServerEvent::Connection(_, Event::Closed(_))) | None => return Ok(()),
 ///             Some(_) => {}
 ///         }
 ///     }
@@ -145,7 +145,7 @@ impl Client {
             match self.poll(deadline - self.clock.now())? {
                 Some(ClientEvent::Connection(Event::Connected(connected))) => return Ok(connected),
                 Some(ClientEvent::Connection(Event::Failed(error))) => return Err(error.into()),
-                Some(ClientEvent::Connection(Event::Closed)) => return Err(ClientError::Closed),
+                Some(ClientEvent::Connection(Event::Closed(_))) => return Err(ClientError::Closed),
                 Some(_) | None => {}
             }
             if self.connection.is_closed() && self.queue.is_empty() {

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
-    Client, ClientConfig, ClientError, ClientEvent, Credential, Credentials, Error, Event, Misuse, PeerId,
-    SendError, Server, ServerConfig, ServerEvent, ServerOptions,
+    Client, ClientConfig, ClientError, ClientEvent, CloseReason, Credential, Credentials, Error, Event,
+    Misuse, PeerId, SendError, Server, ServerConfig, ServerEvent, ServerOptions,
 };
 
 use wire::Wire;
@@ -52,7 +52,7 @@ fn serve_once(server: &mut Server, wait: Duration) -> Option<(PeerId, Seen)> {
             let number = peer.number();
             let seen = match event {
                 Event::Connected(_) => Seen::Connected(number),
-                Event::Closed => Seen::Closed(number),
+                Event::Closed(_) => Seen::Closed(number),
                 Event::Failed(_) => Seen::Failed(number),
                 Event::AssociationReplaced => Seen::Replaced(number),
                 other => panic!("unexpected {other:?}"),
@@ -195,7 +195,10 @@ fn either_side_can_say_goodbye() {
     server.close(peer);
     assert!(matches!(server.send(peer, b"late"), Err(SendError::NoSuchPeer)));
     assert!(server.connection(peer).is_none());
-    assert!(matches!(client.poll(PATIENCE).unwrap(), Some(ClientEvent::Connection(Event::Closed))));
+    assert!(matches!(
+        client.poll(PATIENCE).unwrap(),
+        Some(ClientEvent::Connection(Event::Closed(CloseReason::Peer)))
+    ));
     assert!(matches!(client.send(b"late"), Err(SendError::Misuse(Misuse::NotConnected))));
     let begin = Instant::now();
     assert!(client.poll(PATIENCE).unwrap().is_none());
@@ -219,7 +222,10 @@ fn dropping_either_says_goodbye() {
     assert_eq!(serve_until_idle(&mut server), []);
     assert_eq!(server.address(peer), None);
     drop(server);
-    assert!(matches!(staying.poll(PATIENCE).unwrap(), Some(ClientEvent::Connection(Event::Closed))));
+    assert!(matches!(
+        staying.poll(PATIENCE).unwrap(),
+        Some(ClientEvent::Connection(Event::Closed(CloseReason::Peer)))
+    ));
 }
 
 #[test]

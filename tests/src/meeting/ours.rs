@@ -156,7 +156,7 @@ impl Ours {
                         peer_certificate: Some(leaf),
                     });
                 }
-                Event::Closed => self.peer_has_closed = true,
+                Event::Closed(_) => self.peer_has_closed = true,
                 _ => {}
             }
         }

@@ -2,6 +2,7 @@
 
 mod callouts;
 mod half_rtt;
+mod idle;
 mod key_updates_under_loss;
 mod limits;
 mod limits_13;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use drystone_handshake::message::registry::{AlertDescription, HandshakeType};
 use drystone_handshake::{
-    Connection, Credentials, Discard, Error, Event, Instant, Misuse, Path, ServerConfig,
+    CloseReason, Connection, Credentials, Discard, Error, Event, Instant, Misuse, Path, ServerConfig,
 };
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::clock::Clock;
@@ -495,7 +495,7 @@ fn packets_numbered_before_close_notify_are_still_delivered() {
         duel.give(&before[1]);
         assert_eq!(duel.victim.received, [b"1", b"2"]);
         assert_eq!(duel.victim.discards(Discard::AfterClose), 1);
-        assert!(matches!(duel.victim.events[..], [Event::Closed]));
+        assert!(matches!(duel.victim.events[..], [Event::Closed(CloseReason::Peer)]));
     }
 }
 

@@ -10,6 +10,7 @@ mod export;
 mod fault;
 mod flights;
 mod handshaking;
+mod idle;
 pub(crate) mod io;
 mod key_update;
 mod last_flight;
@@ -47,6 +48,7 @@ use established::Unsent;
 pub(crate) use established::{Established, Exporter};
 use flights::Flights;
 use handshaking::Handshaking;
+use idle::Idle;
 pub(crate) use last_flight::LastFinished;
 
 /// One DTLS association, client or server, sans I/O: datagrams and time go in, datagrams, deadlines and events come
@@ -114,6 +116,7 @@ pub struct Connection {
     /// Set while the peer's address is unproven and no cookie was asked for.
     amplification: Option<Amplification>,
     requests: u32,
+    idle: Idle,
 }
 
 /// The configuration of either role.
@@ -224,6 +227,7 @@ impl Connection {
             alert: None,
             amplification,
             requests: 0,
+            idle: Idle::default(),
         }
     }
 
@@ -419,7 +423,7 @@ impl Connection {
             Phase::Handshaking(handshaking) => handshaking.next_timeout(),
             Phase::Connected(established) => {
                 let retirement = self.reads.next_retirement().map(Instant::from_origin);
-                [established.next_timeout(), retirement].into_iter().flatten().min()
+                [established.next_timeout(), retirement, self.idle.deadline()].into_iter().flatten().min()
             }
             Phase::Failed(_, Some(linger)) => Some(linger.until()),
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(_, None) => None,
@@ -449,6 +453,7 @@ impl Connection {
             Err(error) => self.fail(now, error),
             Ok(()) => self.start_key_update(now),
         }
+        self.check_idle(now);
     }
 
     // ---- shared by the parts ----

@@ -7,7 +7,7 @@ use super::fault::{self, Verdict};
 use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::client::ExpectServerHello;
-use crate::event::Event;
+use crate::event::{CloseReason, Event};
 use crate::flight::{Accepted, Fragment, Message};
 use crate::message::Alert;
 use crate::message::registry::{AlertDescription, HandshakeType};
@@ -82,7 +82,7 @@ impl Connection {
             return None;
         }
         if content_type == ContentType::APPLICATION_DATA {
-            return self.application_data(number, payload);
+            return self.application_data(now, number, payload);
         }
         self.control(now, number, content_type, payload);
         None
@@ -91,6 +91,9 @@ impl Connection {
     /// Everything but application data. Never inlined: that way alone is to be short.
     #[inline(never)]
     fn control(&mut self, now: Instant, number: RecordNumber, content_type: ContentType, payload: &[u8]) {
+        if number.epoch > 0 {
+            self.idle.last_received = Some(now);
+        }
         if number.epoch >= HANDSHAKE_EPOCH {
             // Whoever has the keys of the handshake has received our ServerHello at its address.
             self.amplification = None;
@@ -117,7 +120,14 @@ impl Connection {
         }
     }
 
-    fn application_data<'b>(&mut self, number: RecordNumber, payload: &'b mut [u8]) -> Option<Data<'b>> {
+    fn application_data<'b>(
+        &mut self,
+        now: Instant,
+        number: RecordNumber,
+        payload: &'b mut [u8],
+    ) -> Option<Data<'b>> {
+        // Only protected epochs admit application data.
+        self.idle.last_received = Some(now);
         if number.epoch == HANDSHAKE_EPOCH {
             // The keys of the handshake protect the handshake alone (RFC 9147 section 6.1), also where it is done by now.
             self.stats.count(Discard::EarlyApplicationData);
@@ -210,7 +220,7 @@ impl Connection {
     fn closed_by_peer(&mut self, close_notify: RecordNumber) {
         self.phase = Phase::Draining { close_notify };
         self.alert = Some(PendingAlert::close_notify());
-        self.events.push_back(Event::Closed);
+        self.events.push_back(Event::Closed(CloseReason::Peer));
     }
 
     // ---- handshake messages ----

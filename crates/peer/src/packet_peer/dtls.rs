@@ -258,7 +258,7 @@ impl PacketPeerDtls {
                     self.status = Status::Connected;
                     self.connected = Some(connected);
                 }
-                Event::Closed => self.status = Status::Disconnected,
+                Event::Closed(_) => self.status = Status::Disconnected,
                 Event::Failed(error) => {
                     let error = link.explain(error);
                     self.fail(error);
