@@ -254,11 +254,14 @@ impl Client {
         let arrival = self.socket.receive(&mut self.received, self.dial.contact.wait(wait));
         let now = self.clock.now();
         let outcome = match arrival {
-            Ok(Arrival::Datagram { length, .. }) => {
+            Ok(Arrival::Datagrams(datagrams)) => {
                 self.dial.contact.on_datagram();
-                let datagram = self.received.get_mut(..length).unwrap_or_default();
                 let queue = &mut self.queue;
-                inbox::offer(&mut self.connection, now, datagram, |arrived| queue.push_back(arrived));
+                for place in datagrams {
+                    inbox::offer(&mut self.connection, now, &mut self.received, place, |arrived| {
+                        queue.push_back(arrived);
+                    });
+                }
                 return self.settle(now);
             }
             Ok(Arrival::Nothing) => {

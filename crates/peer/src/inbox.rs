@@ -22,15 +22,17 @@ pub(crate) enum Arrived {
     Event(Event),
 }
 
-/// Offers a datagram to a connection and hands on what comes out: an event that precedes a packet goes first.
+/// Offers the datagram that lies `at` a place of `buffer` to a connection and hands on what comes out, packets as ranges
+/// of `buffer`: an event that precedes a packet goes first.
 pub(crate) fn offer(
     connection: &mut Connection,
     now: Instant,
-    datagram: &mut [u8],
+    buffer: &mut [u8],
+    at: Range<usize>,
     mut arrived: impl FnMut(Arrived),
 ) {
-    let origin = datagram.as_ptr().addr();
-    let mut datagram = Datagram::new(Path::default(), datagram);
+    let origin = buffer.as_ptr().addr();
+    let mut datagram = Datagram::new(Path::default(), buffer.get_mut(at).unwrap_or_default());
     while let Some(data) = connection.receive(now, &mut datagram) {
         while let Some(event) = connection.poll_event() {
             arrived(Arrived::Event(event));

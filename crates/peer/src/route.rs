@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use drystone_handshake::{Connection, Instant, Stranger};
 
+use crate::socket::FourTuple;
+
 /// Names one association of one server. Never given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct PeerId(u64);
@@ -34,8 +36,8 @@ const FAIR_TIME: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(crate) struct Peer<C = Connection> {
     pub(crate) connection: C,
-    /// Where to send, in the form that the socket gave.
-    pub(crate) address: SocketAddr,
+    /// Where to send, and from which address of ours.
+    pub(crate) ends: FourTuple,
     /// When it began.
     begun: Instant,
     /// The entry in the heap of deadlines that counts.
@@ -101,13 +103,13 @@ impl<C> Table<C> {
     /// A new half-open association: the address's only one, or the challenger of the one that is there.
     ///
     /// At most two stand side by side: the caller removes an earlier challenger before.
-    pub(crate) fn insert(&mut self, address: SocketAddr, connection: C, now: Instant) -> PeerId {
+    pub(crate) fn insert(&mut self, ends: FourTuple, connection: C, now: Instant) -> PeerId {
         self.last = self.last.saturating_add(1);
         let id = PeerId(self.last);
-        self.peers.insert(id, Peer { connection, address, begun: now, armed: None });
+        self.peers.insert(id, Peer { connection, ends, begun: now, armed: None });
         self.half_open.push_back(id);
         self.routes
-            .entry(Sender::of(address))
+            .entry(Sender::of(ends.remote))
             .and_modify(|route| route.challenger = Some(id))
             .or_insert(Route { current: id, challenger: None });
         id
@@ -128,7 +130,7 @@ impl<C> Table<C> {
     pub(crate) fn establish(&mut self, id: PeerId) -> Option<PeerId> {
         let place = self.half_open.iter().position(|half_open| *half_open == id)?;
         self.half_open.remove(place);
-        let sender = Sender::of(self.peers.get(&id)?.address);
+        let sender = Sender::of(self.peers.get(&id)?.ends.remote);
         let route = self.routes.get_mut(&sender)?;
         if route.challenger != Some(id) {
             return None;
@@ -142,7 +144,7 @@ impl<C> Table<C> {
     pub(crate) fn remove(&mut self, id: PeerId) -> Option<Peer<C>> {
         let peer = self.peers.remove(&id)?;
         self.half_open.retain(|half_open| *half_open != id);
-        let sender = Sender::of(peer.address);
+        let sender = Sender::of(peer.ends.remote);
         let remaining = match self.routes.get(&sender)? {
             Route { current, challenger } if *current == id => *challenger,
             Route { current, challenger } if *challenger == Some(id) => Some(*current),
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn an_address_without_its_association_is_unknown() {
         let mut table = Table::new();
-        let id = table.insert(address("10.0.0.1:5"), (), at(0));
+        let id = table.insert(address("10.0.0.1:5").into(), (), at(0));
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: id, challenger: None }));
         assert_eq!(table.route(address("10.0.0.1:6")), None);
         assert_eq!(table.route(address("10.0.0.2:5")), None);
@@ -240,9 +242,9 @@ mod tests {
     #[test]
     fn a_challenger_that_connects_takes_the_address() {
         let mut table = Table::new();
-        let old = table.insert(address("10.0.0.1:5"), (), at(0));
+        let old = table.insert(address("10.0.0.1:5").into(), (), at(0));
         assert_eq!(table.establish(old), None);
-        let new = table.insert(address("10.0.0.1:5"), (), at(0));
+        let new = table.insert(address("10.0.0.1:5").into(), (), at(0));
         let both = Route { current: old, challenger: Some(new) };
         assert_eq!((table.route(address("10.0.0.1:5")), table.half_open()), (Some(both), 1));
         assert_eq!(table.establish(new), Some(old));
@@ -255,12 +257,12 @@ mod tests {
     #[test]
     fn a_challenger_that_fails_leaves_the_old_one_alone() {
         let mut table = Table::new();
-        let old = table.insert(address("10.0.0.1:5"), (), at(0));
+        let old = table.insert(address("10.0.0.1:5").into(), (), at(0));
         table.establish(old);
-        let new = table.insert(address("10.0.0.1:5"), (), at(0));
+        let new = table.insert(address("10.0.0.1:5").into(), (), at(0));
         table.remove(new);
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: old, challenger: None }));
-        let newer = table.insert(address("10.0.0.1:5"), (), at(0));
+        let newer = table.insert(address("10.0.0.1:5").into(), (), at(0));
         table.remove(old);
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: newer, challenger: None }));
         assert_eq!(table.establish(newer), None);
@@ -269,8 +271,9 @@ mod tests {
     #[test]
     fn half_open_associations_are_known_by_age() {
         let mut table = Table::new();
-        let ids: Vec<_> =
-            (1..5_u16).map(|port| table.insert(([10, 0, 0, 1], port).into(), (), at(0))).collect();
+        let ids: Vec<_> = (1..5_u16)
+            .map(|port| table.insert(SocketAddr::from(([10, 0, 0, 1], port)).into(), (), at(0)))
+            .collect();
         assert_eq!((table.half_open(), table.make_room(at(2))), (4, Some(ids[0])));
         table.establish(ids[0]);
         table.remove(ids[1]);
@@ -281,7 +284,8 @@ mod tests {
     #[test]
     fn whoever_has_no_handshake_is_not_half_open() {
         let mut table = Table::new();
-        let [plain, dtls] = [1, 2].map(|port| table.insert(([10, 0, 0, 1], port).into(), (), at(0)));
+        let [plain, dtls] =
+            [1, 2].map(|port| table.insert(SocketAddr::from(([10, 0, 0, 1], port)).into(), (), at(0)));
         table.set_half_open(plain, false);
         table.set_half_open(plain, false);
         assert_eq!((table.half_open(), table.make_room(at(2))), (1, Some(dtls)));

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::deadline::Deadlines;
 use crate::error::{SendError, ServerError};
 use crate::inbox::{self, Arrived, Packet};
 use crate::route::{Peer, PeerId, Route, SenderBytes, Table, may_be_client_hello};
-use crate::socket::{Arrival, MAX_DATAGRAM, Socket};
+use crate::socket::{Arrival, FourTuple, MAX_DATAGRAM, Socket};
 
 /// A DTLS server with its UDP socket and all its peers.
 ///
@@ -126,6 +127,10 @@ enum Place {
 impl Server {
     /// Listens on `address`; port 0 takes a free one ([`local_addr`](Self::local_addr) says which).
     ///
+    /// On an unspecified address (`0.0.0.0`, `[::]`) each answer leaves from the address that the peer called, where the
+    /// system tells it: Linux, Android, Windows, the BSDs and Apple's systems (there not for IPv4 on a socket of both
+    /// families). Elsewhere the system chooses the address; a host of several addresses binds one socket to each there.
+    ///
     /// # Errors
     /// [`ServerError::Socket`] if the operating system refuses (the port is taken, for example),
     /// [`ServerError::Config`] if the configuration cannot work.
@@ -195,8 +200,8 @@ impl Server {
     pub fn send(&mut self, peer: PeerId, payload: &[u8]) -> Result<(), SendError> {
         let known = self.table.get_mut(peer).ok_or(SendError::NoSuchPeer)?;
         let length = known.connection.send(payload, &mut self.out)?;
-        let address = known.address;
-        let sent = self.socket.send_to(self.out.get(..length).unwrap_or_default(), address);
+        let ends = known.ends;
+        let sent = self.socket.answer(self.out.get(..length).unwrap_or_default(), &ends);
         self.settle(peer, self.clock.now());
         Ok(sent?)
     }
@@ -246,7 +251,7 @@ impl Server {
     /// known until the next call of it.
     pub fn address(&self, peer: PeerId) -> Option<SocketAddr> {
         let departed = || self.departed.iter().find(|(id, _)| *id == peer).map(|(_, address)| *address);
-        self.table.get(peer).map(|known| known.address).or_else(departed)
+        self.table.get(peer).map(|known| known.ends.remote).or_else(departed)
     }
 
     /// All associations, half-open ones too, in no particular order.
@@ -285,64 +290,66 @@ impl Server {
         let now = self.clock.now();
         let wait = self.deadlines.next().map_or(most, |at| most.min(at - now));
         // A refusal concerns a datagram to some peer, one does not learn which.
-        if let Arrival::Datagram { length, from } = self.socket.receive(&mut self.received, wait)? {
-            self.handle_datagram(from, length, self.clock.now());
+        if let Arrival::Datagrams(datagrams) = self.socket.receive(&mut self.received, wait)? {
+            let (from, now) = (datagrams.ends, self.clock.now());
+            for place in datagrams {
+                self.handle_datagram(from, place, now);
+            }
         }
         Ok(())
     }
 
-    fn handle_datagram(&mut self, from: SocketAddr, length: usize, now: Instant) {
-        let may_be_hello = self.received.get(..length).is_some_and(may_be_client_hello);
-        match self.table.route(from) {
+    fn handle_datagram(&mut self, from: FourTuple, at: Range<usize>, now: Instant) {
+        let may_be_hello = self.received.get(at.clone()).is_some_and(may_be_client_hello);
+        match self.table.route(from.remote) {
             Some(route) if may_be_hello && self.options.cookies => {
-                self.handle_hello(route, from, length, now);
+                self.handle_hello(route, from, at, now);
             }
-            Some(route) => self.deliver(route, length, now),
+            Some(route) => self.deliver(route, at, now),
             None if !may_be_hello => self.stats.strangers_dropped += 1,
-            None if self.options.cookies => match self.ask_gate(from, length) {
-                Verdict::Accept(greeting) => self.accept(from, length, now, Some(greeting)),
+            None if self.options.cookies => match self.ask_gate(from.remote, at.clone()) {
+                Verdict::Accept(greeting) => self.accept(from, at, now, Some(greeting)),
                 Verdict::Reply(length) => self.ask_for_cookie(length, from),
                 Verdict::Hold => {}
                 Verdict::Drop(_) => self.stats.strangers_dropped += 1,
             },
-            None => self.accept(from, length, now, None),
+            None => self.accept(from, at, now, None),
         }
     }
 
     /// A hello from the address of an association: of that association, or the begin of a new one.
-    fn handle_hello(&mut self, route: Route, from: SocketAddr, length: usize, now: Instant) {
-        let greeting = match self.ask_gate(from, length) {
+    fn handle_hello(&mut self, route: Route, from: FourTuple, at: Range<usize>, now: Instant) {
+        let greeting = match self.ask_gate(from.remote, at.clone()) {
             Verdict::Accept(greeting) => greeting,
             Verdict::Reply(length) => return self.ask_for_cookie(length, from),
             // Perhaps a fragment of the hello that began the association.
-            Verdict::Drop(_) | Verdict::Hold => return self.deliver(route, length, now),
+            Verdict::Drop(_) | Verdict::Hold => return self.deliver(route, at, now),
         };
         let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&greeting));
         if is_of(route.current) || route.challenger.is_some_and(is_of) {
-            return self.deliver(route, length, now);
+            return self.deliver(route, at, now);
         }
         if let Some(challenger) = route.challenger {
             self.evict(challenger);
         }
-        self.accept(from, length, now, Some(greeting));
+        self.accept(from, at, now, Some(greeting));
     }
 
     /// The gate's verdict on the hello in `received`; its answer lies in `out`.
-    fn ask_gate(&mut self, from: SocketAddr, length: usize) -> Verdict {
-        let mut datagram =
-            Datagram::new(Path::default(), self.received.get_mut(..length).unwrap_or_default());
+    fn ask_gate(&mut self, from: SocketAddr, at: Range<usize>) -> Verdict {
+        let mut datagram = Datagram::new(Path::default(), self.received.get_mut(at).unwrap_or_default());
         let (start, sender) = (self.clock.start(), SenderBytes::of(from));
         self.gate.answer_or_hold(start, sender.as_stranger(), &mut datagram, &mut self.partial, &mut self.out)
     }
 
-    fn ask_for_cookie(&mut self, length: usize, from: SocketAddr) {
+    fn ask_for_cookie(&mut self, length: usize, from: FourTuple) {
         self.stats.cookies_asked += 1;
         let answer = self.out.get(..length).unwrap_or_default();
-        self.stats.send_failures += u64::from(self.socket.send_to(answer, from).is_err());
+        self.stats.send_failures += u64::from(self.socket.answer(answer, &from).is_err());
     }
 
     /// Begins an association with the hello that lies in `received`.
-    fn accept(&mut self, from: SocketAddr, length: usize, now: Instant, greeting: Option<Greeting>) {
+    fn accept(&mut self, from: FourTuple, at: Range<usize>, now: Instant, greeting: Option<Greeting>) {
         if self.table.len() >= self.options.max_peers {
             self.stats.peers_refused += 1;
             return;
@@ -363,24 +370,24 @@ impl Server {
         let Ok(connection) = connection else { return };
         let id = self.table.insert(from, connection, now);
         self.stats.accepted += 1;
-        self.offer(id, Place::Received, length, now);
+        self.offer(id, Place::Received, at, now);
     }
 
     /// A datagram of known associations: offered to the challenger first, so that the one that connects with it is
     /// the only one to see it.
-    fn deliver(&mut self, route: Route, length: usize, now: Instant) {
+    fn deliver(&mut self, route: Route, at: Range<usize>, now: Instant) {
         let Some(challenger) = route.challenger else {
-            return self.offer(route.current, Place::Received, length, now);
+            return self.offer(route.current, Place::Received, at, now);
         };
-        if let (Some(copy), Some(received)) = (self.copy.get_mut(..length), self.received.get(..length)) {
+        if let (Some(copy), Some(received)) = (self.copy.get_mut(at.clone()), self.received.get(at.clone())) {
             copy.copy_from_slice(received);
         }
-        self.offer(challenger, Place::Received, length, now);
+        self.offer(challenger, Place::Received, at.clone(), now);
         // By now the challenger may have taken its place, and this offer finds nobody.
-        self.offer(route.current, Place::Copy, length, now);
+        self.offer(route.current, Place::Copy, at, now);
     }
 
-    fn offer(&mut self, id: PeerId, place: Place, length: usize, now: Instant) {
+    fn offer(&mut self, id: PeerId, place: Place, at: Range<usize>, now: Instant) {
         let Some(peer) = self.table.get_mut(id) else {
             return;
         };
@@ -388,11 +395,8 @@ impl Server {
             Place::Received => &mut self.received,
             Place::Copy => &mut self.copy,
         };
-        let Some(datagram) = buffer.get_mut(..length) else {
-            return;
-        };
         let queue = &mut self.queue;
-        inbox::offer(&mut peer.connection, now, datagram, |arrived| {
+        inbox::offer(&mut peer.connection, now, buffer, at, |arrived| {
             queue.push_back(Queued { peer: id, place, arrived });
         });
         self.settle(id, now);
@@ -405,7 +409,7 @@ impl Server {
         };
         while let Some(transmit) = peer.connection.poll_transmit(now, &mut self.out) {
             let datagram = self.out.get(..transmit.len).unwrap_or_default();
-            self.stats.send_failures += u64::from(self.socket.send_to(datagram, peer.address).is_err());
+            self.stats.send_failures += u64::from(self.socket.answer(datagram, &peer.ends).is_err());
         }
         while let Some(event) = peer.connection.poll_event() {
             self.queue.push_back(Queued { peer: id, place: Place::Received, arrived: Arrived::Event(event) });
@@ -444,10 +448,10 @@ impl Server {
     }
 
     fn forget(&mut self, id: PeerId) {
-        if let Some(Peer { address, .. }) = self.table.remove(id)
+        if let Some(Peer { ends, .. }) = self.table.remove(id)
             && self.queue.iter().any(|queued| queued.peer == id)
         {
-            self.departed.push((id, address));
+            self.departed.push((id, ends.remote));
         }
         let table = &self.table;
         self.deadlines.sweep(table.len(), |id| table.get(id)?.armed);

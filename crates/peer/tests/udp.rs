@@ -1,5 +1,6 @@
 //! Client and server over real UDP sockets on loopback.
 
+mod configs;
 mod wire;
 
 use std::io::ErrorKind;
@@ -8,31 +9,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
-    Client, ClientConfig, ClientError, ClientEvent, CloseReason, Credential, Credentials, Error, Event,
-    Misuse, PeerId, SendError, Server, ServerConfig, ServerEvent, ServerOptions,
+    Client, ClientError, ClientEvent, CloseReason, Error, Event, Misuse, PeerId, SendError, Server,
+    ServerEvent, ServerOptions,
 };
 
+use configs::{configs, localhost};
 use wire::Wire;
 
 const LOOPBACK: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 const PATIENCE: Duration = Duration::from_secs(10);
-
-fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
-    let mut anchors = TrustAnchors::new();
-    anchors.add(made.cert.der().clone()).unwrap();
-    let credential = Credential::new(vec![made.cert.der().clone()], &key).unwrap();
-    let client = ClientConfig::new(drystone::settings(), Policy::new(anchors)).unwrap();
-    let server = ServerConfig::new(drystone::settings(), Credentials::single(credential)).unwrap();
-    (Arc::new(client), Arc::new(server))
-}
-
-fn localhost() -> ServerName<'static> {
-    ServerName::try_from("localhost").unwrap()
-}
 
 /// What happened at a server, in short.
 #[derive(Debug, PartialEq, Eq)]

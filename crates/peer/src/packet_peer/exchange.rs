@@ -11,7 +11,7 @@ use drystone_handshake::{Datagram, Gate, Greeting, HelloId, PartialHellos, Path,
 use super::queue::PacketQueue;
 use crate::clock::Clock;
 use crate::route::{PeerId, Route, SenderBytes, Table, may_be_client_hello};
-use crate::socket::{Arrival, Socket};
+use crate::socket::{Arrival, FourTuple, Socket};
 
 /// The most datagrams that one poll takes in, so that it ends also when they come faster than they are sorted.
 pub(super) const DATAGRAMS_PER_POLL: usize = 1024;
@@ -145,9 +145,13 @@ impl Exchange {
         while *budget > 0 && (until == Until::AllIsSorted || state.pending.is_empty()) {
             *budget -= 1;
             match self.socket.try_receive(received)? {
-                Arrival::Datagram { length, from } => {
-                    let datagram = received.get_mut(..length).unwrap_or_default();
-                    state.sort(&self.socket, from, datagram, limits);
+                Arrival::Datagrams(datagrams) => {
+                    let ends = datagrams.ends;
+                    for (further, place) in datagrams.enumerate() {
+                        *budget = budget.saturating_sub(usize::from(further > 0));
+                        let datagram = received.get_mut(place).unwrap_or_default();
+                        state.sort(&self.socket, ends, datagram, limits);
+                    }
                 }
                 // Concerns a datagram to some peer, one does not learn which.
                 Arrival::Refused => {}
@@ -171,14 +175,14 @@ impl Exchange {
     }
 
     /// The oldest pending peer, which somebody holds from now on.
-    pub(super) fn take(&self) -> Option<(PeerId, SocketAddr)> {
+    pub(super) fn take(&self) -> Option<(PeerId, FourTuple)> {
         let mut state = self.lock();
         let id = state.pending.pop_front()?;
         let peer = state.table.get(id)?;
-        let (address, has_greeted) = (peer.address, peer.connection.hello.is_some());
+        let (ends, has_greeted) = (peer.ends, peer.connection.hello.is_some());
         // A peer without DTLS has no handshake whose end could be awaited.
         state.table.set_half_open(id, has_greeted);
-        Some((id, address))
+        Some((id, ends))
     }
 
     /// Fetches all that arrived for a peer: `queue`, which must be empty, and the mailbox's change places.
@@ -267,8 +271,8 @@ enum Decision {
 
 impl State {
     /// Gives a datagram to whom it is for.
-    fn sort(&mut self, socket: &Socket, from: SocketAddr, datagram: &mut [u8], limits: Limits) {
-        let route = self.table.route(from);
+    fn sort(&mut self, socket: &Socket, from: FourTuple, datagram: &mut [u8], limits: Limits) {
+        let route = self.table.route(from.remote);
         let guarded = match &self.doorman {
             Some((_, Guard::Everybody)) => true,
             Some((_, Guard::KnownAddresses)) => route.is_some(),
@@ -297,16 +301,16 @@ impl State {
     fn ask_gate(
         &mut self,
         socket: &Socket,
-        from: SocketAddr,
+        from: FourTuple,
         bytes: &mut [u8],
         route: Option<Route>,
     ) -> Decision {
         let Some((doorman, _)) = &self.doorman else { return Decision::Deliver };
         let mut reply = [0; Gate::MAX_REPLY];
-        match doorman.ask(from, &mut Datagram::new(Path::default(), bytes), &mut reply) {
+        match doorman.ask(from.remote, &mut Datagram::new(Path::default(), bytes), &mut reply) {
             Verdict::Reply(length) => {
                 // A lost answer is asked for again.
-                let _ = socket.send_to(reply.get(..length).unwrap_or_default(), from);
+                let _ = socket.answer(reply.get(..length).unwrap_or_default(), &from);
                 Decision::Done
             }
             Verdict::Drop(_) if route.is_none() => {
@@ -342,7 +346,7 @@ impl State {
     /// A new pending peer, if there is room. It takes the place of an earlier `challenger` of its address.
     fn admit(
         &mut self,
-        from: SocketAddr,
+        from: FourTuple,
         datagram: &[u8],
         greeting: Option<Greeting>,
         challenger: Option<PeerId>,
@@ -391,7 +395,7 @@ mod tests {
     /// What one poll takes in is bounded, however much there is.
     #[test]
     fn a_poll_keeps_to_its_budget() {
-        let exchange = Exchange::new(Socket::bind_nonblocking(([127, 0, 0, 1], 0).into()).unwrap());
+        let exchange = Exchange::new(Socket::bind(([127, 0, 0, 1], 0).into()).unwrap());
         let address = exchange.socket().local_addr().unwrap();
         let senders: Vec<_> = (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         for sender in &senders {
@@ -412,19 +416,20 @@ mod tests {
     /// Who cannot be let in puts nobody out.
     #[test]
     fn a_newcomer_takes_a_challengers_place_only_if_there_is_room_for_it() {
-        let exchange = Exchange::new(Socket::bind_nonblocking(([127, 0, 0, 1], 0).into()).unwrap());
+        let exchange = Exchange::new(Socket::bind(([127, 0, 0, 1], 0).into()).unwrap());
         let mut state = exchange.lock();
-        let from = ([192, 0, 2, 1], 5).into();
+        let address = SocketAddr::from(([192, 0, 2, 1], 5));
+        let from = address.into();
         for _ in 0..2 {
             state.admit(from, b"hello", None, None, LIMITS);
         }
-        let before = state.table.route(from).unwrap();
+        let before = state.table.route(address).unwrap();
         let challenger = before.challenger;
         state.admit(from, b"hello", None, challenger, Limits { pending: 2, ..LIMITS });
-        assert_eq!((state.table.route(from), state.dropped), (Some(before), 1));
+        assert_eq!((state.table.route(address), state.dropped), (Some(before), 1));
         // The challenger's own place counts as free.
         state.admit(from, b"hello", None, challenger, Limits { peers: 2, ..LIMITS });
-        let after = state.table.route(from).unwrap();
+        let after = state.table.route(address).unwrap();
         assert_eq!((after.current, state.table.len(), state.pending.len()), (before.current, 2, 2));
         assert_ne!(after.challenger, challenger);
     }

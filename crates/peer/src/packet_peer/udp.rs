@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::address;
@@ -12,7 +13,7 @@ use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Fate};
 use super::peer::PacketPeer;
 use super::queue::PacketQueue;
 use crate::route::PeerId;
-use crate::socket::{self, Arrival, MAX_DATAGRAM, Socket};
+use crate::socket::{self, Arrival, Datagrams, FourTuple, MAX_DATAGRAM, Socket};
 
 /// The most bytes that a UDP datagram carries over IPv4.
 const MAX_PACKET: usize = 65_507;
@@ -65,15 +66,24 @@ struct Own {
     socket: Socket,
     connected: Option<SocketAddr>,
     received: Box<[u8]>,
+    /// Where in `received` those lie that nobody has looked at.
+    arrived: Option<Datagrams>,
     /// The senders of the packets in the queue.
     senders: VecDeque<SocketAddr>,
+}
+
+/// What one look at the socket brought.
+enum Look {
+    Datagram(Range<usize>, SocketAddr),
+    Refused,
+    Nothing,
 }
 
 /// A place at a server's socket; given up when dropped.
 struct Seat {
     exchange: Arc<Exchange>,
     id: PeerId,
-    address: SocketAddr,
+    ends: FourTuple,
 }
 
 impl Drop for Seat {
@@ -98,8 +108,8 @@ impl PacketPeerUdp {
         Self::default()
     }
 
-    pub(super) fn of_server(exchange: Arc<Exchange>, id: PeerId, address: SocketAddr) -> Self {
-        Self { line: Line::Seat(Seat { exchange, id, address }), ..Self::default() }
+    pub(super) fn of_server(exchange: Arc<Exchange>, id: PeerId, ends: FourTuple) -> Self {
+        Self { line: Line::Seat(Seat { exchange, id, ends }), ..Self::default() }
     }
 
     /// Sends to this host from now on and receives from nobody else. The host is an IP address or a name; of a name
@@ -196,7 +206,7 @@ impl PacketPeerUdp {
         match &self.line {
             Line::Closed => None,
             Line::Own(own) => own.connected,
-            Line::Seat(seat) => Some(seat.address),
+            Line::Seat(seat) => Some(seat.ends.remote),
         }
     }
 
@@ -241,7 +251,7 @@ impl PacketPeerUdp {
     pub(super) fn send(&self, datagram: &[u8]) -> io::Result<()> {
         match &self.line {
             Line::Own(own) if own.connected.is_some() => own.socket.send(datagram),
-            Line::Seat(seat) => seat.exchange.socket().send_to(datagram, seat.address),
+            Line::Seat(seat) => seat.exchange.socket().answer(datagram, &seat.ends),
             Line::Closed | Line::Own(_) => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -249,7 +259,7 @@ impl PacketPeerUdp {
     /// The socket of its own, made now if there is none; none at a server.
     fn open_for(&mut self, remote: SocketAddr) -> io::Result<Option<&mut Own>> {
         if matches!(self.line, Line::Closed) {
-            self.line = Line::Own(Own::new(Socket::bind_nonblocking(socket::any_port(remote))?));
+            self.line = Line::Own(Own::new(Socket::bind(socket::any_port(remote))?));
         }
         Ok(match &mut self.line {
             Line::Own(own) => Some(own),
@@ -280,24 +290,37 @@ impl PacketPeerUdp {
 
 impl Own {
     fn new(socket: Socket) -> Self {
-        Self { socket, connected: None, received: Box::default(), senders: VecDeque::new() }
+        Self { socket, connected: None, received: Box::default(), arrived: None, senders: VecDeque::new() }
     }
 
-    /// One look at the socket; a datagram lies in `received`.
-    fn look(&mut self) -> io::Result<Arrival> {
-        if self.received.is_empty() {
-            self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
+    /// The next datagram, which lies in `received`, and its sender.
+    fn look(&mut self) -> io::Result<Look> {
+        loop {
+            if let Some(datagrams) = &mut self.arrived {
+                let from = datagrams.ends.remote;
+                if let Some(place) = datagrams.next() {
+                    return Ok(Look::Datagram(place, from));
+                }
+            }
+            if self.received.is_empty() {
+                self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
+            }
+            self.arrived = None;
+            match self.socket.try_receive(&mut self.received)? {
+                Arrival::Datagrams(datagrams) => self.arrived = Some(datagrams),
+                Arrival::Refused => return Ok(Look::Refused),
+                Arrival::Nothing => return Ok(Look::Nothing),
+            }
         }
-        self.socket.try_receive(&mut self.received)
     }
 
     fn receive(&mut self) -> Received<'_> {
         match self.look() {
-            Ok(Arrival::Datagram { length, .. }) => {
-                Received::Datagram(self.received.get_mut(..length).unwrap_or_default())
+            Ok(Look::Datagram(place, _)) => {
+                Received::Datagram(self.received.get_mut(place).unwrap_or_default())
             }
-            Ok(Arrival::Nothing) => Received::Nothing,
-            Ok(Arrival::Refused) => Received::Refused,
+            Ok(Look::Nothing) => Received::Nothing,
+            Ok(Look::Refused) => Received::Refused,
             Err(error) => Received::Failed(error),
         }
     }
@@ -305,13 +328,13 @@ impl Own {
     fn fill(&mut self, queue: &mut PacketQueue) {
         for _ in 0..DATAGRAMS_PER_POLL {
             match self.look() {
-                Ok(Arrival::Datagram { length, from }) => {
-                    if queue.push(self.received.get(..length).unwrap_or_default()) {
+                Ok(Look::Datagram(place, from)) => {
+                    if queue.push(self.received.get(place).unwrap_or_default()) {
                         self.senders.push_back(from);
                     }
                 }
-                Ok(Arrival::Refused) => {}
-                Ok(Arrival::Nothing) | Err(_) => return,
+                Ok(Look::Refused) => {}
+                Ok(Look::Nothing) | Err(_) => return,
             }
         }
     }

@@ -59,7 +59,8 @@ impl UdpServer {
     }
 
     /// Listens on a port, 0 for a free one ([`get_local_port`](Self::get_local_port) says which), of one of our
-    /// addresses: `"*"` means all of both families on Linux, Android and Apple's systems, else all IPv4 ones.
+    /// addresses: `"*"` means all of both families on Linux, Android and Apple's systems, else all IPv4 ones. What is sent
+    /// to a peer leaves from the address that the peer called, as with [`Server::bind`](crate::Server::bind).
     ///
     /// # Errors
     /// [`Error::AlreadyInUse`] if it listens already, [`Error::CantResolve`], [`Error::CantListen`] if the port is
@@ -99,8 +100,8 @@ impl UdpServer {
     /// The oldest pending peer, connected to its address; its first packets are in it. None if none waits.
     pub fn take_connection(&mut self) -> Option<PacketPeerUdp> {
         let exchange = self.exchange.as_ref()?;
-        let (id, address) = exchange.take()?;
-        Some(PacketPeerUdp::of_server(Arc::clone(exchange), id, address))
+        let (id, ends) = exchange.take()?;
+        Some(PacketPeerUdp::of_server(Arc::clone(exchange), id, ends))
     }
 
     /// Whether it listens.

@@ -75,10 +75,18 @@ impl House {
 
     /// A house whose servers are changed before they begin.
     pub(crate) fn with(change: impl FnOnce(&mut UdpServer, &mut DtlsServer)) -> Self {
+        Self::listening_on("127.0.0.1", change)
+    }
+
+    /// The same, on this address of ours.
+    pub(crate) fn listening_on(
+        bind_address: &str,
+        change: impl FnOnce(&mut UdpServer, &mut DtlsServer),
+    ) -> Self {
         let (key, certificate) = identity();
         let (mut udp, mut dtls) = (UdpServer::new(), DtlsServer::new());
         change(&mut udp, &mut dtls);
-        udp.listen(0, "127.0.0.1").unwrap();
+        udp.listen(0, bind_address).unwrap();
         dtls.setup(&key, &certificate, None).unwrap();
         Self { udp, dtls, peers: Vec::new(), key, certificate }
     }

@@ -1,0 +1,300 @@
+//! A UDP socket whose waiting is bounded, and which knows to which of our addresses a datagram came. It knows what an
+//! operating system's errors mean for datagrams, and nothing of what the datagrams hold.
+
+mod contact;
+mod datagrams;
+
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+
+pub(crate) use contact::{Contact, Trouble};
+pub(crate) use datagrams::{Datagrams, FourTuple};
+
+/// The size of a receive buffer: no UDP datagram is larger, and no series of datagrams that the system joined (GRO).
+pub(crate) const MAX_DATAGRAM: usize = 65_536;
+
+/// The longest single wait; whoever wants to wait longer waits again.
+const MAX_WAIT: Duration = Duration::from_secs(3600);
+
+/// A UDP socket, bound, and for a client also connected.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    udp: UdpSocket,
+    /// What the system can do beyond the standard library: tell and choose our own address.
+    state: UdpSocketState,
+    waiting: Waiting,
+    /// Whether it is an IPv6 socket, which wants IPv4 addresses mapped.
+    maps_ipv4: bool,
+}
+
+/// How the operating system was last told to wait, so that it is told again only when that changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiting {
+    Never,
+    AtMost(Duration),
+}
+
+/// What a bounded wait brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// One or several datagrams of one sender are in the buffer.
+    Datagrams(Datagrams),
+    /// An ICMP message says that nobody listens where we sent something. Anybody on the way can forge that.
+    Refused,
+    /// Nothing, or the wait was interrupted.
+    Nothing,
+}
+
+impl Socket {
+    /// A socket that takes datagrams of everybody. It does not wait until it is told to.
+    pub(crate) fn bind(address: SocketAddr) -> io::Result<Self> {
+        Self::from_std(UdpSocket::bind(address)?)
+    }
+
+    /// A socket on a free port that takes datagrams of `remote` only, and learns of refusals.
+    pub(crate) fn connect(remote: SocketAddr) -> io::Result<Self> {
+        let socket = Self::bind(any_port(remote))?;
+        socket.connect_to(remote)?;
+        Ok(socket)
+    }
+
+    /// The caller's socket, bound to an address.
+    pub(crate) fn from_std(udp: UdpSocket) -> io::Result<Self> {
+        let maps_ipv4 = udp.local_addr()?.is_ipv6();
+        // Makes the socket a nonblocking one.
+        let state = UdpSocketState::new(UdpSockRef::from(&udp))?;
+        let socket = Self { udp, state, waiting: Waiting::Never, maps_ipv4 };
+        socket.leave_fragmentation_to_the_system()?;
+        Ok(socket)
+    }
+
+    /// From now on takes datagrams of `remote` only, sends to it, and learns of refusals.
+    pub(crate) fn connect_to(&self, remote: SocketAddr) -> io::Result<()> {
+        self.udp.connect(remote)
+    }
+
+    /// The form in which this socket reaches an address: one of both families wants IPv4 addresses mapped (RFC 4291
+    /// section 2.5.5.2).
+    pub(crate) fn form_of(&self, remote: SocketAddr) -> SocketAddr {
+        match remote {
+            SocketAddr::V4(v4) if self.maps_ipv4 => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
+            _ => remote,
+        }
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.udp.local_addr()
+    }
+
+    /// Waits at most `wait` for a datagram, or not at all if that is zero. May return earlier with nothing.
+    pub(crate) fn receive(&mut self, buffer: &mut [u8], wait: Duration) -> io::Result<Arrival> {
+        self.tell(wait)?;
+        self.try_receive(buffer)
+    }
+
+    /// Receives, waiting as the socket was last told to.
+    pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
+        let mut meta = [RecvMeta::default()];
+        match self.state.recv(UdpSockRef::from(&self.udp), &mut [IoSliceMut::new(buffer)], &mut meta) {
+            Ok(0) => Ok(Arrival::Nothing),
+            Ok(_) => Ok(Arrival::Datagrams(Datagrams::new(&meta[0]))),
+            Err(error) => match error.kind() {
+                ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Arrival::Nothing),
+                _ if is_refusal(&error) => Ok(Arrival::Refused),
+                _ => Err(error),
+            },
+        }
+    }
+
+    /// Sends to the connected peer.
+    pub(crate) fn send(&self, datagram: &[u8]) -> io::Result<()> {
+        once_more(|| self.udp.send(datagram).map(drop))
+    }
+
+    /// Sends to `to`, from the address that the system chooses.
+    pub(crate) fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        once_more(|| self.udp.send_to(datagram, to).map(drop))
+    }
+
+    /// Sends to the remote end, from the address of ours that it called (RFC 1122 section 4.1.3.5). An address that was
+    /// none of one host (a broadcast), or that is ours no more, is left to the system to replace.
+    pub(crate) fn answer(&self, datagram: &[u8], ends: &FourTuple) -> io::Result<()> {
+        let Some(local) = ends.local_ip else {
+            return self.send_to(datagram, ends.remote);
+        };
+        match once_more(|| self.transmit(datagram, ends.remote, local)) {
+            Err(error) if is_unusable_source(&error) => self.send_to(datagram, ends.remote),
+            sent => sent,
+        }
+    }
+
+    fn transmit(&self, datagram: &[u8], destination: SocketAddr, source: IpAddr) -> io::Result<()> {
+        let transmit =
+            Transmit { destination, ecn: None, contents: datagram, segment_size: None, src_ip: Some(source) };
+        self.state.try_send(UdpSockRef::from(&self.udp), &transmit)
+    }
+
+    /// `quinn-udp` forbids the system to fragment datagrams, as QUIC wants it. Whether a packet may be longer than the
+    /// path carries at once is decided above, where its owner is known. IPv6 has no such switch that can be reached
+    /// without `unsafe`: its datagrams stay within the interface's MTU.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn leave_fragmentation_to_the_system(&self) -> io::Result<()> {
+        use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery};
+        Ok(sockopt::set_ip_mtu_discover(&self.udp, Ipv4PathMtuDiscovery::WANT)?)
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn leave_fragmentation_to_the_system(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Tells the operating system how to wait from now on.
+    fn tell(&mut self, wait: Duration) -> io::Result<()> {
+        let wanted = if wait.is_zero() { Waiting::Never } else { Waiting::AtMost(whole_milliseconds(wait)) };
+        if wanted == self.waiting {
+            return Ok(());
+        }
+        match wanted {
+            Waiting::AtMost(limit) => {
+                if !matches!(self.waiting, Waiting::AtMost(_)) {
+                    self.udp.set_nonblocking(false)?;
+                }
+                self.udp.set_read_timeout(Some(limit))?;
+            }
+            Waiting::Never => self.udp.set_nonblocking(true)?,
+        }
+        self.waiting = wanted;
+        Ok(())
+    }
+}
+
+/// Where to bind for a socket that will talk to `remote`: any address, a free port.
+pub(crate) fn any_port(remote: SocketAddr) -> SocketAddr {
+    if remote.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() }
+}
+
+/// Whether this is how an ICMP "port unreachable" shows (on Windows as a reset).
+pub(crate) fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
+}
+
+/// Whether an error on sending means no more than that this datagram is lost, as any may be.
+pub(crate) fn is_loss(error: &io::Error) -> bool {
+    is_refusal(error) || matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
+}
+
+/// Some systems report an earlier ICMP message instead of sending; by that the message is used up, and the datagram
+/// is sent at the second try. A full queue stays full.
+fn once_more(mut send: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    match send() {
+        Err(error) if error.kind() != ErrorKind::WouldBlock => send(),
+        sent => sent,
+    }
+}
+
+/// Whether a datagram cannot be sent from the address that was asked for.
+fn is_unusable_source(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::AddrNotAvailable | ErrorKind::InvalidInput | ErrorKind::NetworkUnreachable
+    )
+}
+
+/// Rounded up, so that a wait never ends just before its deadline, only to be followed by a tiny one.
+fn whole_milliseconds(wait: Duration) -> Duration {
+    let milliseconds = wait.min(MAX_WAIT).as_nanos().div_ceil(1_000_000);
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Socket, Socket) {
+        let listener = Socket::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let dialler = Socket::connect(listener.local_addr().unwrap()).unwrap();
+        (listener, dialler)
+    }
+
+    #[test]
+    fn a_datagram_arrives_with_its_sender() {
+        let (mut listener, dialler) = pair();
+        dialler.send(b"seven").unwrap();
+        let mut buffer = [0; 16];
+        let mut arrived = datagrams(listener.receive(&mut buffer, Duration::from_secs(5)).unwrap());
+        assert_eq!(arrived.ends.remote, dialler.local_addr().unwrap());
+        assert_eq!(&buffer[arrived.next().unwrap()], b"seven");
+        assert_eq!(arrived.next(), None);
+    }
+
+    /// A socket of all addresses answers from the one that was called: the caller's socket takes nothing else.
+    #[test]
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn answers_leave_from_the_address_that_was_called() {
+        for everywhere in ["0.0.0.0:0", "[::]:0"] {
+            let Ok(mut listener) = Socket::bind(everywhere.parse().unwrap()) else { continue };
+            let port = listener.local_addr().unwrap().port();
+            for called in [[127, 0, 0, 1], [127, 0, 0, 2], [127, 1, 2, 3]] {
+                let mut caller = Socket::connect((called, port).into()).unwrap();
+                caller.send(b"hello").unwrap();
+                let mut buffer = [0; 16];
+                let arrived = datagrams(listener.receive(&mut buffer, Duration::from_secs(5)).unwrap());
+                listener.answer(b"answer", &arrived.ends).unwrap();
+                let answer = caller.receive(&mut buffer, Duration::from_secs(5)).unwrap();
+                assert_eq!(datagrams(answer).next(), Some(0..6), "{everywhere} called at {called:?}");
+            }
+        }
+    }
+
+    /// What no host can send from does not silence the server.
+    #[test]
+    fn an_unusable_source_is_left_to_the_system() {
+        let (mut listener, dialler) = pair();
+        let remote = listener.local_addr().unwrap();
+        let elsewhere = FourTuple { remote, local_ip: Some([192, 0, 2, 1].into()) };
+        let sender = Socket::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        sender.answer(b"answer", &elsewhere).unwrap();
+        let mut buffer = [0; 16];
+        datagrams(listener.receive(&mut buffer, Duration::from_secs(5)).unwrap());
+        drop(dialler);
+    }
+
+    fn datagrams(arrival: Arrival) -> Datagrams {
+        match arrival {
+            Arrival::Datagrams(datagrams) => datagrams,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn waiting_is_bounded_and_can_be_none() {
+        let (mut listener, dialler) = pair();
+        let mut buffer = [0; 16];
+        for wait in [Duration::ZERO, Duration::from_micros(1), Duration::from_millis(20), Duration::ZERO] {
+            assert_eq!(listener.receive(&mut buffer, wait).unwrap(), Arrival::Nothing);
+        }
+        dialler.send(b"x").unwrap();
+        let mut arrived = datagrams(listener.receive(&mut buffer, Duration::from_secs(5)).unwrap());
+        assert_eq!((arrived.next(), arrived.next()), (Some(0..1), None));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_icmp_refusal_shows_as_such() {
+        let (listener, mut dialler) = pair();
+        drop(listener);
+        dialler.send(b"anybody there?").unwrap();
+        let arrival = dialler.receive(&mut [0; 16], Duration::from_secs(5)).unwrap();
+        assert_eq!(arrival, Arrival::Refused);
+    }
+
+    #[test]
+    fn waits_are_rounded_up_and_capped() {
+        assert_eq!(whole_milliseconds(Duration::from_nanos(1)), Duration::from_millis(1));
+        assert_eq!(whole_milliseconds(Duration::from_micros(1_001)), Duration::from_millis(2));
+        assert_eq!(whole_milliseconds(Duration::MAX), MAX_WAIT);
+    }
+}
