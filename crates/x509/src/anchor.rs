@@ -1,24 +1,24 @@
 //! The certificates that the user trusts. It must not know what they will be used for.
 
-#[cfg(feature = "system-roots")]
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use rustls_pki_types::{CertificateDer, TrustAnchor};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
-use crate::diagnose;
-use crate::error::{CertificateError, Which};
+use crate::error::{CertificateError, Usage, Which};
 use crate::pem::{PemError, certificates_from_pem};
-#[cfg(feature = "std")]
-use crate::read::{Reading, Validity};
+use crate::read::{Reading, Unreadable};
+use crate::validity::Validity;
 
 /// Certificates that are trusted because the user says so.
 ///
 /// Each is trusted as a leaf if exactly these bytes are presented. One that is a certificate authority is also
 /// trusted to issue others: version 3 needs basicConstraints with the CA bit and, if there is a key usage, keyCertSign;
-/// older versions must be self-issued. So a configured server certificate cannot vouch for other servers.
+/// older versions must be self-issued. So a configured server certificate cannot vouch for other servers. An authority
+/// is held to what its certificate says: dates, path length, extended key usage, name constraints and critical
+/// extensions.
 ///
 /// ```
 /// use drystone_x509::TrustAnchors;
@@ -39,12 +39,23 @@ pub struct TrustAnchors {
 #[derive(Clone)]
 pub(crate) struct Configured {
     pub(crate) der: CertificateDer<'static>,
+    pub(crate) said: Said,
+}
+
+/// What a configured certificate says of itself.
+#[derive(Clone)]
+pub(crate) struct Said {
     pub(crate) subject: Option<Arc<str>>,
-    #[cfg(feature = "std")]
-    pub(crate) validity: Validity,
     /// How many subtrees its name constraints list; `None` if it has none.
-    #[cfg(feature = "std")]
     pub(crate) name_constraints: Option<usize>,
+    may_issue: bool,
+    validity: Validity,
+    /// How many authorities may stand between it and a leaf; `None` if it does not say.
+    path_length: Option<usize>,
+    /// What its extended key usage allows.
+    server_auth: bool,
+    client_auth: bool,
+    unknown_critical_extension: Option<String>,
 }
 
 impl TrustAnchors {
@@ -57,20 +68,21 @@ impl TrustAnchors {
     ///
     /// # Errors
     ///
-    /// [`CertificateError::Malformed`] if it is not a DER X.509 certificate; the anchors are then unchanged.
+    /// [`CertificateError::Malformed`] if it is not a DER X.509 certificate, or has an extension that cannot be read and
+    /// would have to be obeyed; the anchors are then unchanged.
     pub fn add(&mut self, certificate: CertificateDer<'_>) -> Result<(), CertificateError> {
         if self.find(&certificate).is_some() {
             return Ok(());
         }
         let anchor = webpki::anchor_from_trusted_cert(&certificate)
-            .map_err(|error| diagnose::unreadable(&error, Which::anchor(&certificate)))?
+            .map_err(|_| CertificateError::Malformed { which: Which::anchor(&certificate) })?
             .to_owned();
-        let (configured, may_issue) = Configured::read(certificate.into_owned())?;
-        if may_issue {
+        let said = Said::read(&certificate)?;
+        if said.may_issue {
             self.issuers.push(anchor);
             self.issuer_certificates.push(self.certificates.len());
         }
-        self.certificates.push(configured);
+        self.certificates.push(Configured { der: certificate.into_owned(), said });
         Ok(())
     }
 
@@ -137,42 +149,76 @@ impl TrustAnchors {
     }
 
     /// The authorities' certificates, each with what webpki takes.
-    #[cfg(feature = "std")]
     pub(crate) fn authorities(&self) -> impl Iterator<Item = (&Configured, &TrustAnchor<'static>)> {
         let certificates = self.issuer_certificates.iter();
         certificates.filter_map(|at| self.certificates.get(*at)).zip(&self.issuers)
     }
 }
 
-impl Configured {
-    /// The certificate and whether it may issue others.
-    #[cfg(feature = "std")]
-    fn read(der: CertificateDer<'static>) -> Result<(Self, bool), CertificateError> {
-        let malformed = || CertificateError::Malformed { which: Which::anchor(&der) };
-        let reading = Reading::of(&der).ok_or_else(malformed)?;
-        let may_issue = may_issue(&reading).map_err(|_| malformed())?;
-        let name_constraints = reading.name_constraints().map_err(|_| malformed())?;
-        let name_constraints = name_constraints.map(crate::work::subtrees);
-        let subject = reading.subject_text().map(Into::into);
-        let validity = reading.validity();
-        drop(reading);
-        Ok((Self { der, subject, validity, name_constraints }, may_issue))
+impl Said {
+    fn read(der: &CertificateDer<'_>) -> Result<Self, CertificateError> {
+        let reading = Reading::of(der).ok_or(Unreadable);
+        let said = reading.and_then(|reading| Self::of(&reading));
+        said.map_err(|Unreadable| CertificateError::Malformed { which: Which::anchor(der) })
     }
 
-    #[cfg(not(feature = "std"))]
-    fn read(der: CertificateDer<'static>) -> Result<(Self, bool), CertificateError> {
-        Ok((Self { der, subject: None }, true))
+    fn of(reading: &Reading<'_>) -> Result<Self, Unreadable> {
+        Ok(Self {
+            subject: reading.subject_text().map(Into::into),
+            name_constraints: reading.name_constraints()?.map(crate::work::subtrees),
+            may_issue: may_issue(reading)?,
+            validity: reading.validity(),
+            path_length: reading.basic_constraints()?.path_length,
+            server_auth: reading.allows(Usage::ServerAuth)?,
+            client_auth: reading.allows(Usage::ClientAuth)?,
+            unknown_critical_extension: reading.unknown_critical_extension(),
+        })
+    }
+}
+
+impl Configured {
+    pub(crate) fn which(&self) -> Which {
+        Which::anchor(&self.der)
+    }
+
+    /// Whether it may vouch, at `time`, for a leaf that is used so, over `authorities` between them that are not
+    /// self-issued.
+    ///
+    /// RFC 5280 section 6.2 leaves it to us whether a trust anchor is held to what its certificate says. It is: a
+    /// company's authority for clients, or one that may have no others below it, says so there and nowhere else.
+    pub(crate) fn check_issuer(
+        &self,
+        usage: Usage,
+        authorities: usize,
+        time: UnixTime,
+    ) -> Result<(), CertificateError> {
+        let said = &self.said;
+        if let Some(extension) = &said.unknown_critical_extension {
+            let extension = Some(extension.clone());
+            return Err(CertificateError::UnsupportedCriticalExtension { which: self.which(), extension });
+        }
+        said.validity.check(time).map_err(|outside| outside.error(self.which(), time))?;
+        let allowed = match usage {
+            Usage::ClientAuth => said.client_auth,
+            _ => said.server_auth,
+        };
+        if !allowed {
+            return Err(CertificateError::WrongUsage { which: self.which(), usage });
+        }
+        if said.path_length.is_some_and(|most| authorities > most) {
+            return Err(CertificateError::PathLengthExceeded { which: self.which() });
+        }
+        Ok(())
     }
 }
 
 /// RFC 5280 section 6.1.4 (k) and (n); versions without extensions are known as authorities "through out-of-band
 /// means" only, which is the user's word here, and only a self-issued one is meant as such.
-#[cfg(feature = "std")]
-fn may_issue(reading: &Reading<'_>) -> Result<bool, crate::read::Unreadable> {
+fn may_issue(reading: &Reading<'_>) -> Result<bool, Unreadable> {
     if reading.is_old()? {
         return Ok(reading.subject() == reading.issuer());
     }
-    Ok(reading.is_authority()? && reading.allows(crate::error::Usage::KeyCertSign)?)
+    Ok(reading.is_authority()? && reading.allows(Usage::KeyCertSign)?)
 }
 
 impl fmt::Debug for TrustAnchors {

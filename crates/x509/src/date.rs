@@ -1,4 +1,4 @@
-//! Seconds since 1970 as a date, for error messages. It must not know the present time.
+//! Seconds since 1970 as a date, and back. It must not know the present time.
 
 use core::fmt;
 
@@ -35,6 +35,37 @@ fn civil(day_number: u64) -> (u64, u64, u64) {
     (year, month, day)
 }
 
+/// The second in which a date and a time of day lie, counted from 1970; `None` if there is no such date or time. Years are those of certificates: 0 to 9999.
+pub(crate) fn seconds_of(date: (i64, i64, i64), time: (i64, i64, i64)) -> Option<i64> {
+    let ((year, month, day), (hour, minute, second)) = (date, time);
+    let in_range = (0..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=days_of_month(year, month)).contains(&day)
+        && (0..24).contains(&hour)
+        && (0..60).contains(&minute)
+        && (0..60).contains(&second);
+    // Every sum below is far from overflow: there are four digits of years.
+    in_range.then(|| (day_number(year, month, day) * 24 + hour) * 3600 + minute * 60 + second)
+}
+
+fn days_of_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// The inverse of [`civil`]; negative before 1970.
+fn day_number(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let shifted_month = (month + 9) % 12;
+    let of_year = (153 * shifted_month + 2) / 5 + day - 1;
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    year * 365 + leap_days + of_year - 719_468
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::string::ToString;
@@ -58,5 +89,17 @@ mod tests {
     #[test]
     fn the_last_second_does_not_overflow() {
         assert!(text(u64::MAX).ends_with("UTC"));
+    }
+
+    #[test]
+    fn days_there_and_back() {
+        for days in (0..2_932_897_u64).step_by(97) {
+            let (year, month, day) = civil(days);
+            let signed = |part| i64::try_from(part).unwrap();
+            assert_eq!(day_number(signed(year), signed(month), signed(day)), signed(days));
+        }
+        assert_eq!(seconds_of((0, 3, 1), (0, 0, 0)), Some(-719_468 * 86_400));
+        assert_eq!(seconds_of((0, 1, 1), (0, 0, 0)), Some(-719_528 * 86_400));
+        assert_eq!(seconds_of((1900, 2, 29), (0, 0, 0)), None);
     }
 }

@@ -8,6 +8,7 @@ use rustls_pki_types::{CertificateDer, IpAddr, ServerName, UnixTime};
 use thiserror::Error;
 
 use crate::date::Date;
+use crate::read::subject_text;
 
 /// Names listed in a message; a certificate can carry thousands.
 const NAMES_SHOWN: usize = 8;
@@ -54,10 +55,12 @@ pub enum CertificateError {
         which: Which,
     },
     /// An extension that must be understood (RFC 5280 section 4.2) is not.
-    #[error("{which} has an unknown critical extension")]
+    #[error("{which} has a critical extension that is not known{}", Quoted(extension.as_deref()))]
     UnsupportedCriticalExtension {
         /// The certificate.
         which: Which,
+        /// The numbers of its OBJECT IDENTIFIER, such as `1.2.3.4`, if they can be read.
+        extension: Option<String>,
     },
     /// The kind of key or of signature is not among the policy's algorithms.
     #[error("{which} has a key or signature of an algorithm that is not accepted")]
@@ -172,7 +175,7 @@ pub enum Which {
     Presented {
         /// Its place in the chain, the leaf being 0.
         index: usize,
-        /// Its subject, with the feature `std` and if it can be read; one line, at most 256 characters.
+        /// Its subject, if it can be read; one line, at most 256 characters.
         subject: Option<String>,
     },
     /// A configured one.
@@ -186,22 +189,12 @@ pub enum Which {
 
 impl Which {
     pub(crate) fn presented(index: usize, certificate: &CertificateDer<'_>) -> Self {
-        Self::Presented { index, subject: subject(certificate) }
+        Self::Presented { index, subject: subject_text(certificate) }
     }
 
     pub(crate) fn anchor(certificate: &CertificateDer<'_>) -> Self {
-        Self::Anchor { subject: subject(certificate) }
+        Self::Anchor { subject: subject_text(certificate) }
     }
-}
-
-#[cfg(feature = "std")]
-pub(crate) fn subject(certificate: &CertificateDer<'_>) -> Option<String> {
-    crate::read::subject_text(certificate)
-}
-
-#[cfg(not(feature = "std"))]
-pub(crate) fn subject(_certificate: &CertificateDer<'_>) -> Option<String> {
-    None
 }
 
 impl fmt::Display for Which {

@@ -56,13 +56,11 @@ impl PublicKey {
     ///
     /// # Errors
     ///
-    /// [`CertificateError::Malformed`] if the certificate or its key is not DER of the right shape. Without the
-    /// feature `std` also [`CertificateError::UnsupportedVersion`] and
-    /// [`CertificateError::UnsupportedCriticalExtension`], where webpki refuses to read.
+    /// [`CertificateError::Malformed`] if the certificate or its key is not DER of the right shape.
     pub fn of_certificate(certificate: &CertificateDer<'_>) -> Result<Self, CertificateError> {
         match EndEntityCert::try_from(certificate) {
             Ok(leaf) => Self::of_leaf(&leaf, certificate),
-            Err(error) => Self::of_unusual(certificate, &error),
+            Err(_) => Self::of_unusual(certificate),
         }
     }
 
@@ -84,19 +82,10 @@ impl PublicKey {
     }
 
     /// Version 1, unknown critical extensions: webpki does not read them, but the key is there all the same.
-    #[cfg(feature = "std")]
-    fn of_unusual(
-        certificate: &CertificateDer<'_>,
-        _error: &webpki::Error,
-    ) -> Result<Self, CertificateError> {
+    fn of_unusual(certificate: &CertificateDer<'_>) -> Result<Self, CertificateError> {
         crate::read::Reading::of(certificate)
             .and_then(|reading| Self::parse(reading.spki().to_vec().into()))
             .ok_or_else(|| CertificateError::Malformed { which: Which::presented(0, certificate) })
-    }
-
-    #[cfg(not(feature = "std"))]
-    fn of_unusual(certificate: &CertificateDer<'_>, error: &webpki::Error) -> Result<Self, CertificateError> {
-        Err(crate::diagnose::unreadable(error, Which::presented(0, certificate)))
     }
 
     fn parse(spki: SubjectPublicKeyInfoDer<'static>) -> Option<Self> {

@@ -15,14 +15,10 @@
 //! 1. **Byte identity**: the leaf equals a configured certificate, byte for byte. Dates, name and usage still count.
 //! 2. **A path** to a configured certificate, built and checked by `rustls-webpki` (RFC 5280 section 6).
 //!
-//! `x509-parser` only reads what webpki does not offer (dates of anchors, key usage, the common name, version 1); it
-//! never makes a signature or a name acceptable that webpki refuses.
+//! What webpki does not give away (dates of anchors, key usage, the common name, version 1) is read here from the same
+//! DER; nothing that is read makes a signature or a name acceptable that webpki refuses.
 //!
-//! # Without the feature `std`
-//!
-//! x509-parser needs `std`. Without it there are webpki paths only: no byte identity (a configured leaf is accepted
-//! only where webpki itself can build a path to it, which leaves out CA:TRUE and version 1), no key usage check, no
-//! check of an anchor's dates or CA bit, no common name, and errors name no subject.
+//! The features change no verdict: `std` only gives `Error` implementations of dependencies, `system-roots` a function more.
 //!
 //! # Example
 //!
@@ -49,19 +45,20 @@ mod anchor;
 mod date;
 mod der;
 mod diagnose;
+mod dn;
 mod error;
-#[cfg(feature = "std")]
 mod identity;
 mod key;
 mod name;
+mod oid;
 mod path;
 mod pem;
 mod policy;
 mod private_key;
 mod public_key;
-#[cfg(feature = "std")]
 mod read;
 mod spki;
+mod validity;
 mod work;
 
 pub use algorithms::DEFAULT_ALGORITHMS;
@@ -74,7 +71,6 @@ pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
 pub use policy::{Expected, How, Policy, Verified};
 pub use private_key::{private_key_from_pem, private_key_from_pem_or_der};
 pub use public_key::{public_key_from_pem, public_key_from_pem_or_der};
-#[cfg(feature = "std")]
 pub use read::subject_text;
 pub use rustls_pki_types::{
     CertificateDer, DnsName, IpAddr, PrivateKeyDer, ServerName, SignatureVerificationAlgorithm,

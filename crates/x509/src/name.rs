@@ -1,15 +1,15 @@
 //! Whether a leaf is for the expected name. Alternative names are webpki's business, the common name is ours.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use rustls_pki_types::{CertificateDer, IpAddr, ServerName};
 use webpki::EndEntityCert;
 
 use crate::diagnose;
 use crate::error::{CertificateError, Which};
-#[cfg(feature = "std")]
-use crate::policy::CommonName;
-use crate::policy::Policy;
+use crate::policy::{CommonName, Policy};
+use crate::read::Reading;
 
 /// Names kept in an error; a certificate can carry thousands.
 const NAMES_KEPT: usize = 64;
@@ -18,7 +18,6 @@ const NAMES_KEPT: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameSource {
     AlternativeName,
-    #[cfg(feature = "std")]
     CommonName,
 }
 
@@ -40,11 +39,10 @@ pub(crate) fn check(
         Err(webpki::Error::CertNotValidForName(context)) => {
             fall_back(policy, leaf, expected, &context.presented)
         }
-        Err(error) => Err(diagnose::unreadable(&error, Which::presented(0, leaf))),
+        Err(error) => Err(diagnose::unreadable(&error, 0, leaf)),
     }
 }
 
-#[cfg(feature = "std")]
 fn fall_back(
     policy: &Policy,
     leaf: &CertificateDer<'_>,
@@ -52,31 +50,20 @@ fn fall_back(
     names: &[String],
 ) -> Result<NameSource, CertificateError> {
     let malformed = || CertificateError::Malformed { which: Which::presented(0, leaf) };
-    let reading = crate::read::Reading::of(leaf).ok_or_else(malformed)?;
+    let reading = Reading::of(leaf).ok_or_else(malformed)?;
     if reading.alternative_names().map_err(|_| malformed())?.is_some() {
         return Err(mismatch(expected, names));
     }
     check_without_alternatives(policy, leaf, &reading, expected)
 }
 
-#[cfg(not(feature = "std"))]
-fn fall_back(
-    _policy: &Policy,
-    _leaf: &CertificateDer<'_>,
-    expected: &ServerName<'_>,
-    names: &[String],
-) -> Result<NameSource, CertificateError> {
-    Err(mismatch(expected, names))
-}
-
 /// The common name, for a certificate known to have no alternative names.
 ///
 /// With several common names none counts: implementations differ in which is the one (RFC 6125 section 6.4.4).
-#[cfg(feature = "std")]
 pub(crate) fn check_without_alternatives(
     policy: &Policy,
     leaf: &CertificateDer<'_>,
-    reading: &crate::read::Reading<'_>,
+    reading: &Reading<'_>,
     expected: &ServerName<'_>,
 ) -> Result<NameSource, CertificateError> {
     let counts = match policy.common_name {
@@ -88,16 +75,15 @@ pub(crate) fn check_without_alternatives(
         return Err(mismatch(expected, &[]));
     }
     match reading.common_names().as_slice() {
-        [one] if same_name(one, expected) => Ok(NameSource::CommonName),
+        [Some(one)] if same_name(one, expected) => Ok(NameSource::CommonName),
         names => {
-            let names: alloc::vec::Vec<_> = names.iter().map(|name| String::from(*name)).collect();
+            let names: Vec<String> = names.iter().flatten().map(|name| name.clone().into_owned()).collect();
             Err(mismatch(expected, &names))
         }
     }
 }
 
 /// Equal but for letter case and a final dot.
-#[cfg(feature = "std")]
 fn same_name(common_name: &str, expected: &ServerName<'_>) -> bool {
     let without_dot = |name: &str| String::from(name.strip_suffix('.').unwrap_or(name));
     match expected {

@@ -5,11 +5,13 @@ use core::cell::RefCell;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+use crate::anchor::Configured;
 use crate::diagnose::{self, Failure};
 use crate::error::{CertificateError, Usage, Which};
 use crate::key::{self, PublicKey};
 use crate::name;
 use crate::policy::{Expected, How, Policy, Verified};
+use crate::read::Reading;
 use crate::work;
 
 /// Checks everything about a chain whose leaf is not itself configured.
@@ -20,12 +22,10 @@ pub(crate) fn verify(
     expected: Expected<'_>,
     time: UnixTime,
 ) -> Result<Verified, CertificateError> {
-    let parsed = EndEntityCert::try_from(leaf)
-        .map_err(|error| diagnose::unreadable(&error, Which::presented(0, leaf)))?;
+    let parsed = EndEntityCert::try_from(leaf).map_err(|error| diagnose::unreadable(&error, 0, leaf))?;
     let public_key = PublicKey::of_leaf(&parsed, leaf)?;
     policy.check_leaf_key(&public_key, leaf)?;
     work::check_path_steps(&parsed, intermediates)?;
-    #[cfg(feature = "std")]
     work::check_comparisons(&policy.anchors, leaf, intermediates)?;
     let usage = match expected.usage() {
         Usage::ClientAuth => KeyUsage::client_auth(),
@@ -33,7 +33,7 @@ pub(crate) fn verify(
     };
     let refused = RefCell::new(None);
     let check = |path: &VerifiedPath<'_>| {
-        check_candidate(policy, path, intermediates, time).map_err(|error| {
+        check_candidate(policy, path, intermediates, expected.usage(), time).map_err(|error| {
             *refused.borrow_mut() = Some(error);
             // Any error does: ours is reported, and webpki tries the next path.
             webpki::Error::UnknownIssuer
@@ -60,43 +60,42 @@ pub(crate) fn verify(
         anchor_subject: policy
             .anchors
             .certificate_of(path.anchor())
-            .and_then(|certificate| certificate.subject.clone()),
+            .and_then(|certificate| certificate.said.subject.clone()),
         public_key,
     })
 }
 
 /// What webpki leaves out, for each path whose signatures and dates it found good: key sizes, an authority's key
-/// usage (RFC 5280 section 6.1.4 (n)), and the dates of the configured authority, which RFC 5280 section 6.2 leaves to
-/// us and everybody expects.
+/// usage (RFC 5280 section 6.1.4 (n)), and what the configured authority says about itself.
 fn check_candidate(
     policy: &Policy,
     path: &VerifiedPath<'_>,
     intermediates: &[CertificateDer<'_>],
+    usage: Usage,
     time: UnixTime,
 ) -> Result<(), CertificateError> {
     let min = policy.min_rsa_bits;
     let anchor_key = webpki::spki_for_anchor(path.anchor());
     let configured = policy.anchors.certificate_of(path.anchor());
-    let which_anchor = || configured.map_or(Which::Undetermined, |own| Which::anchor(&own.der));
+    let which_anchor = || configured.map_or(Which::Undetermined, Configured::which);
     if let Some(size) = key::odd_size(anchor_key, min) {
         return Err(size.error(which_anchor(), min));
     }
-    #[cfg(feature = "std")]
-    if let Some(configured) = configured {
-        let outside = configured.validity.check(time);
-        outside.map_err(|outside| outside.error(which_anchor(), time))?;
-    }
-    #[cfg(not(feature = "std"))]
-    let _ = time;
+    // Self-issued ones do not count for path lengths (RFC 5280 section 6.1.4 (l)).
+    let mut authorities = 0_usize;
     for issuer in path.intermediate_certificates() {
         let der = issuer.der();
         let which = || place(intermediates, &der);
         if let Some(size) = key::odd_size(issuer.subject_public_key_info(), min) {
             return Err(size.error(which(), min));
         }
-        check_usage(&der, Usage::KeyCertSign, which)?;
+        let malformed = || CertificateError::Malformed { which: which() };
+        let reading = Reading::of(&der).ok_or_else(malformed)?;
+        reading.check_usage(Usage::KeyCertSign, which)?;
+        reading.name_constraints().map_err(|_| malformed())?;
+        authorities = authorities.saturating_add(usize::from(issuer.subject() != issuer.issuer()));
     }
-    Ok(())
+    configured.map_or(Ok(()), |own| own.check_issuer(usage, authorities, time))
 }
 
 /// The leaf's key usage and its name; the name last.
@@ -108,7 +107,8 @@ fn check_leaf(
     expected: Expected<'_>,
 ) -> Result<(), CertificateError> {
     let which = || Which::presented(0, leaf);
-    check_usage(leaf, Usage::DigitalSignature, which)?;
+    let reading = Reading::of(leaf).ok_or_else(|| CertificateError::Malformed { which: which() })?;
+    reading.check_usage(Usage::DigitalSignature, which)?;
     let Some(expected) = expected.name() else {
         return Ok(());
     };
@@ -121,41 +121,14 @@ fn check_leaf(
 }
 
 /// Whether some authority of the path has name constraints, or cannot be asked.
-#[cfg(feature = "std")]
 fn is_constrained(policy: &Policy, path: &VerifiedPath<'_>) -> bool {
     let anchor = policy.anchors.certificate_of(path.anchor());
     let constrains = |der: &[u8]| {
-        let reading = crate::read::Reading::of(der);
+        let reading = Reading::of(der);
         reading.is_none_or(|reading| reading.name_constraints() != Ok(None))
     };
-    anchor.is_none_or(|anchor| anchor.name_constraints.is_some())
+    anchor.is_none_or(|anchor| anchor.said.name_constraints.is_some())
         || path.intermediate_certificates().any(|issuer| constrains(&issuer.der()))
-}
-
-#[cfg(not(feature = "std"))]
-fn is_constrained(_policy: &Policy, _path: &VerifiedPath<'_>) -> bool {
-    true
-}
-
-/// Refuses a certificate whose key usage does not allow `usage`.
-#[cfg(feature = "std")]
-pub(crate) fn check_usage(
-    certificate: &CertificateDer<'_>,
-    usage: Usage,
-    which: impl Fn() -> Which,
-) -> Result<(), CertificateError> {
-    let reading = crate::read::Reading::of(certificate)
-        .ok_or_else(|| CertificateError::Malformed { which: which() })?;
-    reading.check_usage(usage, which)
-}
-
-#[cfg(not(feature = "std"))]
-fn check_usage(
-    _certificate: &CertificateDer<'_>,
-    _usage: Usage,
-    _which: impl Fn() -> Which,
-) -> Result<(), CertificateError> {
-    Ok(())
 }
 
 /// Where a certificate of the path stands in what the peer presented.

@@ -34,7 +34,6 @@ pub struct Policy {
 
 /// Whose common names count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "std"), allow(dead_code, reason = "the common name is read with `std` only"))]
 pub(crate) enum CommonName {
     Never,
     OfConfigured,
@@ -96,7 +95,7 @@ impl Verified {
         self.how
     }
 
-    /// The subject of the configured certificate that trust comes from, for messages. `None` without `std`.
+    /// The subject of the configured certificate that trust comes from, for messages.
     pub fn anchor_subject(&self) -> Option<&str> {
         self.anchor_subject.as_deref()
     }
@@ -139,7 +138,7 @@ impl Policy {
     /// all. Default no: RFC 9525 section 2 forbids it, but tools of game engines make such certificates.
     ///
     /// The name must then be equal, letter case apart; no wildcards. An authority with name constraints cannot vouch
-    /// for a common name. Without the feature `std` this has no effect.
+    /// for a common name.
     #[must_use]
     pub fn allow_common_name(mut self, allow: bool) -> Self {
         self.common_name = if allow { CommonName::Always } else { CommonName::Never };
@@ -194,7 +193,6 @@ impl Policy {
     ) -> Result<Verified, CertificateError> {
         let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::EmptyChain)?;
         self.check_limits(chain)?;
-        #[cfg(feature = "std")]
         if let Some(configured) = self.anchors.find(leaf) {
             return crate::identity::verify(self, configured, expected, time);
         }

@@ -1,12 +1,9 @@
 //! Cuts a SubjectPublicKeyInfo into algorithm and key bits, and counts the bits of an RSA modulus.
 //!
-//! This exists because key sizes are needed without `std` too. It reads these two fixed shapes and nothing else, and
+//! It reads these two fixed shapes and nothing else, and
 //! decides nothing: signatures are checked by webpki over the same bytes.
 
-use crate::der::{SEQUENCE, value};
-
-const INTEGER: u8 = 0x02;
-const BIT_STRING: u8 = 0x03;
+use crate::der::{BIT_STRING, INTEGER, SEQUENCE, value};
 
 /// The content of the AlgorithmIdentifier and the bytes of the key (RFC 5280 section 4.1).
 ///
@@ -41,27 +38,16 @@ pub(crate) fn rsa_modulus_bits(key: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec;
     use alloc::vec::Vec;
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::der::encode as tlv;
 
     fn rsa_key(modulus: &[u8]) -> Vec<u8> {
         let modulus = tlv(INTEGER, modulus);
         tlv(SEQUENCE, &[&modulus[..], &[2, 3, 1, 0, 1]].concat())
-    }
-
-    fn tlv(tag: u8, content: &[u8]) -> Vec<u8> {
-        let length = content.len();
-        let mut out = match length {
-            0..0x80 => vec![tag, length as u8],
-            0x80..0x100 => vec![tag, 0x81, length as u8],
-            _ => vec![tag, 0x82, (length >> 8) as u8, length as u8],
-        };
-        out.extend_from_slice(content);
-        out
     }
 
     #[test]

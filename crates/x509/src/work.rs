@@ -54,10 +54,8 @@ pub(crate) fn check_path_steps(
     Ok(())
 }
 
-#[cfg(feature = "std")]
 pub(crate) use constraints::{check_comparisons, subtrees};
 
-#[cfg(feature = "std")]
 mod constraints {
     use rustls_pki_types::CertificateDer;
 
@@ -78,7 +76,7 @@ mod constraints {
         intermediates: &[CertificateDer<'_>],
     ) -> Result<(), CertificateError> {
         // Nearly all chains end here.
-        let configured = anchors.authorities().any(|(own, _)| own.name_constraints.is_some());
+        let configured = anchors.authorities().any(|(own, _)| own.said.name_constraints.is_some());
         if !configured && !intermediates.iter().any(|each| mentions_constraints(each)) {
             return Ok(());
         }
@@ -103,7 +101,7 @@ mod constraints {
     fn configured_above(anchors: &TrustAnchors, reading: &Reading<'_>) -> usize {
         let Some((issuer, _)) = value(reading.issuer(), SEQUENCE) else { return 0 };
         let named = anchors.authorities().filter(|(_, anchor)| anchor.subject.as_ref() == issuer);
-        named.filter_map(|(own, _)| own.name_constraints).max().unwrap_or(0)
+        named.filter_map(|(own, _)| own.said.name_constraints).max().unwrap_or(0)
     }
 
     fn mentions_constraints(certificate: &[u8]) -> bool {

@@ -1,5 +1,4 @@
 //! The path-building cases of Netflix/bettertls: a good path among expired, mis-named and unfit ones.
-#![cfg(feature = "std")]
 
 use std::time::Duration;
 

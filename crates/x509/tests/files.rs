@@ -1,5 +1,4 @@
 //! Certificates and keys from files.
-#![cfg(feature = "std")]
 
 mod chain;
 

@@ -1,5 +1,4 @@
 //! A leaf that is byte for byte a configured certificate.
-#![cfg(feature = "std")]
 
 mod chain;
 
@@ -133,6 +132,23 @@ fn key_size_and_kind_still_count() {
     for file in ["p521-leaf.pem", "explicit-curve-leaf.pem"] {
         let verdict = judge(&certificate(file), "leaf.example");
         assert!(matches!(verdict, Err(E::UnsupportedAlgorithm { .. })), "{file}: {verdict:?}");
+    }
+}
+
+/// Whatever is expected of it: nobody here knows what the extension restricts.
+#[test]
+fn an_unknown_critical_extension_refuses_a_configured_leaf_too() {
+    let leaf = self_signed(&["a.example"], |p| {
+        let mut extension = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+        extension.set_criticality(true);
+        p.custom_extensions = vec![extension];
+    });
+    let policy = Policy::new(anchors(&[&leaf]));
+    let name = ServerName::try_from("a.example").unwrap();
+    for expected in [Expected::Server(&name), Expected::ServerUnnamed, Expected::Client] {
+        let error = policy.verify(std::slice::from_ref(&leaf), expected, now()).unwrap_err();
+        let extension = Some("1.2.3.4".to_owned());
+        assert_eq!(error, E::UnsupportedCriticalExtension { which: which(), extension }, "{expected:?}");
     }
 }
 

@@ -1,5 +1,4 @@
 //! The path-validation cases of C2SP/x509-limbo, with every disagreement and its reason.
-#![cfg(feature = "std")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

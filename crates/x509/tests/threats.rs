@@ -1,5 +1,4 @@
 //! Chains and keys made by an attacker: refused, without a panic and before they cost anything.
-#![cfg(feature = "std")]
 
 mod chain;
 

@@ -1,8 +1,6 @@
 //! Turns webpki's error into ours: what failed, and for which certificate. It must not change a verdict.
 
-#[cfg(feature = "std")]
 mod fields;
-#[cfg(feature = "std")]
 mod trace;
 
 use rustls_pki_types::CertificateDer;
@@ -10,23 +8,26 @@ use webpki::{EndEntityCert, Error};
 
 use crate::error::{CertificateError, Usage, Which};
 use crate::policy::Policy;
-#[cfg(feature = "std")]
+use crate::read::Reading;
 use fields::{begins, ends, is_authority, is_self_issued, permits};
 
 /// A chain that webpki refused.
 pub(crate) struct Failure<'a> {
-    #[cfg_attr(not(feature = "std"), expect(dead_code, reason = "only the trace asks for it"))]
     pub(crate) policy: &'a Policy,
     pub(crate) leaf: &'a CertificateDer<'a>,
     pub(crate) intermediates: &'a [CertificateDer<'a>],
     pub(crate) usage: Usage,
 }
 
-/// The error of a single certificate that webpki cannot read or cannot use as a leaf.
-pub(crate) fn unreadable(error: &Error, which: Which) -> CertificateError {
+/// The error of a presented certificate that webpki cannot read or cannot use as a leaf.
+pub(crate) fn unreadable(error: &Error, index: usize, certificate: &CertificateDer<'_>) -> CertificateError {
+    let which = Which::presented(index, certificate);
     match error {
         Error::UnsupportedCertVersion => CertificateError::UnsupportedVersion { which },
-        Error::UnsupportedCriticalExtension => CertificateError::UnsupportedCriticalExtension { which },
+        Error::UnsupportedCriticalExtension => {
+            let extension = Reading::of(certificate).and_then(|reading| reading.unknown_critical_extension());
+            CertificateError::UnsupportedCriticalExtension { which, extension }
+        }
         _ => CertificateError::Malformed { which },
     }
 }
@@ -75,8 +76,10 @@ impl Failure<'_> {
             other => {
                 let same =
                     |each: &CertificateDer<'_>| EndEntityCert::try_from(each).is_err_and(|own| own == other);
-                let which = self.first(same);
-                unreadable(&other, which)
+                let found = self.presented().find(|(_, each)| same(each));
+                found.map_or(CertificateError::Malformed { which: Which::Undetermined }, |(at, each)| {
+                    unreadable(&other, at, each)
+                })
             }
         }
     }
@@ -96,39 +99,3 @@ impl Failure<'_> {
         found.map_or(Which::Undetermined, |(at, each)| Which::presented(at, each))
     }
 }
-
-/// Without x509-parser there is no way to the signed bytes, and so no way to tell where a path broke.
-#[cfg(not(feature = "std"))]
-impl Failure<'_> {
-    fn bad_signature(&self) -> CertificateError {
-        CertificateError::BadSignature { which: Which::Undetermined }
-    }
-
-    fn unknown_issuer(&self) -> CertificateError {
-        CertificateError::UnknownIssuer { which: Which::Undetermined, issuer: None }
-    }
-}
-
-/// Without x509-parser no certificate can be pointed at.
-#[cfg(not(feature = "std"))]
-mod no_fields {
-    use super::{CertificateDer, Usage};
-
-    pub(super) fn begins(_: &CertificateDer<'_>, _: u64) -> bool {
-        false
-    }
-    pub(super) fn ends(_: &CertificateDer<'_>, _: u64) -> bool {
-        false
-    }
-    pub(super) fn is_authority(_: &CertificateDer<'_>) -> bool {
-        true
-    }
-    pub(super) fn is_self_issued(_: &CertificateDer<'_>) -> bool {
-        false
-    }
-    pub(super) fn permits(_: &CertificateDer<'_>, _: Usage) -> bool {
-        true
-    }
-}
-#[cfg(not(feature = "std"))]
-use no_fields::{begins, ends, is_authority, is_self_issued, permits};
