@@ -57,6 +57,7 @@ mod policy;
 mod private_key;
 mod public_key;
 mod read;
+mod section;
 mod spki;
 mod validity;
 mod work;

@@ -2,16 +2,15 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
+use core::{fmt, mem};
 
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::{self, SectionKind, SliceIter};
 use thiserror::Error;
-use zeroize::Zeroize;
+
+use crate::section::{self, Section};
 
 /// Labels named in an error.
 const LABELS_SHOWN: usize = 4;
-const BEGIN: &[u8] = b"-----BEGIN ";
 
 /// A file does not hold what it should.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -38,6 +37,12 @@ pub enum PemError {
     /// The private key is encrypted; passwords are not supported.
     #[error("the private key is encrypted; decrypt it first")]
     EncryptedKey,
+    /// A certificate in OpenSSL's own form, beside which stand the uses that it is trusted for: to pass over those would
+    /// be to trust it for more.
+    #[error(
+        "a TRUSTED CERTIFICATE has trust settings that only OpenSSL knows; write it without them: openssl x509 -in FILE"
+    )]
+    TrustedCertificate,
     /// A certificate is not DER.
     #[error("certificate {index} is malformed")]
     MalformedCertificate {
@@ -60,6 +65,10 @@ pub enum PemError {
 
 /// All certificates of a PEM file, in its order. Other sections are passed over.
 ///
+/// Files are read as they are found: with text around the sections or directly before and behind their markers, with any line
+/// ends, marks of byte order and white space, in UTF-8 or UTF-16, labelled `CERTIFICATE`, `X509 CERTIFICATE` or
+/// `X.509 CERTIFICATE` (RFC 7468 section 5.1).
+///
 /// ```
 /// use drystone_x509::{PemError, certificates_from_pem};
 /// let key = b"-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n";
@@ -70,21 +79,24 @@ pub enum PemError {
 /// # Errors
 ///
 /// [`PemError::NoCertificate`] says what the file holds instead; [`PemError::MalformedPem`];
-/// [`PemError::MalformedCertificate`] if one is not an X.509 certificate in DER.
+/// [`PemError::MalformedCertificate`] if one is not an X.509 certificate in DER; [`PemError::TrustedCertificate`].
 pub fn certificates_from_pem(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
+    let text = section::text(file);
     let mut certificates = Vec::new();
-    for section in sections(file) {
-        let (kind, mut der) = section?;
-        if kind == SectionKind::Certificate {
-            let certificate = CertificateDer::from(der);
-            check(&certificate, certificates.len())?;
-            certificates.push(certificate);
-        } else {
-            der.zeroize(); // may be a private key
+    for section in section::sections(&text) {
+        let section = section?;
+        match section.label {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "X.509 CERTIFICATE" => {
+                let certificate = CertificateDer::from(mem::take(&mut *section.decode()?));
+                check(&certificate, certificates.len())?;
+                certificates.push(certificate);
+            }
+            "TRUSTED CERTIFICATE" => return Err(PemError::TrustedCertificate),
+            _ => {}
         }
     }
     if certificates.is_empty() {
-        return Err(PemError::NoCertificate { found: labels(file) });
+        return Err(PemError::NoCertificate { found: labels(&text) });
     }
     Ok(certificates)
 }
@@ -95,7 +107,7 @@ pub fn certificates_from_pem(file: &[u8]) -> Result<Vec<CertificateDer<'static>>
 ///
 /// As [`certificates_from_pem`].
 pub fn certificates_from_pem_or_der(file: &[u8]) -> Result<Vec<CertificateDer<'static>>, PemError> {
-    if is_pem(file) {
+    if section::is_pem(&section::text(file)) {
         return certificates_from_pem(file);
     }
     let certificate = CertificateDer::from(file.to_vec());
@@ -112,41 +124,22 @@ fn check(certificate: &CertificateDer<'_>, index: usize) -> Result<(), PemError>
         .map_err(|_| PemError::MalformedCertificate { index })
 }
 
-/// The sections with known labels.
-pub(crate) fn sections(file: &[u8]) -> impl Iterator<Item = Result<(SectionKind, Vec<u8>), PemError>> {
-    SliceIter::new(without_mark(file)).map(|section| section.map_err(|error| malformed(&error)))
-}
-
-/// Editors put a byte order mark in front, which would hide the first section.
-fn without_mark(file: &[u8]) -> &[u8] {
-    file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file)
-}
-
-pub(crate) fn is_pem(file: &[u8]) -> bool {
-    file.windows(BEGIN.len()).any(|window| window == BEGIN)
-}
-
-/// The labels of all sections, known or not; at most a few, and fit for a message.
-pub(crate) fn labels(file: &[u8]) -> Vec<String> {
-    let lines = without_mark(file).split(|byte| matches!(byte, b'\n' | b'\r'));
-    let labels = lines.filter_map(|line| {
-        let label = line.strip_prefix(BEGIN)?.split(|byte| *byte == b'-').next()?;
-        let label = core::str::from_utf8(label).ok()?;
-        Some(label.chars().take(64).filter(|c| !c.is_control()).collect())
-    });
-    labels.take(LABELS_SHOWN).collect()
-}
-
-fn malformed(error: &pem::Error) -> PemError {
-    PemError::MalformedPem {
-        reason: match error {
-            pem::Error::MissingSectionEnd { .. } => "a section does not end",
-            pem::Error::IllegalSectionStart { .. } => "a section does not start properly",
-            pem::Error::Base64Decode(_) => "a section is not base64",
-            pem::Error::SectionTooLarge => "a section is too large",
-            _ => "it cannot be read",
-        },
+/// The first section with one of these labels. All others must be sections all the same.
+pub(crate) fn first<'a>(text: &'a [u8], wanted: &[&str]) -> Result<Option<Section<'a>>, PemError> {
+    let mut first = None;
+    for section in section::sections(text) {
+        let section = section?;
+        if wanted.contains(&section.label) {
+            first.get_or_insert(section);
+        }
     }
+    Ok(first)
+}
+
+/// The labels of the sections; at most a few.
+pub(crate) fn labels(text: &[u8]) -> Vec<String> {
+    let labels = section::sections(text).flatten().map(|section| String::from(section.label));
+    labels.take(LABELS_SHOWN).collect()
 }
 
 /// `; the file holds: A, B`, or nothing.

@@ -6,18 +6,20 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::mem;
 
-use rustls_pki_types::pem::SectionKind;
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer, PrivatePkcs1KeyDer, PrivatePkcs8KeyDer, PrivateSec1KeyDer,
 };
 use zeroize::Zeroize;
 
 use crate::pem::{self, PemError};
+use crate::section;
 
 /// The first private key of a PEM file.
 ///
-/// Sections that are not private keys are passed over, as in files with a certificate and its key.
+/// Sections that are not private keys are passed over, as in files with a certificate and its key. Files are read as
+/// [`certificates_from_pem`](crate::certificates_from_pem) says.
 ///
 /// ```
 /// use drystone_x509::{PemError, private_key_from_pem};
@@ -30,27 +32,19 @@ use crate::pem::{self, PemError};
 /// [`PemError::NoPrivateKey`] says what the file holds instead; [`PemError::EncryptedKey`];
 /// [`PemError::MalformedPem`]; [`PemError::MalformedKey`] if the label does not fit what is in the section.
 pub fn private_key_from_pem(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
-    // Before any decoding: the headers of an encrypted PKCS#1 section are not base64.
-    if file.windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED) {
+    let text = section::text(file);
+    let Some(section) = pem::first(&text, &[PKCS8, SEC1, PKCS1, ENCRYPTED_PKCS8])? else {
+        return Err(PemError::NoPrivateKey { found: pem::labels(&text) });
+    };
+    if section.label == ENCRYPTED_PKCS8 || section.is_encrypted() {
         return Err(PemError::EncryptedKey);
     }
-    let mut key = None;
-    for section in pem::sections(file) {
-        let (kind, der) = section?;
-        match (&key, labelled(kind, der)) {
-            (None, found) => key = found,
-            (Some(_), Some(mut second)) => second.zeroize(),
-            (Some(_), None) => {}
-        }
-    }
-    if let Some(key) = key {
-        return checked(key);
-    }
-    let found = pem::labels(file);
-    if found.iter().any(|label| label == "ENCRYPTED PRIVATE KEY") {
-        return Err(PemError::EncryptedKey);
-    }
-    Err(PemError::NoPrivateKey { found })
+    let der = mem::take(&mut *section.decode()?);
+    checked(match section.label {
+        SEC1 => PrivateSec1KeyDer::from(der).into(),
+        PKCS1 => PrivatePkcs1KeyDer::from(der).into(),
+        _ => PrivatePkcs8KeyDer::from(der).into(),
+    })
 }
 
 /// The first private key of a PEM file, or the one of a DER file.
@@ -59,7 +53,7 @@ pub fn private_key_from_pem(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemEr
 ///
 /// As [`private_key_from_pem`].
 pub fn private_key_from_pem_or_der(file: &[u8]) -> Result<PrivateKeyDer<'static>, PemError> {
-    if pem::is_pem(file) {
+    if section::is_pem(&section::text(file)) {
         return private_key_from_pem(file);
     }
     match PrivateKeyDer::try_from(file) {
@@ -69,31 +63,21 @@ pub fn private_key_from_pem_or_der(file: &[u8]) -> Result<PrivateKeyDer<'static>
     }
 }
 
-/// RFC 1421 section 4.6.1.1, as OpenSSL writes it into PKCS#1 and SEC1 sections.
-const ENCRYPTED: &[u8] = b"Proc-Type: 4,ENCRYPTED";
+/// Labels: RFC 7468 sections 10 and 11, RFC 5915 section 4, and OpenSSL's for PKCS#1.
+const PKCS8: &str = "PRIVATE KEY";
+const ENCRYPTED_PKCS8: &str = "ENCRYPTED PRIVATE KEY";
+const SEC1: &str = "EC PRIVATE KEY";
+const PKCS1: &str = "RSA PRIVATE KEY";
 /// The OBJECT IDENTIFIERs of password-based encryption: PKCS#5 (RFC 8018) and PKCS#12 (RFC 7292).
 const PASSWORD_BASED: [&[u8]; 2] = [
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05],
     &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01],
 ];
 
-/// The key that a section's label says it is. Anything else is wiped.
-fn labelled(kind: SectionKind, mut der: Vec<u8>) -> Option<PrivateKeyDer<'static>> {
-    match kind {
-        SectionKind::PrivateKey => Some(PrivatePkcs8KeyDer::from(der).into()),
-        SectionKind::EcPrivateKey => Some(PrivateSec1KeyDer::from(der).into()),
-        SectionKind::RsaPrivateKey => Some(PrivatePkcs1KeyDer::from(der).into()),
-        _ => {
-            der.zeroize();
-            None
-        }
-    }
-}
-
 /// Refuses a key whose label does not fit its content.
 fn checked(mut key: PrivateKeyDer<'static>) -> Result<PrivateKeyDer<'static>, PemError> {
     let fits = PrivateKeyDer::try_from(key.secret_der())
-        .is_ok_and(|content| core::mem::discriminant(&content) == core::mem::discriminant(&key));
+        .is_ok_and(|content| mem::discriminant(&content) == mem::discriminant(&key));
     if fits {
         return Ok(key);
     }

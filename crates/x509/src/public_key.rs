@@ -1,13 +1,13 @@
 //! A public key from a file, PEM or DER: a SubjectPublicKeyInfo (RFC 7468 section 13). It must not use the key.
 
 use alloc::vec::Vec;
+use core::mem;
 
 use rustls_pki_types::SubjectPublicKeyInfoDer;
-use rustls_pki_types::pem::SectionKind;
-use zeroize::Zeroize;
 
 use crate::key::PublicKey;
 use crate::pem::{self, PemError};
+use crate::section;
 
 /// The first public key of a PEM file, labelled `PUBLIC KEY`.
 ///
@@ -28,16 +28,10 @@ use crate::pem::{self, PemError};
 /// [`PemError::NoPublicKey`] says what the file holds instead; [`PemError::MalformedPem`];
 /// [`PemError::MalformedPublicKey`] if the section is not exactly one SubjectPublicKeyInfo in DER.
 pub fn public_key_from_pem(file: &[u8]) -> Result<PublicKey, PemError> {
-    let mut key = None;
-    for section in pem::sections(file) {
-        let (kind, mut der) = section?;
-        if kind == SectionKind::PublicKey {
-            key.get_or_insert(der);
-        } else {
-            der.zeroize(); // may be a private key
-        }
-    }
-    let der = key.ok_or_else(|| PemError::NoPublicKey { found: pem::labels(file) })?;
+    let text = section::text(file);
+    let section = pem::first(&text, &["PUBLIC KEY"])?;
+    let section = section.ok_or_else(|| PemError::NoPublicKey { found: pem::labels(&text) })?;
+    let der = mem::take(&mut *section.decode()?);
     PublicKey::from_spki(SubjectPublicKeyInfoDer::from(der)).map_err(|_| PemError::MalformedPublicKey)
 }
 
@@ -47,7 +41,7 @@ pub fn public_key_from_pem(file: &[u8]) -> Result<PublicKey, PemError> {
 ///
 /// As [`public_key_from_pem`].
 pub fn public_key_from_pem_or_der(file: &[u8]) -> Result<PublicKey, PemError> {
-    if pem::is_pem(file) {
+    if section::is_pem(&section::text(file)) {
         return public_key_from_pem(file);
     }
     PublicKey::from_spki(SubjectPublicKeyInfoDer::from(file))

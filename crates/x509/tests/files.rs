@@ -84,6 +84,45 @@ fn text_that_editors_and_tools_add_is_harmless() {
     }
 }
 
+/// Files that were joined without a line end, or by editors, shells and tools with habits of their own.
+#[test]
+fn sections_in_every_spelling_are_found() {
+    let text = |name: &str| String::from_utf8(fixture(name)).unwrap();
+    let (first, second, key) = (text("v1-self-signed.pem"), text("rsa2048-root.pem"), text("key-sec1.pem"));
+    let subjects = |file: &[u8]| -> Vec<String> {
+        certificates_from_pem(file).unwrap().iter().filter_map(subject_text).collect()
+    };
+    let both = ["CN=godot.example", "CN=RSA root"];
+    let glued = [first.trim_end(), &second, key.trim_end(), "\u{feff}", &first].concat();
+    assert_eq!(subjects(glued.as_bytes()), [both[0], both[1], both[0]]);
+    assert_eq!(private_key_from_pem(glued.as_bytes()), private_key_from_pem(key.as_bytes()));
+    let key_first = [key.trim_end(), &first].concat();
+    assert_eq!(private_key_from_pem(key_first.as_bytes()), private_key_from_pem(key.as_bytes()));
+    for file in [
+        (first.clone() + &second).replace("CERTIFICATE", "X509 CERTIFICATE"),
+        (first.clone() + &second).replace("CERTIFICATE", "X.509 CERTIFICATE"),
+        (first.clone() + &second).replace("-----\n", "-----  \t\r\n"),
+        (first.clone() + &second).replace('\n', " "),
+        format!("issuer=CN = a {first}subject=CN = b{second}end"),
+    ] {
+        assert_eq!(subjects(file.as_bytes()), both, "{file}");
+    }
+    let utf16: Vec<u8> =
+        format!("\u{feff}{first}{second}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(subjects(&utf16), both);
+    assert_eq!(certificates_from_pem_or_der(&utf16).unwrap().len(), 2);
+}
+
+/// What OpenSSL trusts it for stands behind the certificate; passed over, it would be trusted for everything.
+#[test]
+fn openssls_trusted_certificates_are_refused_with_advice() {
+    let text = String::from_utf8(fixture("rsa2048-root.pem")).unwrap();
+    let trusted = text.replace("CERTIFICATE", "TRUSTED CERTIFICATE");
+    let error = certificates_from_pem((text + &trusted).as_bytes()).unwrap_err();
+    assert_eq!(error, PemError::TrustedCertificate);
+    assert!(error.to_string().ends_with("openssl x509 -in FILE"), "{error}");
+}
+
 #[test]
 fn broken_files_are_refused() {
     let text = String::from_utf8(fixture("v1-self-signed.pem")).unwrap();
