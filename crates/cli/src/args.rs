@@ -182,6 +182,12 @@ impl HostPort {
             port.parse().ok().filter(|port| *port != 0).ok_or("the port is a number from 1 to 65535")?;
         if host.is_empty() { Err(shape()) } else { Ok(Self { host: host.to_owned(), port }) }
     }
+
+    /// What a certificate is for: the host without the zone of a link-local address, which means something on this machine
+    /// only (RFC 4007 section 11.2).
+    pub(crate) fn name(&self) -> &str {
+        self.host.split_once('%').map_or(&self.host, |(address, _zone)| address)
+    }
 }
 
 pub(crate) fn parse_name(text: &str) -> Result<ServerName<'static>, String> {
@@ -211,6 +217,8 @@ mod tests {
         let parse = |text| HostPort::parse(text).map(|found| (found.host, found.port)).ok();
         assert_eq!(parse("localhost:4433"), Some(("localhost".to_owned(), 4433)));
         assert_eq!(parse("[::1]:1"), Some(("::1".to_owned(), 1)));
+        let link_local = HostPort::parse("[fe80::1%eth0]:1").unwrap();
+        assert_eq!((link_local.host.as_str(), link_local.name()), ("fe80::1%eth0", "fe80::1"));
         for wrong in ["localhost", "::1:1", "[::1:1", ":1", "host:", "host:0", "host:65536", "host:x"] {
             assert_eq!(parse(wrong), None, "{wrong}");
         }

@@ -65,7 +65,7 @@ impl Session {
         let server = &arguments.server;
         let name = match &arguments.name {
             Some(name) => name.clone(),
-            None => parse_name(&server.host).map_err(|reason| {
+            None => parse_name(server.name()).map_err(|reason| {
                 Fault::Local(format!("'{}': {reason}; give one with --name", server.host))
             })?,
         };

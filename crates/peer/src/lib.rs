@@ -44,7 +44,7 @@ mod socket;
 #[cfg(feature = "variant")]
 pub mod variant;
 
-pub use client::{Client, ClientEvent};
+pub use client::{Client, ClientEvent, ClientOptions};
 pub use clock::Clock;
 pub use drystone_handshake::*;
 pub use drystone_x509 as x509;

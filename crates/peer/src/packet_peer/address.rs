@@ -6,7 +6,7 @@ use super::error::Error;
 use crate::socket::Socket;
 
 /// The first address of a host: an IP address, or a name that the operating system resolves (which may take
-/// seconds).
+/// seconds), or a link-local address with its zone, as in `fe80::1%eth0`.
 pub(super) fn resolve(host: &str, port: u16) -> Result<SocketAddr, Error> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Ok((ip, port).into());
@@ -50,6 +50,8 @@ mod tests {
         assert_eq!(resolve("127.0.0.1", 5).unwrap(), ([127, 0, 0, 1], 5).into());
         assert_eq!(resolve("::1", 5).unwrap(), "[::1]:5".parse().unwrap());
         assert!(resolve("localhost", 5).unwrap().ip().is_loopback());
+        #[cfg(target_os = "linux")]
+        assert_eq!(resolve("fe80::1%lo", 5).unwrap(), "[fe80::1%1]:5".parse().unwrap());
         let refused = resolve("no such host", 5).unwrap_err();
         assert_eq!(refused.godot_code(), 26);
     }

@@ -1,10 +1,12 @@
 //! A client over a UDP socket of its own: it waits for one thing at a time, and never longer than it is told.
 //! It must not know what is inside the datagrams.
 
+mod dial;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,13 @@ use drystone_x509::ServerName;
 use crate::clock::Clock;
 use crate::error::{ClientError, SendError};
 use crate::inbox::{self, Arrived, Packet};
-use crate::socket::{self, Arrival, Contact, MAX_DATAGRAM, Socket, Trouble};
+use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Trouble};
+
+pub use dial::ClientOptions;
+use dial::{Attempt, Dial};
+
+/// The longest wait at one socket while several addresses are being called.
+const TURN: Duration = Duration::from_millis(5);
 
 /// A DTLS client with its UDP socket.
 ///
@@ -70,25 +78,16 @@ use crate::socket::{self, Arrival, Contact, MAX_DATAGRAM, Socket, Trouble};
 /// # Ok(()) }
 /// ```
 pub struct Client {
-    connection: Connection,
-    socket: Socket,
-    clock: Clock,
+    /// The attempt that goes on: the one whose address was heard, before that the latest.
+    attempt: Attempt,
+    /// Earlier attempts at other addresses, none of which was heard.
+    earlier: Vec<Attempt>,
     dial: Dial,
+    clock: Clock,
     /// What came and was not yet handed out; packets among it lie in `received`.
     queue: VecDeque<Arrived>,
     received: Box<[u8]>,
     out: Box<[u8]>,
-}
-
-/// What it takes to try an address.
-struct Dial {
-    config: Arc<ClientConfig>,
-    name: ServerName<'static>,
-    address: SocketAddr,
-    /// Further addresses of the host, to be tried when this one refuses.
-    others: std::vec::IntoIter<SocketAddr>,
-    /// What came from this address.
-    contact: Contact,
 }
 
 /// What [`Client::poll`] brings.
@@ -104,8 +103,9 @@ pub enum ClientEvent<'a> {
 impl Client {
     /// Sends the first hello to `server` and returns without waiting. The server must prove that it is `name`.
     ///
-    /// If a host has several addresses (`localhost` often has two), the next one is tried when one refuses at once;
-    /// one that stays silent is waited for until the handshake's deadline.
+    /// If a host has several addresses (`localhost` often has two), the next one is tried at once when one refuses, and
+    /// beside it when one is silent for 250 ms; the first that answers is gone on with (RFC 8305). A link-local address is
+    /// given with its zone, apart from the port: `("fe80::1%eth0", 4433)`.
     ///
     /// # Errors
     /// [`ClientError::Lookup`] or [`ClientError::NoAddress`] if the host has no known address,
@@ -115,17 +115,48 @@ impl Client {
         name: ServerName<'static>,
         config: Arc<ClientConfig>,
     ) -> Result<Self, ClientError> {
-        let mut others =
-            server.to_socket_addrs().map_err(ClientError::Lookup)?.collect::<Vec<_>>().into_iter();
-        let clock = Clock::new();
-        let address = others.next().ok_or(ClientError::NoAddress)?;
-        let mut dial = Dial { config, name, address, others, contact: Contact::default() };
-        let (socket, connection) = dial.first_that_opens(&clock)?;
+        Self::with_options(server, name, config, ClientOptions::default())
+    }
+
+    /// Like [`new`](Self::new), with options.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_options(
+        server: impl ToSocketAddrs,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+        options: ClientOptions,
+    ) -> Result<Self, ClientError> {
+        let addresses = server.to_socket_addrs().map_err(ClientError::Lookup)?;
+        let (mut dial, clock) = (Dial::new(addresses, name, config, options)?, Clock::new());
+        let attempt = dial.next(&clock)?.ok_or(ClientError::NoAddress)?;
+        Self::begin(attempt, dial, clock)
+    }
+
+    /// Like [`new`](Self::new), over the caller's socket, which is connected to the server's address. If there are
+    /// several addresses, they are called one after the other, each for 2.5 s.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn over(
+        socket: UdpSocket,
+        server: impl ToSocketAddrs,
+        name: ServerName<'static>,
+        config: Arc<ClientConfig>,
+    ) -> Result<Self, ClientError> {
+        let addresses = server.to_socket_addrs().map_err(ClientError::Lookup)?;
+        let (mut dial, clock) = (Dial::new(addresses, name, config, ClientOptions::default())?, Clock::new());
+        let attempt = dial.over(socket, &clock)?;
+        Self::begin(attempt, dial, clock)
+    }
+
+    fn begin(attempt: Attempt, dial: Dial, clock: Clock) -> Result<Self, ClientError> {
         let mut client = Self {
-            connection,
-            socket,
-            clock,
+            attempt,
+            earlier: Vec::new(),
             dial,
+            clock,
             queue: VecDeque::new(),
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
@@ -148,7 +179,7 @@ impl Client {
                 Some(ClientEvent::Connection(Event::Closed(_))) => return Err(ClientError::Closed),
                 Some(_) | None => {}
             }
-            if self.connection.is_closed() && self.queue.is_empty() {
+            if self.attempt.connection.is_closed() && self.queue.is_empty() {
                 return Err(ClientError::Closed);
             }
             if self.clock.now() >= deadline {
@@ -172,15 +203,17 @@ impl Client {
             if let Some(arrived) = self.queue.pop_front() {
                 return Ok(Some(self.lend(arrived)));
             }
-            if last_look || self.connection.is_closed() {
+            if last_look || self.attempt.connection.is_closed() {
                 return Ok(None);
             }
             let now = self.clock.now();
-            if self.connection.poll_timeout().is_some_and(|at| at <= now) {
-                self.connection.handle_timeout(now);
+            if self.attempt.connection.poll_timeout().is_some_and(|at| at <= now) {
+                self.attempt.connection.handle_timeout(now);
             }
             self.settle(now)?;
-            if self.queue.is_empty() && !self.connection.is_closed() {
+            self.drive_earlier(now);
+            self.call_next_if_due(now)?;
+            if self.queue.is_empty() && !self.attempt.connection.is_closed() {
                 last_look = now >= deadline;
                 self.wait(deadline - now)?;
             }
@@ -193,9 +226,9 @@ impl Client {
     /// [`SendError::Misuse`] if the connection is not made (or no more), or the packet is longer than
     /// [`Connection::max_payload`]; [`SendError::Socket`] if the operating system does not take the datagram.
     pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        let length = self.connection.send(payload, &mut self.out)?;
+        let length = self.attempt.connection.send(payload, &mut self.out)?;
         self.take_events();
-        match self.socket.send(self.out.get(..length).unwrap_or_default()) {
+        match self.attempt.socket.send(self.out.get(..length).unwrap_or_default()) {
             // The server may be gone, and it may be a forgery: the packet is lost, no more.
             Err(error) if socket::is_refusal(&error) => Ok(()),
             sent => Ok(sent?),
@@ -208,14 +241,16 @@ impl Client {
     /// # Errors
     /// [`Misuse`] if the connection is not made (or no more), or speaks DTLS 1.2.
     pub fn update_keys(&mut self, request_peer: bool) -> Result<(), Misuse> {
-        self.connection.update_keys(self.clock.now(), request_peer)
+        self.attempt.connection.update_keys(self.clock.now(), request_peer)
         // What follows from it is due at once: the next `poll` begins with it.
     }
 
     /// Says goodbye. Nothing can be sent afterwards; events that already came can still be polled.
     pub fn close(&mut self) {
         let now = self.clock.now();
-        self.connection.close(now);
+        self.earlier.clear();
+        self.dial.settle();
+        self.attempt.connection.close(now);
         // The peer learns of the end by the goodbye or not at all: there is nothing to do about a failure.
         let _ = self.settle(now);
     }
@@ -225,18 +260,18 @@ impl Client {
     /// # Errors
     /// [`Misuse`] if no such request is open or the answer is of another kind; nothing is changed then.
     pub fn answer(&mut self, id: RequestId, answer: Answer) -> Result<(), Misuse> {
-        self.connection.answer(self.clock.now(), id, answer)
+        self.attempt.connection.answer(self.clock.now(), id, answer)
         // What follows from it is due at once: the next `poll` begins with it.
     }
 
     /// The connection: its state, limits and counters.
     pub fn connection(&self) -> &Connection {
-        &self.connection
+        &self.attempt.connection
     }
 
     /// The address that the client talks to.
     pub fn server_addr(&self) -> SocketAddr {
-        self.dial.address
+        self.attempt.address
     }
 
     /// The client's own address.
@@ -244,50 +279,66 @@ impl Client {
     /// # Errors
     /// What the operating system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.socket.local_addr()
+        self.attempt.socket.local_addr()
     }
 
-    /// One receive, bounded by `most` and by the connection's own deadline.
+    /// One receive, bounded by `most` and by the earliest deadline; one at each socket while several addresses are called.
     fn wait(&mut self, most: Duration) -> Result<(), ClientError> {
         let now = self.clock.now();
-        let wait = self.connection.poll_timeout().map_or(most, |at| most.min(at - now));
-        let arrival = self.socket.receive(&mut self.received, self.dial.contact.wait(wait));
-        let now = self.clock.now();
-        let outcome = match arrival {
-            Ok(Arrival::Datagrams(datagrams)) => {
-                self.dial.contact.on_datagram();
-                let queue = &mut self.queue;
-                for place in datagrams {
-                    inbox::offer(&mut self.connection, now, &mut self.received, place, |arrived| {
-                        queue.push_back(arrived);
-                    });
-                }
-                return self.settle(now);
+        let due = [self.attempt.connection.poll_timeout(), self.dial.next_at()];
+        let wait = due.into_iter().flatten().fold(most, |wait, at| wait.min(at - now));
+        if self.earlier.is_empty() {
+            return self.receive(wait);
+        }
+        let turn = wait.min(TURN);
+        self.receive(turn)?;
+        for place in 0..self.earlier.len() {
+            let Some(earlier) = self.earlier.get_mut(place) else { break };
+            if let Ok(Arrival::Datagrams(datagrams)) = earlier.socket.receive(&mut self.received, turn) {
+                // The attempts of all other addresses end here.
+                std::mem::swap(&mut self.attempt, earlier);
+                return self.take_in(datagrams);
             }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, wait: Duration) -> Result<(), ClientError> {
+        let arrival = self.attempt.socket.receive(&mut self.received, self.attempt.contact.wait(wait));
+        let outcome = match arrival {
+            Ok(Arrival::Datagrams(datagrams)) => return self.take_in(datagrams),
             Ok(Arrival::Nothing) => {
-                self.dial.contact.on_nothing();
+                self.attempt.contact.on_nothing();
                 Ok(())
             }
-            Ok(Arrival::Refused) => self.dial.contact.on_refusal(),
-            Err(error) => self.dial.contact.on_receive_error(error),
+            Ok(Arrival::Refused) => self.attempt.contact.on_refusal(),
+            Err(error) => self.attempt.contact.on_receive_error(error),
         };
         outcome.or_else(|trouble| self.give_up(trouble))
     }
 
-    /// This attempt is over; refused, the host's next address may do better.
-    fn give_up(&mut self, trouble: Trouble) -> Result<(), ClientError> {
-        match trouble {
-            Trouble::Refused => self.dial_next(),
-            Trouble::Broken(source) => Err(ClientError::Socket { address: self.dial.address, source }),
+    /// Datagrams of the attempt's address lie in `received`: it is the one that goes on.
+    fn take_in(&mut self, datagrams: Datagrams) -> Result<(), ClientError> {
+        let now = self.clock.now();
+        self.attempt.contact.on_datagram();
+        self.earlier.clear();
+        self.dial.settle();
+        let queue = &mut self.queue;
+        for place in datagrams {
+            inbox::offer(&mut self.attempt.connection, now, &mut self.received, place, |arrived| {
+                queue.push_back(arrived);
+            });
         }
+        self.settle(now)
     }
 
     /// After any input: everything out, every event into the queue.
     fn settle(&mut self, now: Instant) -> Result<(), ClientError> {
-        while let Some(transmit) = self.connection.poll_transmit(now, &mut self.out) {
-            let sent = self.socket.send(self.out.get(..transmit.len).unwrap_or_default());
-            if let Err(trouble) = sent.or_else(|error| self.dial.contact.on_send_error(error)) {
-                return self.give_up(trouble);
+        loop {
+            match self.attempt.transmit(now, &mut self.out) {
+                Err(trouble) => self.give_up(trouble)?,
+                Ok(()) if self.attempt.connection.is_closed() && self.goes_on_elsewhere()? => {}
+                Ok(()) => break,
             }
         }
         self.take_events();
@@ -295,17 +346,52 @@ impl Client {
     }
 
     fn take_events(&mut self) {
-        while let Some(event) = self.connection.poll_event() {
+        while let Some(event) = self.attempt.connection.poll_event() {
             self.queue.push_back(Arrived::Event(event));
         }
     }
 
-    /// The present address refuses: begins anew with the host's next one.
-    fn dial_next(&mut self) -> Result<(), ClientError> {
-        let refused = ClientError::Refused(self.dial.address);
-        self.dial.address = self.dial.others.next().ok_or(refused)?;
-        (self.socket, self.connection) = self.dial.first_that_opens(&self.clock)?;
-        self.settle(self.clock.now())
+    /// This attempt is over; another address may do better.
+    fn give_up(&mut self, trouble: Trouble) -> Result<(), ClientError> {
+        let address = self.attempt.address;
+        match trouble {
+            _ if self.goes_on_elsewhere()? => Ok(()),
+            Trouble::Refused => Err(ClientError::Refused(address)),
+            Trouble::Broken(source) => Err(ClientError::Socket { address, source }),
+        }
+    }
+
+    /// Leaves an attempt that is over for another one: the next address, or an earlier one that is still called. False if
+    /// there is none, as soon as an address was heard.
+    fn goes_on_elsewhere(&mut self) -> Result<bool, ClientError> {
+        if self.dial.has_one_socket() {
+            return self.dial.redirect(&mut self.attempt, &self.clock);
+        }
+        let next = self.dial.next(&self.clock).or_else(unless_unreachable)?;
+        let Some(other) = next.or_else(|| self.earlier.pop()) else {
+            return Ok(false);
+        };
+        self.attempt = other;
+        Ok(true)
+    }
+
+    /// Calls the next address beside those that are called already, if it is time.
+    fn call_next_if_due(&mut self, now: Instant) -> Result<(), ClientError> {
+        if self.dial.next_at().is_none_or(|at| at > now) {
+            return Ok(());
+        }
+        if self.dial.has_one_socket() {
+            self.dial.redirect(&mut self.attempt, &self.clock)?;
+        } else if let Some(next) = self.dial.next(&self.clock).or_else(unless_unreachable)? {
+            self.earlier.push(std::mem::replace(&mut self.attempt, next));
+        }
+        self.settle(now)
+    }
+
+    /// What is due for the earlier attempts; one that is over is forgotten.
+    fn drive_earlier(&mut self, now: Instant) {
+        let out = &mut self.out;
+        self.earlier.retain_mut(|earlier| earlier.drive(now, out).is_ok() && !earlier.connection.is_closed());
     }
 
     fn lend(&mut self, arrived: Arrived) -> ClientEvent<'_> {
@@ -319,26 +405,17 @@ impl Client {
     }
 }
 
-impl Dial {
-    /// A socket and a connection to the present address or the first later one that the operating system can reach.
-    fn first_that_opens(&mut self, clock: &Clock) -> Result<(Socket, Connection), ClientError> {
-        let socket = loop {
-            match Socket::connect(self.address) {
-                Ok(socket) => break socket,
-                Err(source) => {
-                    let unreachable = ClientError::Socket { address: self.address, source };
-                    self.address = self.others.next().ok_or(unreachable)?;
-                }
-            }
-        };
-        let connection = Connection::client(Arc::clone(&self.config), self.name.clone(), clock.start())?;
-        Ok((socket, connection))
+/// Addresses that cannot be reached do not matter as long as others are called.
+fn unless_unreachable<T>(error: ClientError) -> Result<Option<T>, ClientError> {
+    match error {
+        ClientError::Socket { .. } => Ok(None),
+        error => Err(error),
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if self.connection.is_connected() {
+        if self.attempt.connection.is_connected() {
             self.close();
         }
     }
@@ -347,6 +424,6 @@ impl Drop for Client {
 impl fmt::Debug for Client {
     /// Without the buffers: they hold plaintext.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("server", &self.dial.address).finish_non_exhaustive()
+        f.debug_struct("Client").field("server", &self.attempt.address).finish_non_exhaustive()
     }
 }
