@@ -1,35 +1,37 @@
-//! `drystone client`: one connection, from the first hello to the goodbye. What is sent over it, `lines` and `echo`
+//! `drystone client`: one connection, from the first hello to close_notify. What is sent over it, `pipe` and `echo`
 //! decide.
 
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone::{Client, ClientEvent, Clock, CloseReason, Event, Instant};
+use drystone::{Client, ClientError, ClientEvent, Clock, CloseReason, Connected, Event, Instant};
 
-use crate::args::{ClientArgs, parse_name};
-use crate::fault::Fault;
+use crate::args::ClientArgs;
+use crate::details::Details;
+use crate::fault::{Fault, Trust};
 use crate::pace::Pace;
-use crate::report::{ConnectedReport, Report, Reporter};
-use crate::{echo, lines, settings};
-
-/// Longer than any handshake's deadline.
-const LONG: Duration = Duration::from_secs(3600);
+use crate::report::{ConnectedReport, Report, Who};
+use crate::reporter::Reporter;
+use crate::signals::{self, Signals};
+use crate::{echo, pipe, settings};
 
 pub(crate) fn run(arguments: &ClientArgs, reporter: Reporter) -> Result<(), Fault> {
     let mut session = Session::begin(arguments, reporter)?;
     let outcome = session.handshake().and_then(|()| match arguments.echo_test {
-        Some(packets) => echo::run(&mut session, packets),
-        None => lines::run(&mut session),
+        Some(packets) => echo::run(&mut session, packets, &arguments.common),
+        None => pipe::run(&mut session, arguments),
     });
     session.close();
     let status = match &outcome {
         Ok(()) => "disconnected",
+        Err(Fault::Ended(signal)) => signal.status(),
         Err(Fault::NameMismatch(_)) => "error_hostname_mismatch",
         Err(_) => "error",
     };
-    let report = Report::Status { peer: None, status };
+    let report = Report::Status { who: session.who(), status };
     // People are told of a fault on standard error.
-    if outcome.is_ok() {
+    if matches!(outcome, Ok(()) | Err(Fault::Ended(_))) {
         reporter.report(&report);
     } else {
         reporter.json_only(&report);
@@ -42,14 +44,17 @@ pub(crate) struct Session {
     client: Client,
     pub(crate) reporter: Reporter,
     pub(crate) clock: Clock,
+    signals: Signals,
     deadline: Option<Instant>,
+    trust: Trust,
     /// When the keys are renewed.
     pace: Pace,
+    details: Details,
 }
 
 /// What one step brought.
 pub(crate) enum Step<'a> {
-    Connected,
+    Connected(Box<Connected>),
     Packet(&'a [u8]),
     /// The server has closed.
     Closed,
@@ -65,21 +70,33 @@ impl Session {
         let server = &arguments.server;
         let name = match &arguments.name {
             Some(name) => name.clone(),
-            None => parse_name(server.name()).map_err(|reason| {
+            None => server.name().map_err(|reason| {
                 Fault::Local(format!("'{}': {reason}; give one with --name", server.host))
             })?,
         };
-        reporter.report(&Report::Status { peer: None, status: "handshaking" });
-        let client = Client::new((server.host.as_str(), server.port), name, config)?;
-        let pace = Pace::new(arguments.common.key_update_after);
-        Ok(Self { client, reporter, clock, deadline, pace })
+        let trust = Trust::of(arguments);
+        let failed = |error| Fault::of_client(error, trust);
+        let client = Client::new(addresses(arguments)?.as_slice(), name, config).map_err(failed)?;
+        let signals = Signals::install().map_err(Fault::local)?;
+        let who = Who { peer: None, addr: Some(client.server_addr()) };
+        reporter.report(&Report::Status { who, status: "handshaking" });
+        Ok(Self {
+            client,
+            reporter,
+            clock,
+            signals,
+            deadline,
+            trust,
+            pace: Pace::new(arguments.common.key_update_after),
+            details: Details::of(&arguments.common),
+        })
     }
 
     /// Waits until the handshake is done.
     fn handshake(&mut self) -> Result<(), Fault> {
         loop {
-            match self.step(LONG)? {
-                Step::Connected => return Ok(()),
+            match self.step(signals::GLANCE)? {
+                Step::Connected(connected) => return self.announce(&connected),
                 Step::Closed => {
                     return Err(Fault::Handshake("the server closed during the handshake".to_owned()));
                 }
@@ -88,9 +105,13 @@ impl Session {
         }
     }
 
-    /// Waits at most for `wait` for the next thing to happen.
+    /// Waits at most for `wait`, and no longer than a signal may wait, for the next thing to happen.
     pub(crate) fn step(&mut self, wait: Duration) -> Result<Step<'_>, Fault> {
-        let (now, reporter) = (self.clock.now(), self.reporter);
+        if let Some(signal) = self.signals.received() {
+            return Err(Fault::Ended(signal));
+        }
+        let now = self.clock.now();
+        let wait = wait.min(signals::GLANCE);
         let wait = match self.deadline {
             Some(deadline) if deadline <= now => {
                 return Err(Fault::TimedOut("the time that --timeout gives is over".to_owned()));
@@ -98,27 +119,36 @@ impl Session {
             Some(deadline) => wait.min(deadline - now),
             None => wait,
         };
-        match self.client.poll(wait)? {
+        let trust = self.trust;
+        match self.client.poll(wait).map_err(|error| Fault::of_client(error, trust))? {
             Some(ClientEvent::Packet(packet)) => Ok(Step::Packet(packet.payload)),
-            Some(ClientEvent::Connection(Event::Connected(connected))) => {
-                reporter.json_only(&Report::Status { peer: None, status: "connected" });
-                reporter.report(&Report::Connected(&ConnectedReport::new(&connected, None)));
-                Ok(Step::Connected)
-            }
+            Some(ClientEvent::Connection(Event::Connected(connected))) => Ok(Step::Connected(connected)),
             Some(ClientEvent::Connection(Event::Closed(CloseReason::Peer))) => Ok(Step::Closed),
             Some(ClientEvent::Connection(Event::Closed(reason))) => Err(Fault::TimedOut(reason.to_string())),
-            Some(ClientEvent::Connection(Event::Failed(error))) => Err((&error).into()),
+            Some(ClientEvent::Connection(Event::Failed(error))) => Err(Fault::of(&error, trust)),
             Some(_) | None => Ok(Step::Nothing),
         }
+    }
+
+    fn announce(&self, connected: &Connected) -> Result<(), Fault> {
+        let who = self.who();
+        self.reporter.json_only(&Report::Status { who, status: "connected" });
+        self.reporter.report(&Report::Connected(&ConnectedReport::new(connected, who)));
+        self.details.show(self.reporter, who, connected, self.client.connection()).map_err(Fault::local)
     }
 
     pub(crate) fn send(&mut self, payload: &[u8]) -> Result<(), Fault> {
         self.client.send(payload).map_err(Fault::local)?;
         if self.pace.sent_one() {
             self.client.update_keys(true).map_err(Fault::local)?;
-            self.reporter.json_only(&Report::Status { peer: None, status: "renewing_keys" });
+            self.reporter.json_only(&Report::Status { who: self.who(), status: "renewing_keys" });
         }
         Ok(())
+    }
+
+    /// The server, as events name it.
+    pub(crate) fn who(&self) -> Who {
+        Who { peer: None, addr: Some(self.client.server_addr()) }
     }
 
     /// The most bytes that one packet may have.
@@ -132,9 +162,24 @@ impl Session {
     }
 
     fn close(&mut self) {
-        if self.client.connection().is_connected() {
-            self.client.close();
-            self.reporter.json_only(&Report::Closed { peer: None });
+        let connected = self.client.connection().is_connected();
+        self.client.close();
+        if connected {
+            self.reporter.json_only(&Report::Closed { who: self.who() });
         }
     }
+}
+
+/// The server's addresses, of the family that was asked for.
+fn addresses(arguments: &ClientArgs) -> Result<Vec<SocketAddr>, Fault> {
+    let host = (arguments.server.host.as_str(), arguments.server.port);
+    let found = host.to_socket_addrs().map_err(ClientError::Lookup).map_err(Fault::local)?;
+    let addresses: Vec<_> = found
+        .filter(|address| (!arguments.ipv4 || address.is_ipv4()) && (!arguments.ipv6 || address.is_ipv6()))
+        .collect();
+    if addresses.is_empty() && (arguments.ipv4 || arguments.ipv6) {
+        let family = if arguments.ipv4 { "IPv4" } else { "IPv6" };
+        return Err(Fault::Local(format!("'{}' has no {family} address", arguments.server.host)));
+    }
+    Ok(addresses)
 }

@@ -15,7 +15,8 @@ use drystone::{
 use crate::args::parse_name;
 use crate::fault::Fault;
 use crate::files;
-use crate::report::{ConnectedReport, Report, Reporter};
+use crate::report::{ConnectedReport, Report, Who};
+use crate::reporter::Reporter;
 
 const NAME: &str = "localhost";
 
@@ -55,7 +56,7 @@ fn visit(address: SocketAddr, config: ClientConfig, reporter: Reporter) -> Resul
     say("client", "handshaking");
     let connected = client.connected(PATIENCE)?;
     say("client", format_args!("connected after {} us", (clock.now() - begin).as_micros()));
-    reporter.report(&Report::Connected(&ConnectedReport::new(&connected, None)));
+    reporter.report(&Report::Connected(&ConnectedReport::new(&connected, Who::default())));
 
     say(
         "client",

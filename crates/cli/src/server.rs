@@ -1,108 +1,160 @@
 //! `drystone server`: sends every packet of every peer back.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
-use drystone::{CloseReason, Event, PeerId, SendError, Server, ServerEvent, ServerOptions};
+use drystone::{Clock, CloseReason, Event, PeerId, SendError, Server, ServerEvent, ServerOptions};
 
 use crate::args::ServerArgs;
+use crate::details::Details;
 use crate::fault::Fault;
 use crate::pace::Pace;
-use crate::report::{ConnectedReport, Content, Report, Reporter};
+use crate::report::{ConnectedReport, Content, Report, Who};
+use crate::reporter::Reporter;
 use crate::settings;
-
-/// How long to wait where nothing bounds the run.
-const LONG: Duration = Duration::from_secs(3600);
+use crate::signals::{self, Signals};
 
 pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Fault> {
     let config = Arc::new(settings::server(arguments, reporter)?);
     let mut options = ServerOptions::default();
     options.cookies = !arguments.no_cookie;
     let mut server = Server::bind_with(arguments.listen, config, options).map_err(Fault::local)?;
+    let signals = Signals::install().map_err(Fault::local)?;
     reporter.report(&Report::Listening { addr: server.local_addr().map_err(Fault::local)? });
-    let pace = Pace::new(arguments.common.key_update_after);
-    let mut guests = Guests { reporter, pace, present: HashMap::new(), gone: 0 };
-    let clock = drystone::Clock::new();
+    let mut guests = Guests::new(arguments, reporter);
+    let clock = Clock::new();
     let deadline = arguments.common.timeout.map(|timeout| clock.now() + timeout);
     let mut copy = Vec::new();
-    while arguments.peers.is_none_or(|peers| guests.gone < peers) {
+    while !guests.all_gone() {
+        if let Some(signal) = signals.received() {
+            reporter.report(&Report::Status { who: Who::default(), status: signal.status() });
+            // Dropping the server sends close_notify to all.
+            return Err(Fault::Ended(signal));
+        }
         let now = clock.now();
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return guests.out_of_time(arguments.peers);
+            return guests.out_of_time();
         }
-        let wait = deadline.map_or(LONG, |deadline| deadline - now);
+        let wait = deadline.map_or(signals::GLANCE, |deadline| signals::GLANCE.min(deadline - now));
         match server.poll(wait).map_err(Fault::local)? {
             Some(ServerEvent::Packet(peer, packet)) => {
                 copy.clear();
                 copy.extend_from_slice(packet.payload);
-                guests.packet(peer, &copy);
-                if let Err(error) = guests.echo(&mut server, peer, &copy) {
-                    guests.error(peer, &error.to_string());
-                }
+                guests.packet(&mut server, peer, &copy);
             }
             Some(ServerEvent::Connection(peer, event)) => guests.event(&server, peer, &event),
             Some(_) | None => {}
         }
     }
-    Ok(())
+    guests.verdict()
 }
 
 /// Who is there, who has gone, and what is said about it.
 struct Guests {
     reporter: Reporter,
+    details: Details,
     /// When a new guest's keys are renewed.
     pace: Pace,
-    present: HashMap<PeerId, Pace>,
-    /// How many were connected and are no more. Failed handshakes do not count: strangers could end the run.
+    present: HashMap<PeerId, Guest>,
+    /// How many shall come and go, if the run ends by that.
+    wanted: Option<u64>,
+    /// How many have gone, those too whose handshake failed.
     gone: u64,
+    /// How many of them ended with an error.
+    failed: u64,
+}
+
+/// One who is connected.
+struct Guest {
+    pace: Pace,
+    addr: Option<SocketAddr>,
 }
 
 impl Guests {
-    fn packet(&self, peer: PeerId, payload: &[u8]) {
-        let content = Content::of(payload);
-        self.reporter.report(&Report::Packet { peer: Some(peer.number()), size: payload.len(), content });
-    }
-
-    /// Sends a packet back, and renews the keys as often as was asked for.
-    fn echo(&mut self, server: &mut Server, peer: PeerId, payload: &[u8]) -> Result<(), SendError> {
-        server.send(peer, payload)?;
-        if self.present.get_mut(&peer).is_some_and(Pace::sent_one) {
-            server.update_keys(peer, true)?;
-            self.reporter.json_only(&Report::Status { peer: Some(peer.number()), status: "renewing_keys" });
+    fn new(arguments: &ServerArgs, reporter: Reporter) -> Self {
+        Self {
+            reporter,
+            details: Details::of(&arguments.common),
+            pace: Pace::new(arguments.common.key_update_after),
+            present: HashMap::new(),
+            wanted: arguments.peers,
+            gone: 0,
+            failed: 0,
         }
-        Ok(())
     }
 
-    fn error(&self, peer: PeerId, reason: &str) {
-        self.reporter.report(&Report::Error { peer: Some(peer.number()), reason });
+    /// Reports a packet, sends it back, and renews the keys as often as was asked for.
+    fn packet(&mut self, server: &mut Server, peer: PeerId, payload: &[u8]) {
+        let guest = self.present.get_mut(&peer);
+        let who = Who { peer: Some(peer.number()), addr: guest.as_ref().and_then(|guest| guest.addr) };
+        let content = Content::of(payload);
+        self.reporter.report(&Report::Packet { who, size: payload.len(), content });
+        let renews = guest.is_some_and(|guest| guest.pace.sent_one());
+        match echo(server, peer, payload, renews) {
+            Ok(()) if renews => self.reporter.json_only(&Report::Status { who, status: "renewing_keys" }),
+            Ok(()) => {}
+            Err(error) => self.reporter.report(&Report::Error { who, reason: &error.to_string() }),
+        }
     }
 
     fn event(&mut self, server: &Server, peer: PeerId, event: &Event) {
-        let number = Some(peer.number());
+        let who = Who { peer: Some(peer.number()), addr: server.address(peer) };
+        let status = |status| self.reporter.report(&Report::Status { who, status });
         match event {
             Event::Connected(connected) => {
-                self.present.insert(peer, self.pace);
-                let report = ConnectedReport::new(connected, Some((peer, server.address(peer))));
-                return self.reporter.report(&Report::Connected(&report));
+                self.present.insert(peer, Guest { pace: self.pace, addr: who.addr });
+                self.reporter.report(&Report::Connected(&ConnectedReport::new(connected, who)));
+                let details = server
+                    .connection(peer)
+                    .map(|connection| self.details.show(self.reporter, who, connected, connection));
+                if let Some(Err(misuse)) = details {
+                    self.reporter.report(&Report::Error { who, reason: &misuse.to_string() });
+                }
             }
-            Event::Closed(CloseReason::Peer) => self.reporter.report(&Report::Closed { peer: number }),
-            Event::Closed(reason) => self.error(peer, &reason.to_string()),
-            Event::Failed(error) => self.error(peer, &error.to_string()),
+            Event::Closed(CloseReason::Peer) => {
+                self.reporter.report(&Report::Closed { who });
+                self.leave(peer);
+            }
+            Event::Closed(reason) => self.fail(peer, who, &reason.to_string()),
             Event::AssociationReplaced => {
-                self.reporter.report(&Report::Status { peer: number, status: "replaced" });
+                status("replaced");
+                self.leave(peer);
             }
-            Event::KeysNearLimit => {
-                return self.reporter.report(&Report::Status { peer: number, status: "keys_near_limit" });
-            }
+            Event::Failed(error) => self.fail(peer, who, &error.to_string()),
+            Event::KeysNearLimit => status("keys_near_limit"),
             // The command's call-outs all answer at once.
-            _ => return,
+            _ => {}
         }
+    }
+
+    /// A peer has gone in peace. One that had not connected has only given up.
+    fn leave(&mut self, peer: PeerId) {
         self.gone += u64::from(self.present.remove(&peer).is_some());
     }
 
-    fn out_of_time(&self, wanted: Option<u64>) -> Result<(), Fault> {
-        match wanted {
+    /// A peer's handshake or association failed.
+    fn fail(&mut self, peer: PeerId, who: Who, reason: &str) {
+        self.reporter.report(&Report::Error { who, reason });
+        self.present.remove(&peer);
+        self.gone += 1;
+        self.failed += 1;
+    }
+
+    fn all_gone(&self) -> bool {
+        self.wanted.is_some_and(|wanted| self.gone >= wanted)
+    }
+
+    fn verdict(&self) -> Result<(), Fault> {
+        match self.gone {
+            gone if gone > self.failed => Ok(()),
+            1 => Err(Fault::Handshake("the only peer failed".to_owned())),
+            gone => Err(Fault::Handshake(format!("all {gone} peers failed"))),
+        }
+    }
+
+    fn out_of_time(&self) -> Result<(), Fault> {
+        match self.wanted {
             None => Ok(()),
             Some(wanted) => Err(Fault::TimedOut(format!(
                 "the time that --timeout gives is over: {} of {wanted} peers have come and gone",
@@ -110,4 +162,10 @@ impl Guests {
             ))),
         }
     }
+}
+
+/// Sends a packet back, and changes the keys if they are to be renewed after it.
+fn echo(server: &mut Server, peer: PeerId, payload: &[u8], renews: bool) -> Result<(), SendError> {
+    server.send(peer, payload)?;
+    if renews { server.update_keys(peer, true) } else { Ok(()) }
 }

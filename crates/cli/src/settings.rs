@@ -12,7 +12,7 @@ use drystone::{
 use crate::args::{ClientArgs, ClientAuthMode, CommonArgs, ServerArgs};
 use crate::fault::Fault;
 use crate::files;
-use crate::report::Reporter;
+use crate::reporter::Reporter;
 use crate::watch::Watch;
 
 pub(crate) fn client(arguments: &ClientArgs, reporter: Reporter) -> Result<ClientConfig, Fault> {
@@ -97,9 +97,10 @@ fn common(arguments: &CommonArgs, reporter: Reporter) -> Result<Settings, Fault>
     settings.alpn = arguments.alpn.iter().map(|protocol| protocol.clone().into_bytes()).collect();
     settings.cipher_suites = (!arguments.cipher.is_empty()).then(|| arguments.cipher.clone());
     settings.groups = (!arguments.group.is_empty()).then(|| arguments.group.clone());
-    settings.min_version = arguments.min.unwrap_or(settings.min_version);
-    settings.max_version = arguments.max.unwrap_or(settings.max_version);
-    settings.mtu = arguments.mtu.unwrap_or(settings.mtu);
+    settings.srtp_profiles.clone_from(&arguments.srtp);
+    settings.min_version = arguments.min;
+    settings.max_version = arguments.max;
+    settings.mtu = arguments.mtu.into();
     if let Some(file) = &arguments.keylog {
         let log = KeyLogFile::append(file)
             .map_err(|error| Fault::Local(format!("cannot write {}: {error}", file.display())))?;
@@ -121,7 +122,7 @@ mod tests {
     fn client_of(arguments: &str) -> Result<ClientConfig, Fault> {
         let line = format!("drystone client h:1 --insecure {arguments}");
         match Arguments::try_parse_from(line.split_whitespace()).unwrap().command {
-            Command::Client(arguments) => client(&arguments, Reporter::new(false)),
+            Command::Client(arguments) => client(&arguments, Reporter::Text),
             other => panic!("{other:?}"),
         }
     }

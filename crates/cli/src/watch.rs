@@ -4,7 +4,8 @@ use drystone::message::AnyServerHello;
 use drystone::message::registry::HandshakeType;
 use drystone::{Direction, Observed, Observer};
 
-use crate::report::{Report, Reporter};
+use crate::report::Report;
+use crate::reporter::Reporter;
 
 /// Bytes of a handshake message before its body (RFC 6347 section 4.2.2).
 const HANDSHAKE_HEADER: usize = 12;

@@ -34,7 +34,8 @@ pub(super) fn serve(side: &Side<'_>) -> Result<Server, String> {
 }
 
 pub(super) fn connect(side: &Side<'_>, port: u16) -> Result<Process, String> {
-    Process::start(&mut client_command(side, port)?)
+    // The servers of the other stacks read lines.
+    Process::start(client_command(side, port)?.arg("--newline"))
 }
 
 /// Runs `drystone client --echo-test`: packets of all sizes, checked byte for byte by the command itself.
