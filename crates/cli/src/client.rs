@@ -5,7 +5,9 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone::{Client, ClientError, ClientEvent, Clock, CloseReason, Connected, Event, Instant};
+use drystone::{
+    Client, ClientError, ClientEvent, ClientOptions, Clock, CloseReason, Connected, Event, Instant,
+};
 
 use crate::args::ClientArgs;
 use crate::details::Details;
@@ -75,8 +77,10 @@ impl Session {
             })?,
         };
         let trust = Trust::of(arguments);
-        let failed = |error| Fault::of_client(error, trust);
-        let client = Client::new(addresses(arguments)?.as_slice(), name, config).map_err(failed)?;
+        let mut options = ClientOptions::default();
+        options.local_address = arguments.bind;
+        let client = Client::with_options(addresses(arguments)?.as_slice(), name, config, options)
+            .map_err(|error| Fault::of_client(error, trust))?;
         let signals = Signals::install().map_err(Fault::local)?;
         let who = Who { peer: None, addr: Some(client.server_addr()) };
         reporter.report(&Report::Status { who, status: "handshaking" });
@@ -170,16 +174,23 @@ impl Session {
     }
 }
 
-/// The server's addresses, of the family that was asked for.
+/// The server's addresses, of the family that was asked for or that the client's own address has.
 fn addresses(arguments: &ClientArgs) -> Result<Vec<SocketAddr>, Fault> {
     let host = (arguments.server.host.as_str(), arguments.server.port);
     let found = host.to_socket_addrs().map_err(ClientError::Lookup).map_err(Fault::local)?;
-    let addresses: Vec<_> = found
-        .filter(|address| (!arguments.ipv4 || address.is_ipv4()) && (!arguments.ipv6 || address.is_ipv6()))
-        .collect();
-    if addresses.is_empty() && (arguments.ipv4 || arguments.ipv6) {
-        let family = if arguments.ipv4 { "IPv4" } else { "IPv6" };
-        return Err(Fault::Local(format!("'{}' has no {family} address", arguments.server.host)));
+    let (ipv4, ipv6) = match arguments.bind {
+        Some(own) => (own.is_ipv4(), own.is_ipv6()),
+        None => (true, true),
+    };
+    let (ipv4, ipv6) = (ipv4 && !arguments.ipv6, ipv6 && !arguments.ipv4);
+    let addresses: Vec<_> = found.filter(|address| if address.is_ipv4() { ipv4 } else { ipv6 }).collect();
+    match (ipv4, ipv6) {
+        (false, false) => Err(Fault::local("the address of --bind is of the other family")),
+        (true, true) => Ok(addresses),
+        _ if !addresses.is_empty() => Ok(addresses),
+        _ => {
+            let family = if ipv4 { "IPv4" } else { "IPv6" };
+            Err(Fault::Local(format!("'{}' has no {family} address", arguments.server.host)))
+        }
     }
-    Ok(addresses)
 }

@@ -1,5 +1,6 @@
 //! The arguments of `drystone client`.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ pub(crate) struct ClientArgs {
     /// Private key of the certificate, PEM or DER
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+    /// Own address, with a port or without; a free port if it is 0 or absent
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = values::parse_bind)]
+    pub(crate) bind: Option<SocketAddr>,
     /// Uses IPv4 only
     #[arg(short = '4', long, conflicts_with = "ipv6")]
     pub(crate) ipv4: bool,

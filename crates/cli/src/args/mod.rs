@@ -137,7 +137,7 @@ mod tests {
             "drystone client h:1 --insecure",
             "drystone client h:1 --insecure --min 1.3 --max 1.3 --pq-share --key-update-after 1",
             "drystone client h:1 --insecure --echo-test 0",
-            "drystone client h:1 --insecure -q --newline -4 --linger 0",
+            "drystone client h:1 --insecure -q --newline -4 --bind 127.0.0.1 --linger 0",
             "drystone client h:1 --insecure --raw --packet-size 1000",
             "drystone client h:1 --insecure --quiet --packet-size 1000 --timeout 3 --timeout 4",
             "drystone client h:1 --insecure --export a:b:32 --export c:1 --srtp aead_aes_128_gcm --show-certs",

@@ -1,7 +1,7 @@
 //! The forms of single values: addresses, names, times, sizes. What is wrong with a value is said together with what
 //! to write instead.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::builder::{RangedI64ValueParser, TypedValueParser};
@@ -72,6 +72,16 @@ pub(super) fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
+/// The address of a client's socket, whose port may be left to the operating system.
+pub(super) fn parse_bind(text: &str) -> Result<SocketAddr, String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let without_port = bare.parse::<IpAddr>().map(|address| SocketAddr::new(address, 0));
+    without_port.or_else(|_| text.parse()).map_err(|_| {
+        "give an address of this machine, for example 192.0.2.1, 192.0.2.1:5000 or [2001:db8::1]:5000"
+            .to_owned()
+    })
+}
+
 /// A time that is over some day.
 pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
     let duration = parse_wait(text)?;
@@ -111,7 +121,14 @@ mod tests {
     }
 
     #[test]
-    fn addresses_to_listen_on() {
+    fn own_addresses() {
+        let bind = |text| parse_bind(text).map(|address| address.to_string()).ok();
+        assert_eq!(bind("127.0.0.1").as_deref(), Some("127.0.0.1:0"));
+        assert_eq!(bind("127.0.0.1:5000").as_deref(), Some("127.0.0.1:5000"));
+        assert_eq!(bind("::1").as_deref(), Some("[::1]:0"));
+        assert_eq!(bind("[::1]").as_deref(), Some("[::1]:0"));
+        assert_eq!(bind("[::1]:7").as_deref(), Some("[::1]:7"));
+        assert_eq!(bind("localhost"), None);
         assert!(parse_listen("127.0.0.1:0").is_ok() && parse_listen("[::]:4433").is_ok());
         for wrong in ["localhost:0", "4433", "127.0.0.1"] {
             assert!(parse_listen(wrong).unwrap_err().contains("0.0.0.0:4433"), "{wrong}");

@@ -110,3 +110,24 @@ fn the_family_of_addresses_is_chosen() {
     assert_eq!(found.code, 0, "{found:?}");
     assert_eq!(found.events()[0]["addr"], address.as_str());
 }
+
+#[test]
+#[cfg(target_os = "linux")] // Elsewhere 127.0.0.1 is the only address of the loopback interface.
+fn a_client_calls_from_the_address_that_it_is_given() {
+    let (mut server_process, address, certificate) = server("bind", &[]);
+    let free = std::net::UdpSocket::bind("127.0.0.3:0").unwrap().local_addr().unwrap().to_string();
+    for (bind, seen) in [("127.0.0.2", "\"addr\":\"127.0.0.2:"), (&free, &format!("\"addr\":\"{free}\""))] {
+        let run = client(&address, &certificate, &["--bind", bind, "--echo-test", "0"], "");
+        assert_eq!(run.code, 0, "{run:?}");
+        let connected = server_process.line_with("\"event\":\"connected\"");
+        assert!(connected.contains(seen), "{connected}");
+    }
+    for (arguments, reason) in [
+        (["--bind", "192.0.2.1"].as_slice(), "cannot reach 127.0.0.1"),
+        (&["--bind", "::1"], "'127.0.0.1' has no IPv6 address"),
+        (&["--bind", "::1", "-4"], "--bind is of the other family"),
+    ] {
+        let refused = client(&address, &certificate, arguments, "");
+        assert!(refused.code == 1 && refused.err.contains(reason), "{refused:?}");
+    }
+}
