@@ -142,6 +142,9 @@ pub enum Misbehaviour {
     /// Handshake data followed a message after which the keys change, or came in the wrong epoch.
     #[error("handshake data crosses a change of keys")]
     CrossesKeyChange,
+    /// Application data came under the keys of the handshake (RFC 9147 section 6.1).
+    #[error("it sent application data under the keys of the handshake")]
+    DataInHandshakeEpoch,
     /// The server's session id is not the one that was offered: empty (RFC 9147 section 5).
     #[error("its session id is not the one that was offered")]
     SessionId,
@@ -220,9 +223,10 @@ impl Misbehaviour {
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
             Self::UnofferedVersion => AlertDescription::PROTOCOL_VERSION,
             Self::RenegotiationInfo => AlertDescription::HANDSHAKE_FAILURE,
-            Self::CrossesKeyChange | Self::TooManyCookies | Self::TooManyKeyUpdates => {
-                AlertDescription::UNEXPECTED_MESSAGE
-            }
+            Self::CrossesKeyChange
+            | Self::DataInHandshakeEpoch
+            | Self::TooManyCookies
+            | Self::TooManyKeyUpdates => AlertDescription::UNEXPECTED_MESSAGE,
             Self::MissingExtension => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
             Self::EmptyCertificateList => AlertDescription::DECODE_ERROR,

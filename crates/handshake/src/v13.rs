@@ -80,14 +80,22 @@ impl Keyed<MainSecret> {
         Ok(keyed)
     }
 
-    /// Derives the secrets of application data. The transcript ends with the server's Finished.
-    pub(crate) fn into_application<C>(self, cx: &Context<'_, C>) -> Keyed<ApplicationSecrets> {
+    /// Derives the secrets of application data, and installs the keys for what the server sends from its Finished on: data,
+    /// alerts and ACKs (RFC 9846 appendix A). The transcript ends with the server's Finished; a server's flight is complete.
+    pub(crate) fn into_application<C>(
+        self,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Keyed<ApplicationSecrets>, Error> {
         let Self { own, suite, client_random, finished, transcript, schedule } = self;
         let (schedule, _) = schedule.into_application(&transcript.current_hash());
         cx.log_secret(KeyLogLabel::ClientTrafficSecret(0), &client_random, &schedule.client);
         cx.log_secret(KeyLogLabel::ServerTrafficSecret(0), &client_random, &schedule.server);
         cx.log_key(KeyLogLabel::ExporterSecret, &client_random, schedule.exporter.secret().expose());
-        Keyed { own, suite, client_random, finished, transcript, schedule }
+        match own {
+            Side::Client => cx.install_read(read_epoch(suite, APPLICATION_EPOCH, &schedule.server)?),
+            Side::Server => cx.install_write(write_epoch(suite, APPLICATION_EPOCH, &schedule.server)?),
+        }
+        Ok(Keyed { own, suite, client_random, finished, transcript, schedule })
     }
 }
 
@@ -177,7 +185,7 @@ impl<S> Keyed<S> {
 }
 
 impl Keyed<ApplicationSecrets> {
-    /// The connected association. Every proof is needed.
+    /// The connected association, with the keys for what the client sends from its Finished on. Every proof is needed.
     pub(crate) fn connect<C>(
         self,
         facts: Facts,
@@ -188,12 +196,14 @@ impl Keyed<ApplicationSecrets> {
     ) -> Result<Next, Error> {
         let Self { own, suite, client_random, schedule, .. } = self;
         let ApplicationSecrets { client, server, exporter } = schedule;
+        match own {
+            Side::Client => cx.install_write(write_epoch(suite, APPLICATION_EPOCH, &client)?),
+            Side::Server => cx.install_read(read_epoch(suite, APPLICATION_EPOCH, &client)?),
+        }
         let (read, write) = match own {
             Side::Client => (server, client),
             Side::Server => (client, server),
         };
-        cx.install_read(read_epoch(suite, APPLICATION_EPOCH, &read)?);
-        cx.install_write(write_epoch(suite, APPLICATION_EPOCH, &write)?);
         let established = Established::new(
             ProtocolVersion::DTLS_1_3,
             Exporter::Main(MainExporter { secret: exporter, client_random }),

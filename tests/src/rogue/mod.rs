@@ -331,6 +331,11 @@ impl Rogue {
         self.reader.next = message_seq;
     }
 
+    /// Does without the keys of an epoch of the victim's from now on: its records are not opened.
+    pub fn drop_read_keys(&mut self, epoch: u64) {
+        self.reader.without_keys.push(epoch);
+    }
+
     /// Takes in what the victim sent.
     pub fn hear(&mut self, datagrams: impl IntoIterator<Item = impl AsRef<[u8]>>) {
         for datagram in datagrams {

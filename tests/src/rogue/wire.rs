@@ -216,6 +216,8 @@ pub(super) struct Reader {
     pub(super) handshakes: Vec<RecordNumber>,
     /// What each of those carried: message_seq and bytes of the message.
     pub(super) pieces: Vec<(RecordNumber, u16, Range<usize>)>,
+    /// Epochs whose keys are gone, or never came.
+    pub(super) without_keys: Vec<u64>,
 }
 
 #[derive(Debug)]
@@ -235,6 +237,7 @@ impl Reader {
             numbers: Vec::new(),
             handshakes: Vec::new(),
             pieces: Vec::new(),
+            without_keys: Vec::new(),
         }
     }
 
@@ -260,7 +263,7 @@ impl Reader {
             let opened = record.ok().map(|record| self.epochs.open(record, Duration::ZERO));
             datagram.drain(..datagram.len() - rest);
             match opened {
-                Some(Ok(opened)) => {
+                Some(Ok(opened)) if !self.without_keys.contains(&opened.number.epoch) => {
                     self.numbers.push(opened.number);
                     if opened.content_type == ContentType::HANDSHAKE {
                         self.handshakes.push(opened.number);

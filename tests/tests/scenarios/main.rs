@@ -4,6 +4,7 @@ mod callouts;
 mod half_rtt;
 mod idle;
 mod key_updates_under_loss;
+mod keys_of_alerts;
 mod limits;
 mod limits_13;
 mod loss;

@@ -11,12 +11,67 @@ use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, client_config, server_config, settings};
 use drystone_tests::link::{Direction, LinkSettings};
+use drystone_tests::rogue::alert::UNEXPECTED_MESSAGE;
 use drystone_tests::rogue::{
-    CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Step, Victim, cut, fragment_header, raw_record, start,
+    CLIENT_STEPS, Duel, Heard, SERVER_STEPS, Script, Step, Victim, cut, fragment_header, raw_record, start,
 };
 use drystone_tests::scenario::Variant;
 
 // ---- rule 1: which faults end an association ----
+
+/// A fragment without a byte of its message says nothing (RFC 9147 section 5.5). What shares its record is taken, and the
+/// record acknowledged.
+#[test]
+fn row_g_an_authenticated_empty_fragment_is_passed_over() {
+    for mut duel in Duel::usual_connected_13() {
+        let before = duel.rogue.acks().len();
+        let update = duel.rogue.message(Step::KeyUpdate);
+        let payload = [update.fragment(0, 0), update.to_bytes(), update.fragment(1, 0)].concat();
+        let record = duel.rogue.record(ContentType::HANDSHAKE, &payload);
+        duel.give(&record);
+        assert_eq!(duel.rogue.acks().len(), before + 1);
+        duel.rogue.next_keys();
+        duel.talk();
+    }
+    for script in Script::BOTH {
+        for mut duel in script.before_finished() {
+            let epoch = duel.rogue.epoch_of(Step::Finished);
+            let finished = duel.rogue.message(Step::Finished);
+            for part in [finished.fragment(3, 0), finished.fragment(0, 0), finished.to_bytes()] {
+                let record = duel.rogue.record_in(epoch, ContentType::HANDSHAKE, &part);
+                duel.give(&record);
+            }
+            assert!(duel.victim.is_connected(), "{} {:?}", script.version, duel.victim.error());
+        }
+    }
+}
+
+/// A copy of Finished is a repeat; one with a number of its own is a second one.
+#[test]
+fn row_g_a_second_finished_is_unexpected() {
+    for script in Script::BOTH {
+        for mut duel in script.before_finished() {
+            let epoch = duel.rogue.epoch_of(Step::Finished);
+            let finished = duel.rogue.message(Step::Finished).to_bytes();
+            for _ in 0..3 {
+                let record = duel.rogue.record_in(epoch, ContentType::HANDSHAKE, &finished);
+                duel.give(&record);
+                assert!(duel.victim.is_connected(), "{} {:?}", script.version, duel.victim.error());
+            }
+            let second = duel.rogue.message(Step::Finished).to_bytes();
+            let record = duel.rogue.record_in(epoch, ContentType::HANDSHAKE, &second);
+            duel.give(&record);
+            assert!(duel.victim.error().is_some(), "{}", script.version);
+            assert_eq!(
+                duel.rogue.alerts(),
+                [UNEXPECTED_MESSAGE],
+                "{} {:?}",
+                script.version,
+                duel.victim.error()
+            );
+        }
+    }
+}
 
 #[test]
 fn row_a_records_that_cannot_be_opened_are_discarded() {

@@ -10,6 +10,7 @@ use drystone_handshake::{ClientAuth, Discard, Instant, Settings};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::identity::settings_of_both;
 use drystone_tests::random::SplitMix64;
+use drystone_tests::rogue::alert::UNEXPECTED_MESSAGE;
 use drystone_tests::rogue::{
     CERTIFIED_CLIENT_STEPS_13, CLIENT_STEPS_13, Duel, Heard, Message, SERVER_STEPS_13, Scene, Script, Step,
     ack_body, connects_and_talks, fragment_header, raw_record, raw_unified_record,
@@ -192,25 +193,38 @@ fn threat_31_records_of_every_epoch_without_keys_abort_nothing() {
     }
 }
 
-/// The keys of the handshake protect the handshake, and what comes under later keys is not kept.
+/// What comes under later keys may have overtaken Finished.
 #[test]
 fn threat_34_application_data_before_finished_is_dropped() {
     for mut duel in Script::V13.before_finished() {
         let finished = duel.rogue.perform(Step::Finished);
-        let mut early = Vec::new();
-        for epoch in [2, 3].repeat(100) {
-            early.push(duel.rogue.record_in(epoch, ContentType::APPLICATION_DATA, &[5; 900]));
-        }
+        let mut early: Vec<_> =
+            (0..100).map(|_| duel.rogue.record_in(3, ContentType::APPLICATION_DATA, &[5; 900])).collect();
         let heap = duel.victim.flood(&mut early);
         assert_eq!(heap.live_bytes, 0, "nothing is kept");
-        assert_eq!(duel.victim.discards(Discard::EarlyApplicationData), 100);
+        assert!(duel.victim.received.is_empty());
         duel.give(&finished);
         assert!(duel.victim.is_connected());
-        let late = duel.rogue.record_in(2, ContentType::APPLICATION_DATA, &[5; 900]);
-        duel.give(&late);
-        assert!(duel.victim.received.is_empty(), "not even when the handshake is done");
-        assert_eq!(duel.victim.discards(Discard::EarlyApplicationData), 101);
         duel.talk();
+    }
+}
+
+/// The keys of the handshake protect the handshake alone: whoever writes data with them has them, and breaks the rule.
+#[test]
+fn threat_34_application_data_under_the_keys_of_the_handshake_is_unexpected() {
+    for is_connected in [false, true] {
+        let duels = if is_connected { Duel::usual_connected_13() } else { Script::V13.before_finished() };
+        for mut duel in duels {
+            let data = duel.rogue.record_in(2, ContentType::APPLICATION_DATA, b"too early");
+            duel.give(&data);
+            assert_eq!(duel.rogue.alerts(), [UNEXPECTED_MESSAGE], "{:?}", duel.victim.error());
+            assert!(duel.victim.received.is_empty() && !duel.victim.is_connected());
+        }
+    }
+    // Nobody can do so without the keys.
+    for mut duel in Script::V13.before_finished() {
+        duel.give(&raw_unified_record(2, 7, &[5; 60]));
+        assert!(duel.rogue.alerts().is_empty() && duel.victim.error().is_none());
     }
 }
 

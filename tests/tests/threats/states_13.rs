@@ -217,7 +217,7 @@ const FLIGHTS: [Flight; 8] = [
         duel: client_duel_12,
         steps: &SERVER_STEPS,
         skipped: &[UNEXPECTED, UNEXPECTED, UNEXPECTED, WAITS, WAITS, WAITS],
-        doubled: &[UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED, CONNECTS, CONNECTS],
+        doubled: &[UNEXPECTED, UNEXPECTED, UNEXPECTED, UNEXPECTED, CONNECTS, UNEXPECTED],
         swapped: &[UNEXPECTED, UNEXPECTED, UNEXPECTED, WAITS, WAITS],
     },
     Flight {
@@ -225,7 +225,7 @@ const FLIGHTS: [Flight; 8] = [
         duel: server_duel_12,
         steps: &CLIENT_STEPS,
         skipped: &[WAITS, WAITS, WAITS],
-        doubled: &[UNEXPECTED, CONNECTS, CONNECTS],
+        doubled: &[UNEXPECTED, CONNECTS, UNEXPECTED],
         swapped: &[WAITS, WAITS],
     },
     Flight {
@@ -233,7 +233,7 @@ const FLIGHTS: [Flight; 8] = [
         duel: asking_server_duel_12,
         steps: &CERTIFIED_CLIENT_STEPS,
         skipped: &[UNEXPECTED, UNEXPECTED, WAITS, WAITS, WAITS],
-        doubled: &[UNEXPECTED, UNEXPECTED, UNEXPECTED, CONNECTS, CONNECTS],
+        doubled: &[UNEXPECTED, UNEXPECTED, UNEXPECTED, CONNECTS, UNEXPECTED],
         // What comes under keys before the victim has them is of a future epoch.
         swapped: &[UNEXPECTED, UNEXPECTED, WAITS, WAITS],
     },

@@ -212,7 +212,7 @@ impl ExpectFinished {
     ) -> Result<Next, Error> {
         message.expect(HandshakeType::FINISHED)?;
         let finished = self.keyed.check_finished(message)?;
-        let flight = Flight { keyed: self.keyed.into_application(cx), server: self.server, finished };
+        let flight = Flight { keyed: self.keyed.into_application(cx)?, server: self.server, finished };
         match self.request {
             None => flight.finish(cx),
             Some(request) => flight.choose_credential(&request, cx),

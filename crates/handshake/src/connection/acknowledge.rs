@@ -25,34 +25,57 @@ impl Connection {
             return self.fail(now, Error::malformed("ACK"));
         }
         self.observe(Direction::Received, Observed::Ack { epoch, body });
-        let Some(flights) = self.phase.flights() else { return self.stats.count(Discard::UnexpectedAck) };
         let numbers = record_numbers.iter().map(|number| (number.epoch, number.sequence));
-        if !flights.acknowledged(numbers, now) {
-            return;
-        }
         match &mut self.phase {
-            Phase::Handshaking(handshaking) => handshaking.io.flights.wait_for_peer(now),
-            _ => self.flight_acknowledged(now),
+            Phase::Handshaking(handshaking) => {
+                let flights = &mut handshaking.io.flights;
+                if flights.acknowledged(numbers, now) {
+                    flights.wait_for_peer(now);
+                }
+            }
+            Phase::Connected(established) => {
+                let Some(post) = established.post_handshake() else { return };
+                let acknowledged = post.flights.acknowledged(&numbers, now);
+                self.flights_acknowledged(now, acknowledged);
+            }
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {
+                self.stats.count(Discard::UnexpectedAck);
+            }
         }
     }
 
     /// Writes an ACK to the start of `out` if one is due.
     pub(super) fn write_ack(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         let Self { phase, writes, .. } = self;
-        let is_handshake = matches!(phase, Phase::Handshaking(_));
-        let flights = phase.flights()?;
+        let (acks, max_plaintext, stays_listed) = match phase {
+            Phase::Handshaking(handshaking) => {
+                let flights = &mut handshaking.io.flights;
+                let max_plaintext = flights.max_plaintext();
+                (&mut flights.acks, max_plaintext, true)
+            }
+            Phase::Connected(established) => {
+                let flights = &mut established.post_handshake()?.flights;
+                if !flights.finished_is_out() {
+                    // The peer has no keys for it yet.
+                    return None;
+                }
+                let max_plaintext = flights.max_plaintext();
+                (&mut flights.acks, max_plaintext, false)
+            }
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => return None,
+        };
         let epoch = writes.current_mut();
         // Never in plaintext: there are no keys yet, and nobody would believe it.
-        if epoch.epoch() < HANDSHAKE_EPOCH || !flights.acks.is_due(now.since_origin()) {
+        if epoch.epoch() < HANDSHAKE_EPOCH || !acks.is_due(now.since_origin()) {
             return None;
         }
-        flights.acks.sent();
+        acks.sent();
         let overhead = epoch.overhead();
         let start = overhead.prefix;
-        let end = out.len().checked_sub(overhead.suffix)?.min(start.saturating_add(flights.max_plaintext()));
-        let length = flights.acks.write(out.get_mut(start..end)?)?;
-        if !is_handshake {
-            flights.acks.clear();
+        let end = out.len().checked_sub(overhead.suffix)?.min(start.saturating_add(max_plaintext));
+        let length = acks.write(out.get_mut(start..end)?)?;
+        if !stays_listed {
+            acks.clear();
         }
         let payload = start..start.saturating_add(length);
         let observer = self.config.common().settings.observer.as_ref();

@@ -11,24 +11,30 @@ use crate::time::Instant;
 pub(super) struct PendingAlert {
     pub(super) level: u8,
     pub(super) description: AlertDescription,
+    /// Our Finished of DTLS 1.3 has not gone out: the peer reads only the keys of the handshake (RFC 9846 appendix A.1).
+    pub(super) precedes_finished: bool,
 }
 
 pub(super) const WARNING: u8 = 1;
 pub(super) const FATAL: u8 = 2;
 
 impl PendingAlert {
+    const fn new(level: u8, description: AlertDescription) -> Self {
+        Self { level, description, precedes_finished: false }
+    }
+
     pub(super) const fn close_notify() -> Self {
-        Self { level: WARNING, description: AlertDescription::CLOSE_NOTIFY }
+        Self::new(WARNING, AlertDescription::CLOSE_NOTIFY)
     }
 
     pub(super) const fn no_renegotiation() -> Self {
-        Self { level: WARNING, description: AlertDescription::NO_RENEGOTIATION }
+        Self::new(WARNING, AlertDescription::NO_RENEGOTIATION)
     }
 
     /// Errors are fatal (RFC 9846 section 6.2), but for the orderly close at the end of a key's life.
     pub(super) fn of_error(description: AlertDescription) -> Self {
         let level = if description == AlertDescription::CLOSE_NOTIFY { WARNING } else { FATAL };
-        Self { level, description }
+        Self::new(level, description)
     }
 
     pub(super) fn to_bytes(self) -> [u8; 2] {

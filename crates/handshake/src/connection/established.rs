@@ -6,8 +6,8 @@ use core::mem;
 
 use drystone_x509::CertificateDer;
 
-use super::flights::Flights;
 use super::last_flight::LastFlight;
+use super::post_flights::PostFlights;
 use super::post_handshake::PostHandshake;
 use crate::config::MAX_PLAINTEXT;
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
@@ -33,6 +33,8 @@ pub(crate) struct Established {
     /// Whether both sides have spoken of record_size_limit.
     limits_records: bool,
     warned_of_limit: bool,
+    /// The message_seq of the peer's last message of the handshake.
+    last_processed: u16,
     last_flight: Option<Box<LastFlight>>,
     peer_chain: Vec<CertificateDer<'static>>,
 }
@@ -54,6 +56,7 @@ impl Established {
             max_payload: peer_record_limit.map_or(most, |limit| limit.min(most)),
             limits_records: peer_record_limit.is_some(),
             warned_of_limit: false,
+            last_processed: 0,
             last_flight: None,
             peer_chain: Vec::new(),
         }
@@ -110,17 +113,32 @@ impl Established {
         self.post_handshake = Some(Box::new(post_handshake));
     }
 
+    /// The peer's last message of the handshake has this message_seq.
+    pub(super) fn set_last_processed(&mut self, message_seq: u16) {
+        self.last_processed = message_seq;
+    }
+
+    /// Whether the peer's message of this number is one of the handshake, all of which have been processed.
+    pub(super) fn has_processed(&self, message_seq: u16) -> bool {
+        message_seq <= self.last_processed
+    }
+
     pub(super) fn last_flight(&mut self) -> Option<&mut LastFlight> {
         self.last_flight.as_deref_mut()
     }
 
+    /// Whether our Finished has not gone out at all yet, so that the peer cannot read what we write in later epochs.
+    pub(super) fn has_unsent_finished(&self) -> bool {
+        self.post_handshake.as_ref().is_some_and(|post| !post.flights.finished_is_out())
+    }
+
     /// The last flight if it has not gone out at all yet: without it the peer never connects.
     pub(super) fn take_unsent_flight(&mut self) -> Option<Unsent> {
-        let last = self.last_flight.take().filter(|flight| flight.is_unsent());
-        let flights = self.post_handshake.take().map(|post| post.flights);
-        last.map(Unsent::Implicit).or_else(|| {
-            flights.filter(|flights| flights.outgoing.has_unsent()).map(Box::new).map(Unsent::Acked)
-        })
+        if let Some(last) = self.last_flight.take().filter(|flight| flight.is_unsent()) {
+            return Some(Unsent::Implicit(last));
+        }
+        let mut flights = Box::new(self.post_handshake.take()?.flights);
+        flights.keep_unsent_finished().then_some(Unsent::Acked(flights))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -141,5 +159,5 @@ impl Established {
 #[derive(Debug)]
 pub(super) enum Unsent {
     Implicit(Box<LastFlight>),
-    Acked(Box<Flights>),
+    Acked(Box<PostFlights>),
 }

@@ -4,7 +4,9 @@
 //! | --- | --- | --- |
 //! | a record that cannot be opened | discard | - |
 //! | a fragment that is malformed, contradicts or exceeds a limit | discard | fatal |
-//! | a fragment that is early, late or in too many pieces | discard | discard |
+//! | a fragment that is early or in too many pieces | discard | discard |
+//! | a new message under keys that the peer has left behind | discard | fatal |
+//! | a fragment without a byte of its message | discard | passed over |
 //! | a whole, expected message that offends, during the handshake | fatal | fatal |
 //! | a handshake message or alert after the handshake | discard | fatal |
 //! | a fatal alert during the handshake | waits for the next retransmission | fatal |
@@ -40,8 +42,12 @@ pub(super) fn of_record(error: OpenError) -> Verdict {
 pub(super) fn of_fragment(fault: FragmentFault, authenticated: bool) -> Verdict {
     let fatal = match fault {
         // The network reorders; this is nobody's fault.
-        FragmentFault::TooFarAhead | FragmentFault::StaleEpoch | FragmentFault::TooManyPieces => None,
-        FragmentFault::Truncated | FragmentFault::BeyondMessage | FragmentFault::Empty => {
+        FragmentFault::TooFarAhead | FragmentFault::TooManyPieces => None,
+        // It says nothing, and RFC 9147 section 5.5 does not forbid it.
+        FragmentFault::Empty => None,
+        // All that was written under the older keys has been processed: it is no straggler.
+        FragmentFault::StaleEpoch => Some(Misbehaviour::CrossesKeyChange.into()),
+        FragmentFault::Truncated | FragmentFault::BeyondMessage => {
             Some(Error::malformed("handshake fragment"))
         }
         FragmentFault::Contradiction => Some(Misbehaviour::ContradictingFragments.into()),
@@ -51,6 +57,11 @@ pub(super) fn of_fragment(fault: FragmentFault, authenticated: bool) -> Verdict 
         Some(error) if authenticated => Verdict::Fatal(error),
         _ => Verdict::Discard(reason(fault)),
     }
+}
+
+/// Whether the record of a refused fragment may be acknowledged all the same: nothing of its message was in it.
+pub(super) fn is_harmless(fault: FragmentFault) -> bool {
+    fault == FragmentFault::Empty
 }
 
 fn reason(fault: FragmentFault) -> Discard {
@@ -98,9 +109,9 @@ mod tests {
             [
                 FragmentFault::Truncated,
                 FragmentFault::BeyondMessage,
-                FragmentFault::Empty,
                 FragmentFault::Contradiction,
-                FragmentFault::TooLong
+                FragmentFault::TooLong,
+                FragmentFault::StaleEpoch
             ]
         );
     }

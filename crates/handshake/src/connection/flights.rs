@@ -1,6 +1,5 @@
-//! The flights of an association in both directions. In DTLS 1.3 they outlive the handshake.
+//! The flights of a handshake in both directions. What follows in DTLS 1.3 is in `post_flights`.
 
-use alloc::vec::Vec;
 use core::mem;
 
 use drystone_record::RecordNumber;
@@ -10,7 +9,6 @@ use crate::config::{MAX_PLAINTEXT, Settings};
 use crate::flight::{
     Acks, Incoming, Outgoing, RECORDS_PER_BURST, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
 };
-use crate::message::registry::HandshakeType;
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -25,14 +23,40 @@ pub(crate) struct Flights {
     /// The peer's records that we have.
     pub(crate) acks: Acks,
     /// The most bytes of plaintext that the peer takes in a protected record.
-    max_plaintext: u16,
+    pub(super) max_plaintext: u16,
     reliability: Reliability,
     /// Records of the peer's present flight came before the keys for them, and are lost.
     came_too_early: bool,
     /// The message_seq with which the peer's present flight began.
     flight_start: u16,
-    next_message_seq: u32,
-    last_message_seq: u16,
+    pub(super) numbers: MessageNumbers,
+}
+
+/// The message_seq of our messages. They never wrap.
+#[derive(Debug)]
+pub(super) struct MessageNumbers {
+    next: u32,
+    last: u16,
+}
+
+impl MessageNumbers {
+    #[cfg(test)]
+    pub(super) fn for_test(next: u16) -> Self {
+        Self { next: next.into(), last: u16::MAX }
+    }
+
+    /// The next number.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if all have been used.
+    pub(super) fn take(&mut self) -> Result<u16, Error> {
+        let number = u16::try_from(self.next).map_err(|_| Error::TooLarge)?;
+        if number > self.last {
+            return Err(Error::TooLarge);
+        }
+        self.next = self.next.saturating_add(1);
+        Ok(number)
+    }
 }
 
 impl Flights {
@@ -51,8 +75,7 @@ impl Flights {
             reliability: Reliability::Implicit,
             came_too_early: false,
             flight_start: 0,
-            next_message_seq: 0,
-            last_message_seq: settings.limits.last_message_seq,
+            numbers: MessageNumbers { next: 0, last: settings.limits.last_message_seq },
         }
     }
 
@@ -89,19 +112,14 @@ impl Flights {
         self.came_too_early = true;
     }
 
-    /// The message_seq of our next message. It never wraps.
+    /// The message_seq of our next message.
     pub(crate) fn take_message_seq(&mut self) -> Result<u16, Error> {
-        let message_seq = u16::try_from(self.next_message_seq).map_err(|_| Error::TooLarge)?;
-        if message_seq > self.last_message_seq {
-            return Err(Error::TooLarge);
-        }
-        self.next_message_seq = self.next_message_seq.saturating_add(1);
-        Ok(message_seq)
+        self.numbers.take()
     }
 
     /// A stateless question used up the earlier numbers (RFC 6347 section 4.2.2, RFC 9147 section 5.2).
     pub(crate) fn start_message_seq_at(&mut self, message_seq: u16) {
-        self.next_message_seq = u32::from(message_seq);
+        self.numbers.next = u32::from(message_seq);
     }
 
     /// This flight is in force from now on. The peer has answered the previous one, and with this one we answer what
@@ -114,22 +132,6 @@ impl Flights {
         self.flight_start = self.incoming.next_message_seq().unwrap_or(u16::MAX);
     }
 
-    /// A flight of one message of its own accord, which answers nothing: what is to be acknowledged stays so.
-    pub(crate) fn begin(
-        &mut self,
-        epoch: u64,
-        msg_type: HandshakeType,
-        message_seq: u16,
-        body: Vec<u8>,
-        now: Instant,
-    ) {
-        let mut flight = self.new_flight();
-        // What is sent so is a few bytes long, far below what a message may be.
-        let _ = flight.push_message(epoch, msg_type, message_seq, body);
-        self.outgoing = flight;
-        self.timer.start(now.since_origin());
-    }
-
     /// Takes the flight that is being built out of its place.
     pub(crate) fn flush(&mut self, staged: &mut Outgoing, now: Instant) {
         let flight = mem::replace(staged, self.new_flight());
@@ -139,9 +141,7 @@ impl Flights {
     /// Sends the flight in force again, but not before it went out whole once: what an unproven address may not be
     /// sent yet comes first.
     pub(crate) fn repeat(&mut self) {
-        if !self.outgoing.has_unsent() {
-            self.outgoing.rewind();
-        }
+        repeat(&mut self.outgoing);
     }
 
     /// The message_seq with which the peer's present flight began.
@@ -169,33 +169,9 @@ impl Flights {
         self.acks.send_at(now.since_origin().saturating_add(quarter));
     }
 
-    /// Lists a record, and acknowledges all that are listed at once.
-    pub(crate) fn acknowledge_now(&mut self, number: RecordNumber, now: Instant) {
-        self.acks.list((number.epoch, number.sequence));
-        self.acks.send_at(now.since_origin());
-    }
-
     /// The peer has these records of ours. Returns whether it has the whole flight now, and had not before.
     pub(crate) fn acknowledged(&mut self, numbers: impl Iterator<Item = (u64, u64)>, now: Instant) -> bool {
-        if self.outgoing.is_empty() {
-            return false;
-        }
-        let mut said_something = false;
-        let news = self.outgoing.on_ack(numbers.inspect(|_| said_something = true));
-        if self.outgoing.is_acked() {
-            return true;
-        }
-        if news {
-            self.timer.sign_of_life(now.since_origin());
-        }
-        // What is missing goes out again at once (RFC 9147 section 7.2); an ACK of nothing asks for the same. Limited,
-        // because the peer may acknowledge record by record. What had to wait for the ACK goes on in any case.
-        if (news || !said_something) && self.timer.may_answer_repeat(now.since_origin()) {
-            self.outgoing.resume();
-        } else if news {
-            self.outgoing.go_on();
-        }
-        false
+        acknowledged(&mut self.outgoing, &mut self.timer, numbers, now)
     }
 
     /// The peer has our flight, and it is its turn now. The timer goes on: it is what ends a handshake whose peer has
@@ -221,4 +197,39 @@ impl Flights {
         let times = [self.timer.deadline(), self.acks.deadline()];
         times.into_iter().flatten().min().map(Instant::from_origin)
     }
+}
+
+/// Sends a flight again, but not before it went out whole once: what an unproven address may not be sent yet comes first.
+pub(super) fn repeat(outgoing: &mut Outgoing) {
+    if !outgoing.has_unsent() {
+        outgoing.rewind();
+    }
+}
+
+/// The peer has these records of a flight. Returns whether it has the whole flight now, and had not before.
+pub(super) fn acknowledged(
+    outgoing: &mut Outgoing,
+    timer: &mut RetransmitTimer,
+    numbers: impl Iterator<Item = (u64, u64)>,
+    now: Instant,
+) -> bool {
+    if outgoing.is_empty() {
+        return false;
+    }
+    let mut said_something = false;
+    let news = outgoing.on_ack(numbers.inspect(|_| said_something = true));
+    if outgoing.is_acked() {
+        return true;
+    }
+    if news {
+        timer.sign_of_life(now.since_origin());
+    }
+    // What is missing goes out again at once (RFC 9147 section 7.2); an ACK of nothing asks for the same. Limited,
+    // because the peer may acknowledge record by record. What had to wait for the ACK goes on in any case.
+    if (news || !said_something) && timer.may_answer_repeat(now.since_origin()) {
+        outgoing.resume();
+    } else if news {
+        outgoing.go_on();
+    }
+    false
 }

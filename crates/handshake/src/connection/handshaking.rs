@@ -240,6 +240,8 @@ impl Connection {
         }
         connected.peer_chain.shrink_to_fit();
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        let next = handshaking.io.flights.incoming.next_message_seq();
+        established.set_last_processed(next.map_or(u16::MAX, |next| next.saturating_sub(1)));
         if let Some(finished) = handshaking.io.last_finished.take() {
             let flights = &mut handshaking.io.flights;
             established.keep_last_flight(LastFlight::new(finished, flights, &self.writes, now));
@@ -253,6 +255,8 @@ impl Connection {
         self.limit_padding();
         self.retire_write_epochs();
         self.events.push_back(Event::Connected(Box::new(connected)));
+        // What came while the application was asked, behind the flight that ended the handshake.
+        self.run_late(now);
     }
 
     pub(super) fn observe(&self, direction: Direction, item: Observed<'_>) {

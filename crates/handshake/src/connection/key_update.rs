@@ -1,5 +1,6 @@
 //! KeyUpdate (RFC 9846 section 4.7.3, RFC 9147 section 8): when one is sent, what its ACK brings, what the peer's brings.
 
+use super::post_flights::Acknowledged;
 use super::post_handshake::PostHandshake;
 use super::{Connection, Phase};
 use crate::error::Misbehaviour;
@@ -14,9 +15,10 @@ const MAX_IDLE_UPDATES: u8 = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct KeyUpdates {
-    /// What the next KeyUpdate shall say; requests merge.
+    /// What the next KeyUpdate shall say.
     wanted: Option<KeyUpdateRequest>,
-    is_under_way: bool,
+    /// What the one says that waits for its ACK.
+    under_way: Option<KeyUpdateRequest>,
     /// The peer's KeyUpdates since its last data.
     idle_updates: u8,
     /// The peer's epoch for which we have asked for newer keys, because of forgeries.
@@ -24,15 +26,15 @@ pub(super) struct KeyUpdates {
 }
 
 impl KeyUpdates {
+    /// Requests merge with each other, and with a KeyUpdate under way: its ACK brings the new keys that are asked for. Only
+    /// if it did not ask the peer for the same, and this request does, another follows.
     fn want(&mut self, request: KeyUpdateRequest) {
-        if self.wanted != Some(KeyUpdateRequest::Requested) {
+        let says_as_much = |said: Option<KeyUpdateRequest>| {
+            said == Some(KeyUpdateRequest::Requested) || said == Some(request)
+        };
+        if !says_as_much(self.under_way) && !says_as_much(self.wanted) {
             self.wanted = Some(request);
         }
-    }
-
-    /// Whether a KeyUpdate of ours waits for its ACK.
-    pub(super) fn is_under_way(&self) -> bool {
-        self.is_under_way
     }
 
     /// Whether the peer's updates are being counted.
@@ -48,14 +50,14 @@ impl KeyUpdates {
 impl PostHandshake {
     /// Whether a KeyUpdate is wanted and may go out: everything earlier is acknowledged (rule 8).
     pub(super) fn may_start_update(&self) -> bool {
-        self.updates.wanted.is_some() && self.flights.outgoing.is_empty()
+        self.updates.wanted.is_some() && self.flights.all_acknowledged()
     }
 }
 
 impl Connection {
     /// Changes the keys that this side writes with (DTLS 1.3), and asks the peer to change its own too if `request_peer`.
-    /// The new keys are in use once the peer has acknowledged the change; data flows meanwhile. Further calls before
-    /// that count as one.
+    /// The new keys are in use once the peer has acknowledged the change; data flows meanwhile. Calls before that count as
+    /// one; only if the peer was not asked before, and is by a later call, another change follows.
     ///
     /// Drystone also does so by itself: when a key has protected 7/8 of what it may, and asks the peer to when half of
     /// the forgeries that a key bears have been seen.
@@ -83,9 +85,7 @@ impl Connection {
     pub(super) fn want_new_write_key(&mut self) -> bool {
         let Phase::Connected(established) = &mut self.phase else { return false };
         let Some(post) = established.post_handshake() else { return false };
-        if !post.updates.is_under_way {
-            post.updates.want(KeyUpdateRequest::NotRequested);
-        }
+        post.updates.want(KeyUpdateRequest::NotRequested);
         true
     }
 
@@ -116,48 +116,46 @@ impl Connection {
         let Phase::Connected(established) = &mut self.phase else { return };
         let Some(post) = established.post_handshake().filter(|post| post.may_start_update()) else { return };
         let Some(request_update) = post.updates.wanted.take().filter(|_| !is_last) else { return };
-        let Ok(message_seq) = post.flights.take_message_seq() else {
-            // Nothing can change the keys any more.
-            return self.fail(now, Error::KeyLimit);
-        };
-        let message = KeyUpdate { request_update };
-        let body = match message.to_vec() {
+        let body = match (KeyUpdate { request_update }).to_vec() {
             Ok(body) => body,
             Err(error) => return self.fail(now, error.into()),
         };
-        post.updates.is_under_way = true;
-        post.flights.begin(
-            self.writes.current().epoch(),
-            HandshakeType::KEY_UPDATE,
-            message_seq,
-            body.clone(),
-            now,
-        );
+        let epoch = self.writes.current().epoch();
+        let Ok(message_seq) = post.flights.begin(epoch, HandshakeType::KEY_UPDATE, body.clone(), now) else {
+            // Nothing can change the keys any more.
+            return self.fail(now, Error::KeyLimit);
+        };
+        post.updates.under_way = Some(request_update);
         let msg_type = HandshakeType::KEY_UPDATE;
         self.observe(Direction::Sent, Observed::Handshake { msg_type, message_seq, body: &body });
     }
 
-    /// The peer has the whole of our flight. If it was a KeyUpdate, we write with the next keys from now on.
-    pub(super) fn flight_acknowledged(&mut self, now: Instant) {
-        let current = self.writes.current().epoch();
-        let Self { phase: Phase::Connected(established), config, .. } = self else { return };
-        let client_random = *established.client_random();
-        let Some(post) = established.post_handshake() else { return };
-        post.flights.stop();
-        if core::mem::take(&mut post.updates.is_under_way) {
-            let common = config.common();
-            match post.traffic.next_write(current.saturating_add(1), &client_random, common) {
-                Ok(mut epoch) => {
-                    epoch.keep_room_for_alert();
-                    // The epoch after the current one is newer.
-                    let _ = self.writes.install(epoch);
-                    self.limit_padding();
-                }
-                Err(error) => return self.fail(now, error),
-            }
+    /// The peer has the whole of a flight, or more. If a KeyUpdate was among them, we write with the next keys from now on.
+    pub(super) fn flights_acknowledged(&mut self, now: Instant, acknowledged: Acknowledged) {
+        if acknowledged.key_update
+            && let Err(error) = self.next_write_keys()
+        {
+            return self.fail(now, error);
         }
-        self.retire_write_epochs();
-        self.start_key_update(now);
+        if acknowledged.any {
+            self.retire_write_epochs();
+            self.start_key_update(now);
+        }
+    }
+
+    fn next_write_keys(&mut self) -> Result<(), Error> {
+        let current = self.writes.current().epoch();
+        let Self { phase: Phase::Connected(established), config, .. } = self else { return Ok(()) };
+        let client_random = *established.client_random();
+        let Some(post) = established.post_handshake() else { return Ok(()) };
+        post.updates.under_way = None;
+        let mut epoch =
+            post.traffic.next_write(current.saturating_add(1), &client_random, config.common())?;
+        epoch.keep_room_for_alert();
+        // The epoch after the current one is newer.
+        let _ = self.writes.install(epoch);
+        self.limit_padding();
+        Ok(())
     }
 
     /// The peer writes with its next keys from now on.
@@ -174,7 +172,9 @@ impl Connection {
         // The peer's epoch has no end here: "receiving implementations MUST NOT enforce this rule" (RFC 9147 section 8).
         let next = epoch.saturating_add(1);
         reads.install(post.traffic.next_read(next, &client_random, config.common())?);
-        if request_update == KeyUpdateRequest::Requested && !post.updates.is_under_way {
+        // RFC 9147 section 8: no other message follows a KeyUpdate under the keys that it ends.
+        post.incoming.require_epoch(next);
+        if request_update == KeyUpdateRequest::Requested {
             post.updates.want(KeyUpdateRequest::NotRequested);
         }
         Ok(())

@@ -14,6 +14,7 @@ mod idle;
 pub(crate) mod io;
 mod key_update;
 mod last_flight;
+mod post_flights;
 mod post_handshake;
 mod receive;
 mod room;
@@ -46,7 +47,6 @@ use alert::PendingAlert;
 use amplification::Amplification;
 use established::Unsent;
 pub(crate) use established::{Established, Exporter};
-use flights::Flights;
 use handshaking::Handshaking;
 use idle::Idle;
 pub(crate) use last_flight::LastFinished;
@@ -150,11 +150,11 @@ enum Phase {
 }
 
 impl Phase {
-    /// The flights of the handshake, or those that outlived it.
-    fn flights(&mut self) -> Option<&mut Flights> {
+    /// The message_seq with which the peer's present flight began, where there may be one to acknowledge.
+    fn flight_start(&mut self) -> Option<u16> {
         match self {
-            Self::Handshaking(handshaking) => Some(&mut handshaking.io.flights),
-            Self::Connected(established) => Some(&mut established.post_handshake()?.flights),
+            Self::Handshaking(handshaking) => Some(handshaking.io.flights.flight_start()),
+            Self::Connected(established) => Some(established.post_handshake()?.flights.first_acknowledged()),
             Self::Draining { .. } | Self::Closed(_) | Self::Failed(..) => None,
         }
     }
@@ -366,8 +366,15 @@ impl Connection {
     /// Changes the time until the first retransmission of a flight ([`Settings::initial_timeout`](crate::Settings::initial_timeout)); a running timer is
     /// measured anew from its start. For callers that learn the path's round trip. Less than 1 ms counts as 1 ms.
     pub fn set_initial_timeout(&mut self, timeout: Duration) {
-        if let Phase::Handshaking(handshaking) = &mut self.phase {
-            handshaking.io.flights.timer.set_initial(timeout.max(MIN_TIMEOUT));
+        let timeout = timeout.max(MIN_TIMEOUT);
+        match &mut self.phase {
+            Phase::Handshaking(handshaking) => handshaking.io.flights.timer.set_initial(timeout),
+            Phase::Connected(established) => {
+                if let Some(post) = established.post_handshake() {
+                    post.flights.set_initial_timeout(timeout);
+                }
+            }
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {}
         }
     }
 
@@ -439,7 +446,7 @@ impl Connection {
             Phase::Connected(established) => {
                 established.forget_last_flight(now);
                 self.reads.retire_expired(now.since_origin());
-                established.post_handshake().map_or(Ok(()), |post| post.handle_timeout(now))
+                established.post_handshake().map_or(Ok(()), |post| post.flights.handle_timeout(now))
             }
             Phase::Failed(_, linger) => {
                 if linger.as_ref().is_some_and(|linger| linger.until() <= now) {
@@ -472,7 +479,10 @@ impl Connection {
             Phase::Handshaking(handshaking) => handshaking.linger(now, &self.common().settings),
             _ => None,
         };
-        let pending = error.alert().map(PendingAlert::of_error);
+        let mut pending = error.alert().map(PendingAlert::of_error);
+        if let (Some(alert), Phase::Connected(established)) = (&mut pending, &self.phase) {
+            alert.precedes_finished = established.has_unsent_finished();
+        }
         let linger = linger.zip(pending).map(|(linger, alert)| Box::new(linger.repeating(alert)));
         self.alert = pending;
         self.amplification = None;
@@ -488,10 +498,9 @@ impl Connection {
     /// Forgets our epochs that nothing is sent in any more.
     fn retire_write_epochs(&mut self) {
         let Self { phase: Phase::Connected(established), writes, .. } = self else { return };
-        let outgoing = established.post_handshake.as_ref().map(|post| &post.flights.outgoing);
+        let flights = established.post_handshake.as_ref().map(|post| &post.flights);
         let current = writes.current().epoch();
-        writes
-            .retain(|epoch| epoch == current || outgoing.is_some_and(|outgoing| outgoing.needs_epoch(epoch)));
+        writes.retain(|epoch| epoch == current || flights.is_some_and(|flights| flights.needs_epoch(epoch)));
     }
 }
 

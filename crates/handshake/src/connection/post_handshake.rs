@@ -1,5 +1,6 @@
-//! Handshake messages after the handshake, which only DTLS 1.3 has: the last flight until it is acknowledged, KeyUpdate,
-//! NewSessionTicket. Owns the flights and the secrets for the next keys; the epochs themselves are the connection's.
+//! Handshake messages after the handshake, which only DTLS 1.3 has: KeyUpdate, NewSessionTicket, and what is left of the
+//! handshake's own. Owns what each of the peer's messages means and the secrets for the next keys; when ours are sent again,
+//! and what is acknowledged, is in `post_flights`, and the epochs themselves are the connection's.
 
 use alloc::boxed::Box;
 
@@ -7,11 +8,12 @@ use drystone_record::{Discard, RecordNumber};
 
 use super::flights::Flights;
 use super::key_update::KeyUpdates;
+use super::post_flights::PostFlights;
 use super::{Config, fault};
 use super::{Connection, Established, Phase};
 use crate::Error;
 use crate::event::{Event, SessionTicket};
-use crate::flight::{Accepted, Expired, Fragment, Message};
+use crate::flight::{Accepted, Fragment, Incoming, Message};
 use crate::message::registry::HandshakeType;
 use crate::observe::{Direction, Observed};
 use crate::time::Instant;
@@ -23,14 +25,18 @@ const MAX_PENDING_TICKETS: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct PostHandshake {
-    pub(super) flights: Flights,
+    /// The peer's messages on their way to being whole.
+    pub(super) incoming: Incoming,
+    pub(super) flights: PostFlights,
     pub(super) traffic: Traffic,
     pub(super) updates: KeyUpdates,
 }
 
 impl PostHandshake {
+    /// Takes over from the handshake.
     pub(super) fn new(flights: Flights, traffic: Traffic) -> Self {
-        Self { flights, traffic, updates: KeyUpdates::default() }
+        let (flights, incoming) = PostFlights::new(flights);
+        Self { incoming, flights, traffic, updates: KeyUpdates::default() }
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
@@ -39,18 +45,6 @@ impl PostHandshake {
             return Some(Instant::default());
         }
         self.flights.next_timeout()
-    }
-
-    /// Sends the flight in force again when its time has come. A peer that acknowledges nothing at all is gone.
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        match self.flights.timer.expire(now.since_origin()) {
-            None => Ok(()),
-            Some(Expired::GiveUp) => Err(Error::HandshakeTimeout),
-            Some(Expired::Retransmit) => {
-                self.flights.repeat();
-                Ok(())
-            }
-        }
     }
 
     /// Whether data from the peer would change anything here.
@@ -90,43 +84,30 @@ impl Connection {
         number: RecordNumber,
         fragment: Fragment<'_>,
     ) -> bool {
-        let newest = self.reads.newest();
         let Some(post) = self.post_handshake() else { return false };
-        let incoming = &mut post.flights.incoming;
-        let is_new = incoming.next_message_seq().is_some_and(|next| fragment.message_seq >= next);
-        if is_new && newest.is_some_and(|newest| number.epoch < newest) {
-            // RFC 9147 section 8: nothing follows a KeyUpdate, or Finished, under the keys that it ends.
-            let received = fragment.msg_type;
-            self.fail(now, Error::UnexpectedMessage { expected: "newer keys", received });
-            return false;
-        }
-        match incoming.accept(number.epoch, fragment) {
+        match post.incoming.accept(number.epoch, fragment) {
             Accepted::Whole(message) => self.late_message(now, message),
             Accepted::Kept => {}
-            Accepted::Duplicate => return self.late_repeat(now, number.epoch, &fragment),
+            Accepted::Duplicate => return self.late_copy(now, number.epoch, &fragment),
             Accepted::Dropped(fault) => {
                 self.apply(now, fault::of_fragment(fault, true));
-                return false;
+                return fault::is_harmless(fault);
             }
         }
-        while let Some(message) = self.post_handshake().and_then(|post| post.flights.incoming.take_ready()) {
-            self.late_message(now, message.as_message());
-        }
+        self.run_late(now);
         true
     }
 
-    /// The peer has not seen our last flight, or the ACK of its own message. The flight says both.
-    fn late_repeat(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) -> bool {
+    /// Acts on messages that were put together, or that came before this side was connected.
+    pub(super) fn run_late(&mut self, now: Instant) {
+        while let Some(message) = self.post_handshake().and_then(|post| post.incoming.take_ready()) {
+            self.late_message(now, message.as_message());
+        }
+    }
+
+    fn late_copy(&mut self, now: Instant, epoch: u64, fragment: &Fragment<'_>) -> bool {
         self.stats.count(Discard::DuplicateMessage);
-        let Some(post) = self.post_handshake() else { return false };
-        let flights = &mut post.flights;
-        if flights.outgoing.is_empty() || post.updates.is_under_way() {
-            return true;
-        }
-        if flights.repeats.observe(epoch, fragment) && flights.timer.may_answer_repeat(now.since_origin()) {
-            flights.repeat();
-        }
-        false
+        self.post_handshake().is_some_and(|post| post.flights.copy_arrived(epoch, fragment, now))
     }
 
     fn late_message(&mut self, now: Instant, message: Message<'_>) {
@@ -157,13 +138,10 @@ impl Connection {
         Ok(())
     }
 
-    /// Lists a record whose fragments were taken: messages are acknowledged at once, parts of one a little later.
+    /// Lists a record whose fragments were all taken.
     pub(super) fn acknowledge_late(&mut self, now: Instant, number: RecordNumber) {
-        let Some(post) = self.post_handshake() else { return };
-        if post.flights.incoming.held_bytes() == 0 {
-            post.flights.acknowledge_now(number, now);
-        } else {
-            post.flights.acknowledge_soon(number, now);
+        if let Some(PostHandshake { incoming, flights, .. }) = self.post_handshake() {
+            flights.acknowledge(number, incoming.held_bytes() == 0, now);
         }
     }
 }

@@ -7,6 +7,7 @@ use super::fault::{self, Verdict};
 use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
 use crate::client::ExpectServerHello;
+use crate::error::Misbehaviour;
 use crate::event::{CloseReason, Event};
 use crate::flight::{Accepted, Fragment, Message};
 use crate::message::Alert;
@@ -130,7 +131,7 @@ impl Connection {
         self.idle.last_received = Some(now);
         if number.epoch == HANDSHAKE_EPOCH {
             // The keys of the handshake protect the handshake alone (RFC 9147 section 6.1), also where it is done by now.
-            self.stats.count(Discard::EarlyApplicationData);
+            self.fail(now, Misbehaviour::DataInHandshakeEpoch.into());
             return None;
         }
         match &mut self.phase {
@@ -233,7 +234,7 @@ impl Connection {
             let fault = crate::flight::FragmentFault::Truncated;
             return self.apply(now, fault::of_fragment(fault, authenticated));
         }
-        let flight = self.flight_start();
+        let flight = self.phase.flight_start();
         let mut all_taken = true;
         while !rest.is_empty() {
             let (fragment, following) = match Fragment::split_first(rest) {
@@ -251,14 +252,9 @@ impl Connection {
             };
         }
         // A flight that our own has answered needs no other acknowledgement.
-        if all_taken && self.flight_start() == flight {
+        if all_taken && self.phase.flight_start() == flight {
             self.acknowledge(now, number);
         }
-    }
-
-    /// Where the peer's present flight began.
-    fn flight_start(&mut self) -> Option<u16> {
-        self.phase.flights().map(|flights| flights.flight_start())
     }
 
     /// Lists a record of which everything was taken (RFC 9147 section 7.1).
@@ -342,7 +338,7 @@ impl Connection {
             }
             Accepted::Dropped(fault) => {
                 self.apply(now, fault::of_fragment(fault, epoch > 0));
-                return false;
+                return fault::is_harmless(fault);
             }
         }
         self.run_ready(now);
@@ -444,7 +440,9 @@ impl Connection {
         }
         match fragment.msg_type {
             // Part of a repeat: of a Finished in pieces, or after the flight was forgotten.
-            HandshakeType::FINISHED => self.stats.count(Discard::DuplicateMessage),
+            HandshakeType::FINISHED if established.has_processed(fragment.message_seq) => {
+                self.stats.count(Discard::DuplicateMessage);
+            }
             // No renegotiation: refused with a warning (RFC 5246 section 7.2.2), which ends nothing.
             HandshakeType::HELLO_REQUEST | HandshakeType::CLIENT_HELLO => {
                 self.alert.get_or_insert(PendingAlert::no_renegotiation());

@@ -7,11 +7,13 @@ use drystone_record::{ContentType, WriteEpochs};
 use super::alert::PendingAlert;
 use super::established::Unsent;
 use super::flights::Flights;
+use super::post_flights::PostFlights;
 use super::{Connection, Phase, Transmit};
 use crate::config::{MAX_PLAINTEXT, MIN_MTU};
 use crate::flight::{SealFailed, Sealer};
 use crate::observe::{Direction, Observed};
 use crate::time::Instant;
+use crate::v13::HANDSHAKE_EPOCH;
 
 impl Connection {
     /// Writes the next datagram of the handshake, or an alert, to the start of `out`. Call until it returns `None`.
@@ -40,15 +42,12 @@ impl Connection {
         match phase {
             Phase::Handshaking(handshaking) => write_flights(&mut handshaking.io.flights, writes, out),
             Phase::Connected(established) => match established.post_handshake() {
-                Some(post) => write_flights(&mut post.flights, writes, out),
+                Some(post) => write_post_flights(&mut post.flights, writes, out),
                 None => established.last_flight()?.write(writes, out),
             },
             Phase::Closed(unsent) => match unsent.as_mut()? {
                 Unsent::Implicit(flight) => flight.write(writes, out),
-                Unsent::Acked(flights) => {
-                    let mtu = out.len();
-                    write_outgoing(flights, writes, out, mtu)
-                }
+                Unsent::Acked(flights) => write_post_flights(flights, writes, out),
             },
             Phase::Draining { .. } | Phase::Failed(..) => None,
         }
@@ -56,7 +55,9 @@ impl Connection {
 
     fn write_alert(&mut self, out: &mut [u8]) -> Option<usize> {
         let alert = self.alert.take()?;
-        let epoch = self.writes.current_mut();
+        let newest = self.writes.current().epoch();
+        let epoch = if alert.precedes_finished { HANDSHAKE_EPOCH } else { newest };
+        let epoch = self.writes.get_mut(epoch)?;
         let start = epoch.overhead().prefix;
         let payload = start..start.saturating_add(2);
         out.get_mut(payload.clone())?.copy_from_slice(&alert.to_bytes());
@@ -66,26 +67,22 @@ impl Connection {
     }
 
     fn observe_alert(&self, alert: PendingAlert, epoch: u64) {
-        let PendingAlert { level, description } = alert;
+        let PendingAlert { level, description, .. } = alert;
         self.observe(Direction::Sent, Observed::Alert { level, description, epoch });
     }
 }
 
 fn write_flights(flights: &mut Flights, writes: &mut WriteEpochs, out: &mut [u8]) -> Option<usize> {
     let mtu = flights.timer.effective_mtu(out.len());
-    write_outgoing(flights, writes, out, mtu)
-}
-
-fn write_outgoing(
-    flights: &mut Flights,
-    writes: &mut WriteEpochs,
-    out: &mut [u8],
-    mtu: usize,
-) -> Option<usize> {
     // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
     let mut sealer = WriteSealer { writes, max_plaintext: flights.max_plaintext() };
     let written = flights.outgoing.write_datagram(&mut sealer, out, mtu);
     written.ok().filter(|len| *len > 0)
+}
+
+fn write_post_flights(flights: &mut PostFlights, writes: &mut WriteEpochs, out: &mut [u8]) -> Option<usize> {
+    let mut sealer = WriteSealer { writes, max_plaintext: flights.max_plaintext() };
+    Some(flights.write_datagram(&mut sealer, out)).filter(|len| *len > 0)
 }
 
 /// Seals a flight's records with the connection's epochs.

@@ -9,24 +9,24 @@ use super::sent::RecordNumber;
 const HEADER: usize = 8;
 
 #[derive(Default)]
-pub(super) struct FakeSealer {
+pub(crate) struct FakeSealer {
     /// The next sequence number of each epoch.
-    pub(super) next: BTreeMap<u64, u32>,
+    pub(crate) next: BTreeMap<u64, u32>,
     /// Bytes before the payload beyond the 8 of the header; one more per epoch.
-    pub(super) padding: usize,
+    pub(crate) padding: usize,
     /// Bytes after the payload, except in epoch 0.
-    pub(super) suffix: usize,
+    pub(crate) suffix: usize,
     /// Records that can still be sealed.
-    pub(super) left: Option<usize>,
+    pub(crate) left: Option<usize>,
 }
 
 /// A record as the receiver sees it.
-pub(super) struct Opened {
-    pub(super) content_type: u8,
-    pub(super) number: RecordNumber,
-    pub(super) payload: Vec<u8>,
+pub(crate) struct Opened {
+    pub(crate) content_type: u8,
+    pub(crate) number: RecordNumber,
+    pub(crate) payload: Vec<u8>,
     /// Bytes of the whole record.
-    pub(super) length: usize,
+    pub(crate) length: usize,
 }
 
 fn scramble(epoch: u64, bytes: &mut [u8]) {
@@ -34,12 +34,12 @@ fn scramble(epoch: u64, bytes: &mut [u8]) {
 }
 
 impl FakeSealer {
-    pub(super) fn overhead_of(&self, epoch: u64) -> (usize, usize) {
+    pub(crate) fn overhead_of(&self, epoch: u64) -> (usize, usize) {
         (HEADER + self.padding + epoch as usize, if epoch == 0 { 0 } else { self.suffix })
     }
 
     /// Cuts a datagram and opens its records, each with the keys of the epoch that it names.
-    pub(super) fn open(&self, mut datagram: &[u8]) -> Vec<Opened> {
+    pub(crate) fn open(&self, mut datagram: &[u8]) -> Vec<Opened> {
         let mut records = Vec::new();
         while !datagram.is_empty() {
             let epoch = u64::from(datagram[1]);

@@ -23,7 +23,7 @@ mod sent;
 mod timer;
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;
 

@@ -260,6 +260,11 @@ impl Outgoing {
         !self.burst_is_over() && self.piece(self.cursor).is_some()
     }
 
+    /// Whether the present transmission has come to its end: everything was sent, or had arrived before.
+    pub(crate) fn is_through(&self) -> bool {
+        self.piece(self.cursor).is_none()
+    }
+
     /// Whether there is nothing to send, now or ever again.
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()

@@ -244,7 +244,7 @@ impl AwaitSignature {
         self.keyed.send_certificate_verify(self.facts.signature_scheme, signature, cx)?;
         self.keyed.send_finished(cx)?;
         cx.flush();
-        let session = Session { keyed: self.keyed.into_application(cx), facts: self.facts };
+        let session = Session { keyed: self.keyed.into_application(cx)?, facts: self.facts };
         if cx.config.client_auth.verifier().is_some() {
             return Ok(next(ServerState::Certificate13(ExpectCertificate { session })));
         }
