@@ -1,6 +1,6 @@
 //! A game's client: see the README.
 
-use drystone::{PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, X509Certificate};
+use drystone::{PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, X509Certificate};
 use std::{thread::sleep, time::Duration};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,7 +17,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("{} bytes", packet.len());
         }
         if peer.get_status() == Status::Connected {
-            peer.put_packet(b"here I am")?;
+            match peer.put_packet(b"here I am") {
+                Ok(()) | Err(PacketError::Busy) => {} // the socket's queue is full: the next frame tries again
+                Err(error) => return Err(error.into()),
+            }
         }
         sleep(Duration::from_millis(16));
     }

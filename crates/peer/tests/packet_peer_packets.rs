@@ -154,7 +154,7 @@ fn numbers_are_those_of_godots_error_enum() {
         (PacketError::Empty, 0),
         (PacketError::NotConnected, 3),
         (PacketError::Closed, 27),
-        (PacketError::TooLarge { length: 2, limit: 1 }, 31),
+        (PacketError::TooLarge { length: 2, limit: 1 }, 27),
         (PacketError::Busy, 44),
         (PacketError::Socket(ErrorKind::PermissionDenied), 1),
     ];

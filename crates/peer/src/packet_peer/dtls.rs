@@ -360,9 +360,12 @@ impl PacketPeerDtls {
         self.link.take().map(|link| link.udp).or_else(|| self.released.take())
     }
 
-    /// How many packets were dropped since nobody read those before them.
+    /// How many packets were dropped since nobody read those before them: from the queue, and from the buffer of a socket of
+    /// its own where the operating system tells that (Linux, Android; of a server's socket
+    /// [`UdpServer::dropped_packet_count`](super::UdpServer::dropped_packet_count) counts them).
     pub fn dropped_packet_count(&self) -> u64 {
-        self.inbox.dropped
+        let by_system = self.packet_peer().map_or(0, PacketPeerUdp::dropped_by_system);
+        self.inbox.dropped.saturating_add(by_system)
     }
 
     /// The time that [`connect_to_peer`](Self::connect_to_peer) gives the handshake. Default: 30 s.

@@ -189,8 +189,7 @@ impl PacketError {
         match self {
             Self::Empty => code::OK,
             Self::NotConnected => code::UNCONFIGURED,
-            Self::Closed => code::CONNECTION_ERROR,
-            Self::TooLarge { .. } => code::INVALID_PARAMETER,
+            Self::Closed | Self::TooLarge { .. } => code::CONNECTION_ERROR,
             Self::Busy => code::BUSY,
             Self::Socket(_) => code::FAILED,
         }

@@ -251,7 +251,7 @@ impl Exchange {
 
     /// Datagrams that nobody had room for.
     pub(super) fn dropped(&self) -> u64 {
-        self.lock().dropped
+        self.lock().dropped.saturating_add(self.socket.dropped())
     }
 
     /// A panic elsewhere while the lock was held leaves nothing half done that matters more than the peers do.

@@ -28,6 +28,7 @@
 //! | what | Godot | here |
 //! | --- | --- | --- |
 //! | the certificate is for another name | [`Status::Error`]; `ErrorHostnameMismatch` means that nothing listens | [`Status::ErrorHostnameMismatch`]; everything else is [`Status::Error`] |
+//! | nothing listens at the port | `connect_to_peer` fails and leaves `ErrorHostnameMismatch` | `connect_to_peer` is `Ok`; a later [`poll`](PacketPeerDtls::poll) gives [`Status::Error`] with [`Error::NothingListens`] |
 //! | why it failed | a number on standard output | [`PacketPeerDtls::error`], in words and as Godot's number |
 //! | `validate_certs` with an empty `for_hostname`, or with nothing to trust | fails later, always | refused at once by [`connect_to_peer`](PacketPeerDtls::connect_to_peer), which gives the UDP peer back |
 //! | a certificate without subjectAltName, as Godot makes them | its common name counts | the same, if exactly that certificate is in `valid_certificate`; no authority can vouch for a common name |
@@ -35,10 +36,14 @@
 //! | trusting exactly the server's own certificate | only if it is self-signed | any certificate in `valid_certificate` |
 //! | `chain` of [`DtlsServer::setup`] | ignored | sent |
 //! | key and certificate that do not belong together | accepted, and every handshake fails | refused by `setup` |
+//! | a null key or certificate in `setup` | accepted, and every handshake fails | [`Error::Incomplete`] |
+//! | loading a key or certificate while a server uses it | refused with 22 | done: the server keeps the one that it was set up with |
+//! | `get_packet` when no packet waits | reads the socket itself | reads what the last [`poll`](PacketPeerDtls::poll) brought |
 //! | packets that wait | one | a queue of 65,536 bytes, where each packet costs 24 more than it has; when it is full the newest is dropped and [counted](PacketPeerDtls::dropped_packet_count) |
 //! | the other side's goodbye behind an unread packet | not seen | seen by [`poll`](PacketPeerDtls::poll); the packets stay readable |
-//! | `put_packet` of more than 16,384 bytes | disconnects | [`PacketError::TooLarge`], and nothing has changed |
+//! | `put_packet` of more than 16,384 bytes | disconnects | [`PacketError::TooLarge`], with Godot's number 27, and nothing has changed |
 //! | `put_packet` while the socket's queue is full | says OK, and loses this or the next packet | [`PacketError::Busy`] |
+//! | packets for which the system's socket buffer was full | not seen | counted by `dropped_packet_count` where the system tells them (Linux, Android) |
 //! | one forged record | kills a handshake; one that is cut short kills a connection too | is dropped |
 //! | a handshake that gets no answer | fails after 123 s | fails after 30 s, or [what is set](PacketPeerDtls::set_handshake_deadline) |
 //! | a peer that vanished | stays connected for ever | fails after 120 s of silence, or [what is set](PacketPeerDtls::set_idle_timeout) |
@@ -51,6 +56,9 @@
 //! | fragmentation of handshakes | only after two losses | always to the MTU, 1,200 bytes unless [set](PacketPeerDtls::set_mtu) |
 //! | Curve25519, client certificates, protocols (ALPN) | not in 3.x | [`PacketPeerDtls::connect_with`], [`DtlsServer::setup_with`] |
 //!
+//! Both generations of Godot's names exist where they differ: `bind` and `listen`, `is_bound` and `is_listening`,
+//! `is_socket_connected` and `is_connected_to_host`.
+//!
 //! The same as in Godot: an empty `put_packet` is `Ok` and sends nothing; `disconnect_from_peer` sends one
 //! goodbye and waits for nothing; one record per packet, one datagram per record.
 
@@ -60,6 +68,7 @@ mod dtls;
 mod dtls_server;
 mod error;
 mod exchange;
+mod lan;
 mod link;
 mod peer;
 mod queue;

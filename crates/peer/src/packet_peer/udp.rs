@@ -6,6 +6,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::address;
 use super::error::{Error, PacketError};
@@ -47,6 +48,8 @@ pub struct PacketPeerUdp {
     line: Line,
     queue: PacketQueue,
     destination: Option<SocketAddr>,
+    /// Whether packets may be sent to broadcast addresses.
+    broadcast: bool,
     /// The sender of the packet that was read last.
     sender: Option<SocketAddr>,
     packet_error: Option<PacketError>,
@@ -138,7 +141,9 @@ impl PacketPeerUdp {
             Line::Seat(_) => Err(Error::Locked),
             Line::Own(_) => Err(Error::AlreadyInUse("the UDP peer")),
             Line::Closed => {
-                self.line = Line::Own(Own::new(address::listen(port, bind_address)?));
+                let socket = address::listen(port, bind_address)?;
+                socket.set_broadcast(self.broadcast)?;
+                self.line = Line::Own(Own::new(socket));
                 Ok(())
             }
         }
@@ -218,6 +223,50 @@ impl PacketPeerUdp {
         }
     }
 
+    /// Waits until a packet is there. It blocks for as long as that takes; a program that has anything else to do asks
+    /// [`get_available_packet_count`](PacketPeer::get_available_packet_count) instead.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if the peer is a server's, [`Error::Unconfigured`] without a socket, [`Error::Socket`] if the
+    /// operating system's socket fails.
+    pub fn wait(&mut self) -> Result<(), Error> {
+        if self.queue.len() > 0 {
+            return Ok(());
+        }
+        Ok(self.own()?.wait()?)
+    }
+
+    /// Allows broadcasts, also for a socket that is made later.
+    pub(super) fn broadcast(&mut self, enabled: bool) -> Result<(), Error> {
+        match &self.line {
+            Line::Seat(_) => return Err(Error::Locked),
+            Line::Own(own) => own.socket.set_broadcast(enabled)?,
+            Line::Closed => {}
+        }
+        self.broadcast = enabled;
+        Ok(())
+    }
+
+    pub(super) fn own_socket(&mut self) -> Result<&Socket, Error> {
+        Ok(&self.own()?.socket)
+    }
+
+    fn own(&mut self) -> Result<&mut Own, Error> {
+        match &mut self.line {
+            Line::Own(own) => Ok(own),
+            Line::Seat(_) => Err(Error::Locked),
+            Line::Closed => Err(Error::Unconfigured("bind")),
+        }
+    }
+
+    /// Datagrams that the operating system had no room for in the socket of this peer alone.
+    pub(super) fn dropped_by_system(&self) -> u64 {
+        match &self.line {
+            Line::Own(own) => own.socket.dropped(),
+            Line::Closed | Line::Seat(_) => 0,
+        }
+    }
+
     /// The next datagram, where it lies.
     pub(super) fn receive(&mut self) -> Received<'_> {
         if self.queue.len() == 0 {
@@ -259,7 +308,9 @@ impl PacketPeerUdp {
     /// The socket of its own, made now if there is none; none at a server.
     fn open_for(&mut self, remote: SocketAddr) -> io::Result<Option<&mut Own>> {
         if matches!(self.line, Line::Closed) {
-            self.line = Line::Own(Own::new(Socket::bind(socket::any_port(remote))?));
+            let socket = Socket::bind(socket::any_port(remote))?;
+            socket.set_broadcast(self.broadcast)?;
+            self.line = Line::Own(Own::new(socket));
         }
         Ok(match &mut self.line {
             Line::Own(own) => Some(own),
@@ -302,16 +353,32 @@ impl Own {
                     return Ok(Look::Datagram(place, from));
                 }
             }
-            if self.received.is_empty() {
-                self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
-            }
+            self.make_buffer();
             self.arrived = None;
-            match self.socket.try_receive(&mut self.received)? {
+            match self.socket.receive(&mut self.received, Duration::ZERO)? {
                 Arrival::Datagrams(datagrams) => self.arrived = Some(datagrams),
                 Arrival::Refused => return Ok(Look::Refused),
                 Arrival::Nothing => return Ok(Look::Nothing),
             }
         }
+    }
+
+    /// The buffer, made when it is first needed.
+    fn make_buffer(&mut self) {
+        if self.received.is_empty() {
+            self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
+        }
+    }
+
+    /// Waits until a datagram lies in `received`.
+    fn wait(&mut self) -> io::Result<()> {
+        self.make_buffer();
+        while self.arrived.as_ref().is_none_or(Datagrams::is_empty) {
+            if let Arrival::Datagrams(datagrams) = self.socket.receive(&mut self.received, Duration::MAX)? {
+                self.arrived = Some(datagrams);
+            }
+        }
+        Ok(())
     }
 
     fn receive(&mut self) -> Received<'_> {

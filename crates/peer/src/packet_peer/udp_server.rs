@@ -139,7 +139,8 @@ impl UdpServer {
     }
 
     /// How many datagrams were dropped since there was no room for them, or since they came from strangers and were
-    /// not a DTLS client's hello.
+    /// not a DTLS client's hello. Those for which the operating system had no room in the socket's buffer count too where it
+    /// tells that (Linux, Android).
     pub fn dropped_packet_count(&self) -> u64 {
         self.exchange.as_ref().map_or(0, |exchange| exchange.dropped())
     }

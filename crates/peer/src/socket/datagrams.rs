@@ -43,6 +43,11 @@ impl Datagrams {
             stride,
         }
     }
+
+    /// Whether all were looked at.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
 }
 
 impl Iterator for Datagrams {

@@ -3,12 +3,14 @@
 
 mod contact;
 mod datagrams;
+mod drops;
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
+use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use contact::{Contact, Trouble};
 pub(crate) use datagrams::{Datagrams, FourTuple};
@@ -87,6 +89,36 @@ impl Socket {
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.udp.local_addr()
+    }
+
+    /// Allows or forbids datagrams to broadcast addresses.
+    pub(crate) fn set_broadcast(&self, allowed: bool) -> io::Result<()> {
+        self.udp.set_broadcast(allowed)
+    }
+
+    /// Receives what is sent to a multicast group on an interface; 0 leaves the choice to the system.
+    pub(crate) fn join_multicast(&self, group: IpAddr, interface: u32) -> io::Result<()> {
+        match group {
+            IpAddr::V4(v4) => {
+                SockRef::from(&self.udp).join_multicast_v4_n(&v4, &InterfaceIndexOrAddress::Index(interface))
+            }
+            IpAddr::V6(v6) => self.udp.join_multicast_v6(&v6, interface),
+        }
+    }
+
+    /// Receives it no more.
+    pub(crate) fn leave_multicast(&self, group: IpAddr, interface: u32) -> io::Result<()> {
+        match group {
+            IpAddr::V4(v4) => {
+                SockRef::from(&self.udp).leave_multicast_v4_n(&v4, &InterfaceIndexOrAddress::Index(interface))
+            }
+            IpAddr::V6(v6) => self.udp.leave_multicast_v6(&v6, interface),
+        }
+    }
+
+    /// Datagrams that the system dropped since the socket's buffer was full, as far as it tells that.
+    pub(crate) fn dropped(&self) -> u64 {
+        drops::dropped(&self.udp)
     }
 
     /// Waits at most `wait` for a datagram, or not at all if that is zero. May return earlier with nothing.
