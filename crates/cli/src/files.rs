@@ -5,6 +5,7 @@ use std::path::Path;
 
 use drystone::x509::{self, CertificateDer, TrustAnchors};
 use drystone::{Credential, Crypto, GenerateError, KeyAlgorithm, SelfSigned, X509Certificate};
+use zeroize::Zeroizing;
 
 use crate::fault::Fault;
 
@@ -13,6 +14,7 @@ pub(crate) fn credential(chain: &Path, key: &Path) -> Result<Credential, Fault> 
     let certificates = certificates(chain)?;
     let key_bytes = read(key)?;
     let private = x509::private_key_from_pem_or_der(&key_bytes).map_err(|error| in_file(key, error))?;
+    let private = Zeroizing::new(private);
     Credential::new(certificates, &private).map_err(|error| in_file(chain, error))
 }
 
@@ -56,8 +58,12 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Fault> {
     x509::certificates_from_pem_or_der(&read(file)?).map_err(|error| in_file(file, error))
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Fault> {
-    fs::read(file).map_err(|error| Fault::Local(format!("cannot read {}: {error}", file.display())))
+/// The content of a file. It is wiped, since it may be a private key; the standard library reserves the file's size first,
+/// so that no copies are left behind by growing.
+fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    fs::read(file)
+        .map(Zeroizing::new)
+        .map_err(|error| Fault::Local(format!("cannot read {}: {error}", file.display())))
 }
 
 fn in_file(file: &Path, error: impl std::fmt::Display) -> Fault {

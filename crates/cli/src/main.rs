@@ -27,6 +27,7 @@ mod reporter;
 mod server;
 mod settings;
 mod signals;
+mod terminal;
 mod watch;
 mod window;
 
@@ -39,6 +40,7 @@ use crate::args::{Arguments, Command};
 use crate::fault::Fault;
 use crate::report::{Report, Who};
 use crate::reporter::Reporter;
+use crate::terminal::Printable;
 
 fn main() -> ExitCode {
     let Arguments { command, log } = match Arguments::try_parse() {
@@ -98,5 +100,5 @@ fn answer_of(answer: &clap::Error) -> ExitCode {
 
 fn complain(reporter: Reporter, reason: &str) {
     reporter.json_only(&Report::Error { who: Who::default(), reason });
-    eprintln!("drystone: {reason}");
+    eprintln!("drystone: {}", Printable(reason));
 }

@@ -8,6 +8,8 @@ use drystone::x509::{CertificateDer, fingerprint_sha256, subject_text};
 use drystone::{Connected, X509Certificate};
 use serde::{Serialize, Serializer};
 
+use crate::terminal::Printable;
+
 /// One event.
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -169,7 +171,7 @@ impl fmt::Display for Report<'_> {
             Self::Certificate { who, index, subject, fingerprint, pem } => {
                 write!(f, "{who}certificate {index}: ")?;
                 if let Some(subject) = subject {
-                    write!(f, "{}, ", subject.escape_debug())?;
+                    write!(f, "{}, ", Printable(subject))?;
                 }
                 write!(f, "SHA-256 {fingerprint}\n{}", pem.trim_end())
             }
@@ -187,7 +189,7 @@ impl fmt::Display for Report<'_> {
             Self::EchoTest(report) => report.fmt(f),
             Self::Closed { who } => write!(f, "{who}closed"),
             Self::Error { who, reason } => {
-                write!(f, "{who}failed: {reason}")?;
+                write!(f, "{who}failed: {}", Printable(reason))?;
                 who.addr.map_or(Ok(()), |addr| write!(f, " (at {addr})"))
             }
         }
@@ -226,7 +228,7 @@ impl fmt::Display for ConnectedReport {
         ];
         for (label, value) in optional {
             if let Some(value) = value {
-                write!(f, ", {label} {}", value.escape_debug())?;
+                write!(f, ", {label} {}", Printable(value))?;
             }
         }
         Ok(())
@@ -237,7 +239,7 @@ impl fmt::Display for Content<'_> {
     /// Without the line end that a line has already.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text(text) => f.write_str(text.strip_suffix('\n').unwrap_or(text)),
+            Self::Text(text) => Printable(text.strip_suffix('\n').unwrap_or(text)).fmt(f),
             Self::Hex(bytes) => f.write_str(&hex(bytes, "")),
         }
     }
@@ -310,6 +312,7 @@ mod tests {
         let packet = |content| Report::Packet { who: NOBODY, size: 3, content }.to_string();
         assert_eq!(packet(Content::of(b"hi\n")), "hi");
         assert_eq!(packet(Content::of(&[0xff, 0x00])), "ff00");
+        assert_eq!(packet(Content::of(b"\x1b[2Jcleared\n")), "\\u{1b}[2Jcleared");
         let of_second = Report::Packet { who: second(), size: 1, content: Content::of(b"x") };
         assert_eq!(of_second.to_string(), "peer 2: packet, 1 byte");
         assert_eq!(
