@@ -9,8 +9,12 @@ pub mod hostile;
 pub mod identity;
 pub mod interop;
 pub mod key_log;
+#[cfg(target_os = "linux")]
+pub mod learning;
 pub mod link;
 pub mod meeting;
+#[cfg(target_os = "linux")]
+pub mod memory;
 pub mod null;
 pub mod pair;
 pub mod peers;

@@ -239,14 +239,16 @@ impl Reading {
         self.suite = Some(suite);
         let id = hello.extensions.connection_id.map(<[u8]>::len);
         let ids = [id.unwrap_or(0), self.ends[Side::Server as usize].connection_id_length];
-        let block = self.master().key_block(suite, &self.randoms);
-        let keys = [(&block.client_key, &block.client_iv), (&block.server_key, &block.server_iv)];
+        let keys = self.master().use_key_block(suite, &self.randoms, |block| {
+            [(block.client_key, block.client_iv), (block.server_key, block.server_iv)]
+                .map(|(key, iv)| (key.to_vec(), iv.to_vec()))
+        });
         for ((end, (key, iv)), id) in self.ends.iter_mut().zip(keys).zip(ids) {
             let nonce = match suite.explicit_nonce {
-                true => ClassicNonce::Explicit { salt: iv.expose().try_into().unwrap() },
-                false => ClassicNonce::Implicit { iv: iv.expose().try_into().unwrap() },
+                true => ClassicNonce::Explicit { salt: iv.try_into().unwrap() },
+                false => ClassicNonce::Implicit { iv: iv.try_into().unwrap() },
             };
-            let key = suite.aead.key(key.expose()).unwrap();
+            let key = suite.aead.key(&key).unwrap();
             let protection = Protection::classic(key, suite.aead.tag_length(), nonce, suite.limits);
             let admitted = match id {
                 0 => AdmittedTypes::CLASSIC,

@@ -243,14 +243,15 @@ impl End {
     }
 
     fn install(&mut self, suite: &CipherSuite, epoch: u64, secret: &TrafficSecret) {
-        let keys = secret.keys(suite);
-        let protection = Protection::unified(
-            suite.aead.key(keys.key.expose()).unwrap(),
-            suite.aead.tag_length(),
-            keys.iv.expose().try_into().unwrap(),
-            suite.mask.key(keys.sn_key.expose()).unwrap(),
-            suite.limits,
-        );
+        let protection = secret.use_keys(suite, |keys| {
+            Protection::unified(
+                suite.aead.key(keys.key).unwrap(),
+                suite.aead.tag_length(),
+                *keys.iv,
+                suite.mask.key(keys.sn_key).unwrap(),
+                suite.limits,
+            )
+        });
         let admitted = match self.connection_id_length {
             0 => AdmittedTypes::UNIFIED,
             _ => AdmittedTypes::UNIFIED_WITH_CONNECTION_ID,

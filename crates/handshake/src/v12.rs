@@ -9,7 +9,7 @@ use drystone_x509::CertificateDer;
 use crate::Error;
 use crate::connection::{Established, Exporter};
 use crate::crypto::prf12::{MasterSecret, Randoms};
-use crate::crypto::{CipherSuite, Digest, KeyExchangeError, KeyLogLabel, Secret, SharedSecret, Side};
+use crate::crypto::{CipherSuite, Digest, KeyExchangeError, KeyLogLabel, SharedSecret, Side};
 use crate::error::Misbehaviour;
 use crate::facts::{Facts, FinishedVerified, PeerChain};
 use crate::machine::{Context, Next, Outcome, PeerVerified};
@@ -50,9 +50,10 @@ impl Keys {
 
     /// The keys of both directions: those of `own` for writing, the peer's for reading.
     pub(crate) fn epochs(&self, own: Side) -> Result<(ReadEpoch, WriteEpoch), Error> {
-        let block = self.master.key_block(self.suite, &self.randoms);
-        let client = self.protection(&block.client_key, &block.client_iv)?;
-        let server = self.protection(&block.server_key, &block.server_iv)?;
+        let (client, server) = self.master.use_key_block(self.suite, &self.randoms, |block| {
+            let client = self.protection(block.client_key, block.client_iv)?;
+            Ok::<_, Error>((client, self.protection(block.server_key, block.server_iv)?))
+        })?;
         let (write, read) = match own {
             Side::Client => (client, server),
             Side::Server => (server, client),
@@ -61,13 +62,13 @@ impl Keys {
         Ok((read, WriteEpoch::new(PROTECTED_EPOCH, write)))
     }
 
-    fn protection(&self, key: &Secret, iv: &Secret) -> Result<Protection, Error> {
+    fn protection(&self, key: &[u8], iv: &[u8]) -> Result<Protection, Error> {
         const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
-        let key = self.suite.aead.key(key.expose()).map_err(|_| BROKEN_PROVIDER)?;
+        let key = self.suite.aead.key(key).map_err(|_| BROKEN_PROVIDER)?;
         let nonce = if self.suite.explicit_nonce {
-            ClassicNonce::Explicit { salt: iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)? }
+            ClassicNonce::Explicit { salt: iv.try_into().map_err(|_| BROKEN_PROVIDER)? }
         } else {
-            ClassicNonce::Implicit { iv: iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)? }
+            ClassicNonce::Implicit { iv: iv.try_into().map_err(|_| BROKEN_PROVIDER)? }
         };
         Ok(Protection::classic(key, self.suite.aead.tag_length(), nonce, self.suite.limits))
     }

@@ -66,15 +66,18 @@ impl Keyed<MainSecret> {
         );
         cx.log_secret(KeyLogLabel::ClientHandshakeTrafficSecret, &client_random, &secrets.client);
         cx.log_secret(KeyLogLabel::ServerHandshakeTrafficSecret, &client_random, &secrets.server);
-        let (client_keys, client_finished) = secrets.client.handshake_keys(suite);
-        let (server_keys, server_finished) = secrets.server.handshake_keys(suite);
-        let (read, write) = match own {
-            Side::Client => (server_keys, client_keys),
-            Side::Server => (client_keys, server_keys),
+        let protection = |secret: &TrafficSecret| {
+            let (protection, finished) = secret.use_handshake_keys(suite, |keys| protection(suite, keys));
+            protection.map(|protection| (protection, finished))
         };
-        let read = protection(suite, &read)?;
+        let (client, client_finished) = protection(&secrets.client)?;
+        let (server, server_finished) = protection(&secrets.server)?;
+        let (read, write) = match own {
+            Side::Client => (server, client),
+            Side::Server => (client, server),
+        };
         cx.install_read(ReadEpoch::new(HANDSHAKE_EPOCH, read, AdmittedTypes::UNIFIED));
-        cx.install_write(WriteEpoch::new(HANDSHAKE_EPOCH, protection(suite, &write)?));
+        cx.install_write(WriteEpoch::new(HANDSHAKE_EPOCH, write));
         let finished = [client_finished, server_finished];
         let keyed = Self { own, suite, client_random, finished, transcript, schedule };
         Ok(keyed)
@@ -218,12 +221,11 @@ impl Keyed<ApplicationSecrets> {
 }
 
 /// The keys that protect a direction's records (RFC 9846 section 7.3, RFC 9147 section 4.2.3).
-fn protection(suite: &'static CipherSuite, keys: &TrafficKeys) -> Result<Protection, Error> {
+fn protection(suite: &'static CipherSuite, keys: &TrafficKeys<'_>) -> Result<Protection, Error> {
     const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
-    let key = suite.aead.key(keys.key.expose()).map_err(|_| BROKEN_PROVIDER)?;
-    let mask = suite.mask.key(keys.sn_key.expose()).map_err(|_| BROKEN_PROVIDER)?;
-    let iv = keys.iv.expose().try_into().map_err(|_| BROKEN_PROVIDER)?;
-    Ok(Protection::unified(key, suite.aead.tag_length(), iv, mask, suite.limits))
+    let key = suite.aead.key(keys.key).map_err(|_| BROKEN_PROVIDER)?;
+    let mask = suite.mask.key(keys.sn_key).map_err(|_| BROKEN_PROVIDER)?;
+    Ok(Protection::unified(key, suite.aead.tag_length(), *keys.iv, mask, suite.limits))
 }
 
 /// An epoch of the peer's records under this secret.
@@ -232,7 +234,8 @@ pub(crate) fn read_epoch(
     epoch: u64,
     secret: &TrafficSecret,
 ) -> Result<ReadEpoch, Error> {
-    Ok(ReadEpoch::new(epoch, protection(suite, &secret.keys(suite))?, AdmittedTypes::UNIFIED))
+    let protection = secret.use_keys(suite, |keys| protection(suite, keys))?;
+    Ok(ReadEpoch::new(epoch, protection, AdmittedTypes::UNIFIED))
 }
 
 /// An epoch of our records under this secret.
@@ -241,7 +244,8 @@ pub(crate) fn write_epoch(
     epoch: u64,
     secret: &TrafficSecret,
 ) -> Result<WriteEpoch, Error> {
-    Ok(WriteEpoch::new(epoch, protection(suite, &secret.keys(suite))?))
+    let protection = secret.use_keys(suite, |keys| protection(suite, keys))?;
+    Ok(WriteEpoch::new(epoch, protection))
 }
 
 /// Reads a chain and its leaf's key. An empty chain is `None`. In the main handshake the context is empty (RFC 9846

@@ -71,9 +71,10 @@ impl Rogue {
 
     /// Takes this for the master secret and derives all keys from it.
     pub fn assume_master(&mut self, master: MasterSecret) {
-        let block = master.key_block(self.suite, &self.randoms);
-        let client = protection(self.suite, block.client_key.expose(), block.client_iv.expose());
-        let server = protection(self.suite, block.server_key.expose(), block.server_iv.expose());
+        let (client, server) = master.use_key_block(self.suite, &self.randoms, |block| {
+            let client = protection(self.suite, block.client_key, block.client_iv);
+            (client, protection(self.suite, block.server_key, block.server_iv))
+        });
         let (own, peer) = if self.side == Side::Client { (client, server) } else { (server, client) };
         self.writer.install(1, own);
         self.reader.install(1, peer, AdmittedTypes::CLASSIC);

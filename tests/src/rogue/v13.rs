@@ -232,9 +232,9 @@ impl Rogue {
 
 /// Unified protection with the keys of this secret (RFC 9846 section 7.3, RFC 9147 section 4.2.3).
 fn protection(suite: &'static CipherSuite, secret: &TrafficSecret) -> Protection {
-    let keys = secret.keys(suite);
-    let key = suite.aead.key(keys.key.expose()).expect("a key of the right length");
-    let mask = suite.mask.key(keys.sn_key.expose()).expect("a key of the right length");
-    let iv = keys.iv.expose().try_into().expect("12 bytes");
-    Protection::unified(key, suite.aead.tag_length(), iv, mask, suite.limits)
+    secret.use_keys(suite, |keys| {
+        let key = suite.aead.key(keys.key).expect("a key of the right length");
+        let mask = suite.mask.key(keys.sn_key).expect("a key of the right length");
+        Protection::unified(key, suite.aead.tag_length(), *keys.iv, mask, suite.limits)
+    })
 }

@@ -1,9 +1,8 @@
 //! Keying material for other protocols (RFC 5705), and the keys of DTLS-SRTP (RFC 5764).
 
-use zeroize::{Zeroize, ZeroizeOnDrop};
-
 use super::{Connection, Exporter, Phase};
 use crate::Misuse;
+use crate::crypto::Secret;
 use crate::crypto::prf12::{ExportError, is_reserved_label};
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
 
@@ -48,17 +47,18 @@ impl Connection {
     /// The keys and salts for SRTP, split as RFC 5764 section 4.2 says; `None` if no profile was negotiated or it is
     /// unknown, or where nothing can be exported.
     pub fn srtp_keys(&self) -> Option<SrtpKeys> {
-        let (key_length, salt_length) = match self.srtp_profile()? {
+        let (key_length, salt_length): (usize, _) = match self.srtp_profile()? {
             SrtpProfile::AES128_CM_HMAC_SHA1_80 | SrtpProfile::AES128_CM_HMAC_SHA1_32 => (16, 14),
             SrtpProfile::AEAD_AES_128_GCM => (16, 12),
             SrtpProfile::AEAD_AES_256_GCM => (32, 12),
             _ => return None,
         };
-        let mut keys = SrtpKeys { material: [0; SrtpKeys::MAX], key_length, salt_length };
         let length = key_length.saturating_add(salt_length).saturating_mul(2);
-        let out = keys.material.get_mut(..length)?;
-        self.export_keying_material(b"EXTRACTOR-dtls_srtp", None, out).ok()?;
-        Some(keys)
+        let mut exported = Err(Misuse::NotConnected);
+        let material = Secret::with(length, |out| {
+            exported = self.export_keying_material(b"EXTRACTOR-dtls_srtp", None, out);
+        });
+        exported.ok().map(|()| SrtpKeys { material, key_length, salt_length })
     }
 }
 
@@ -86,20 +86,15 @@ impl Exporter {
     }
 }
 
-/// Master keys and salts for SRTP. Wiped when dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
+/// Master keys and salts for SRTP, in a box of their own. Wiped when dropped.
 pub struct SrtpKeys {
     /// client key, server key, client salt, server salt.
-    material: [u8; Self::MAX],
-    #[zeroize(skip)]
+    material: Secret,
     key_length: usize,
-    #[zeroize(skip)]
     salt_length: usize,
 }
 
 impl SrtpKeys {
-    const MAX: usize = 2 * (32 + 14);
-
     /// The key for what the client sends.
     pub fn client_key(&self) -> &[u8] {
         self.part(0, self.key_length)
@@ -121,7 +116,7 @@ impl SrtpKeys {
     }
 
     fn part(&self, start: usize, length: usize) -> &[u8] {
-        self.material.get(start..start.saturating_add(length)).unwrap_or(&[])
+        self.material.expose().get(start..start.saturating_add(length)).unwrap_or(&[])
     }
 }
 

@@ -122,19 +122,22 @@ pub trait HashContext: Send + Sync {
 /// ```
 /// use drystone_handshake::crypto::{Hmac, ring};
 ///
-/// let key = ring::HMAC_SHA_256.with_key(b"key");
-/// assert_eq!(key.sign(&[b"da", b"ta"]), ring::HMAC_SHA_256.sign(b"key", &[b"data"]));
+/// let tag = ring::HMAC_SHA_256.sign(b"key", &[b"data"]);
+/// ring::HMAC_SHA_256.use_key(b"key", &mut |key| assert_eq!(key.sign(&[b"da", b"ta"]), tag));
 /// ```
 pub trait Hmac: Send + Sync + fmt::Debug {
     /// Bytes of a tag: 1 to [`Digest::CAPACITY`].
     fn output_length(&self) -> usize;
 
-    /// Prepares a key, for several tags.
-    fn with_key(&self, key: &[u8]) -> Box<dyn HmacKey>;
+    /// Prepares a key for several tags and lends it to `work`, which is called once. What is prepared is as secret as the
+    /// key: it belongs on the stack, which the callers of this crate wipe.
+    fn use_key(&self, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey));
 
     /// The tag of the concatenation of `data` under a key that is used once.
     fn sign(&self, key: &[u8], data: &[&[u8]]) -> Digest {
-        self.with_key(key).sign(data)
+        let mut tag = Digest::default();
+        self.use_key(key, &mut |key| tag = key.sign(data));
+        tag
     }
 }
 

@@ -1,10 +1,8 @@
 //! HKDF (RFC 5869) and HKDF-Expand-Label (RFC 9846 section 7.1) over any [`Hmac`]. Knows no secret by name.
 
-use alloc::boxed::Box;
-
 use zeroize::Zeroizing;
 
-use crate::crypto::{Digest, Hmac, HmacKey, Secret};
+use crate::crypto::{Digest, Hmac, HmacKey, Secret, stack};
 
 /// HKDF with one hash function and one label prefix.
 ///
@@ -15,7 +13,7 @@ use crate::crypto::{Digest, Hmac, HmacKey, Secret};
 /// let hkdf = Hkdf::dtls13(ring::HMAC_SHA_256);
 /// let secret = hkdf.extract(b"salt", b"input keying material");
 /// let mut key = [0; 16];
-/// hkdf.expander(&secret).expand_label(b"key", b"", &mut key)?;
+/// hkdf.expand_from(secret.expose(), |expander| expander.expand_label(b"key", b"", &mut key))?;
 /// assert_ne!(key, [0; 16]);
 /// # Ok(())
 /// # }
@@ -48,17 +46,33 @@ impl Hkdf {
 
     /// HKDF-Extract (RFC 5869 section 2.2).
     pub fn extract(&self, salt: &[u8], input_keying_material: &[u8]) -> Secret {
-        Secret::from_slice(Zeroizing::new(self.hmac.sign(salt, &[input_keying_material])).as_ref())
+        Secret::with(self.output_length(), |secret| self.extract_into(salt, input_keying_material, secret))
     }
 
-    /// Prepares a secret, to derive several things from it.
-    pub fn expander(&self, secret: &Secret) -> Expander {
-        Expander { key: self.hmac.with_key(secret.expose()), label_prefix: self.label_prefix }
+    /// The same for a secret that does not leave its function.
+    pub(crate) fn extract_into(&self, salt: &[u8], input_keying_material: &[u8], out: &mut [u8]) {
+        stack::wiping::<{ stack::SYMMETRIC }, _>(|| {
+            fill(out, &Zeroizing::new(self.hmac.sign(salt, &[input_keying_material])));
+        });
+    }
+
+    /// Prepares a secret, and lends it to `work`, which derives several things from it. What that leaves on the stack is
+    /// wiped: give back no secret but in a box, as [`Secret`] is.
+    pub fn expand_from<T>(&self, secret: &[u8], work: impl FnOnce(&Expander<'_>) -> T) -> T {
+        let mut work = Some(work);
+        let mut result = None;
+        stack::wiping::<{ stack::SYMMETRIC }, _>(|| {
+            self.hmac.use_key(secret, &mut |key| {
+                let expander = Expander { key, label_prefix: self.label_prefix };
+                result = work.take().map(|work| work(&expander));
+            });
+        });
+        result.expect("a provider lends the key once")
     }
 
     /// The tag under a key that is used once: the verify_data of Finished, a binder.
     pub(crate) fn sign(&self, key: &Secret, data: &[u8]) -> Digest {
-        self.hmac.sign(key.expose(), &[data])
+        stack::wiping::<{ stack::SYMMETRIC }, _>(|| self.hmac.sign(key.expose(), &[data]))
     }
 }
 
@@ -90,12 +104,12 @@ impl Info {
 }
 
 /// A secret from which things are derived (the "PRK" of RFC 5869).
-pub struct Expander {
-    key: Box<dyn HmacKey>,
+pub struct Expander<'a> {
+    key: &'a dyn HmacKey,
     label_prefix: &'static LabelPrefix,
 }
 
-impl Expander {
+impl Expander<'_> {
     /// HKDF-Expand (RFC 5869 section 2.3): fills `out`.
     ///
     /// # Errors
@@ -147,10 +161,19 @@ impl Expander {
         self.secret(label, transcript_hash.as_ref(), self.key.output_length())
     }
 
+    /// The same for a secret that does not leave its function.
+    pub(crate) fn derive_secret_into(&self, label: &'static str, transcript_hash: &Digest, out: &mut [u8]) {
+        self.expand_label(label.as_bytes(), transcript_hash.as_ref(), out).expect(OF_THE_RFC);
+    }
+
+    /// A key of the suite that does not leave its function (RFC 9846 section 7.3).
+    pub(crate) fn expand_key(&self, label: &'static str, out: &mut [u8]) {
+        self.expand_label(label.as_bytes(), &[], out).expect(OF_THE_RFC);
+    }
+
     /// HKDF-Expand-Label for a label of the RFC and a length of the suite.
     pub(crate) fn secret(&self, label: &'static str, context: &[u8], length: usize) -> Secret {
-        self.try_secret(label.as_bytes(), context, length)
-            .expect("the RFC's labels are short, contexts are digests, and a secret has at most 64 bytes")
+        self.try_secret(label.as_bytes(), context, length).expect(OF_THE_RFC)
     }
 
     /// HKDF-Expand-Label into a secret, for a label or context that the caller chose.
@@ -168,6 +191,10 @@ impl Expander {
     }
 }
 
+/// Why labels of the RFC, digests and lengths of a suite always fit.
+const OF_THE_RFC: &str =
+    "the RFC's labels are short, contexts are digests, and a key is as long as two digests at most";
+
 /// What is to be filled may be shorter than the digest, never longer.
 fn fill(out: &mut [u8], block: &Digest) {
     for (to, from) in out.iter_mut().zip(block.as_ref()) {
@@ -175,7 +202,7 @@ fn fill(out: &mut [u8], block: &Digest) {
     }
 }
 
-impl core::fmt::Debug for Expander {
+impl core::fmt::Debug for Expander<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Expander").finish_non_exhaustive()
     }
@@ -211,7 +238,8 @@ mod tests {
                 let hkdf = Hkdf::dtls13(hmac);
                 let secret = hkdf.extract(&field("salt"), &field("ikm"));
                 let mut out = vec![0; usize::try_from(test["size"].as_u64().unwrap()).unwrap()];
-                let result = hkdf.expander(&secret).expand(&field("info"), &mut out);
+                let info = field("info");
+                let result = hkdf.expand_from(secret.expose(), |expander| expander.expand(&info, &mut out));
                 match test["result"].as_str().unwrap() {
                     "valid" => {
                         assert_eq!((result, out), (Ok(()), field("okm")), "{}", test["tcId"]);
@@ -236,27 +264,26 @@ mod tests {
 
     #[test]
     fn lengths_that_do_not_fit_their_fields_are_refused() {
-        let hkdf = Hkdf::dtls13(HMAC_SHA_256);
-        let expander = hkdf.expander(&Secret::from_slice(&[1; 32]));
-        let mut out = [0; 32];
-        assert_eq!(expander.expand_label(&[b'x'; 249], &[0; 255], &mut out), Ok(()));
-        assert_eq!(expander.expand_label(&[b'x'; 250], &[], &mut out), Err(ExpandError::LabelTooLong));
-        assert_eq!(expander.expand_label(b"x", &[0; 256], &mut out), Err(ExpandError::ContextTooLong));
-        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 255 * 32]), Ok(()));
-        assert_eq!(
-            expander.expand_label(b"x", &[], &mut vec![0; 255 * 32 + 1]),
-            Err(ExpandError::OutputTooLong)
-        );
-        assert_eq!(expander.expand_label(b"x", &[], &mut vec![0; 65536]), Err(ExpandError::OutputTooLong));
+        Hkdf::dtls13(HMAC_SHA_256).expand_from(&[1; 32], |expander| {
+            let expand =
+                |label: &[u8], context: &[u8], out: &mut [u8]| expander.expand_label(label, context, out);
+            let mut out = [0; 32];
+            assert_eq!(expand(&[b'x'; 249], &[0; 255], &mut out), Ok(()));
+            assert_eq!(expand(&[b'x'; 250], &[], &mut out), Err(ExpandError::LabelTooLong));
+            assert_eq!(expand(b"x", &[0; 256], &mut out), Err(ExpandError::ContextTooLong));
+            assert_eq!(expand(b"x", &[], &mut vec![0; 255 * 32]), Ok(()));
+            assert_eq!(expand(b"x", &[], &mut vec![0; 255 * 32 + 1]), Err(ExpandError::OutputTooLong));
+            assert_eq!(expand(b"x", &[], &mut vec![0; 65536]), Err(ExpandError::OutputTooLong));
+        });
     }
 
     #[test]
     fn the_prefix_of_dtls_has_no_space() {
-        let secret = Secret::from_slice(&[1; 32]);
         let (mut by_label, mut by_info) = ([0; 16], [0; 16]);
-        let expander = Hkdf::dtls13(HMAC_SHA_256).expander(&secret);
-        expander.expand_label(b"key", b"", &mut by_label).unwrap();
-        expander.expand(b"\x00\x10\x09dtls13key\x00", &mut by_info).unwrap();
+        Hkdf::dtls13(HMAC_SHA_256).expand_from(&[1; 32], |expander| {
+            expander.expand_label(b"key", b"", &mut by_label).unwrap();
+            expander.expand(b"\x00\x10\x09dtls13key\x00", &mut by_info).unwrap();
+        });
         assert_eq!(by_label, by_info);
     }
 }

@@ -25,6 +25,7 @@ mod kx;
 mod mlkem;
 mod secret;
 mod sign;
+mod stack;
 mod suite;
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! randoms and transcript hashes as given.
 
 use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::crypto::{CipherSuite, Digest, Hmac, Secret, SharedSecret, Side};
+use crate::crypto::{CipherSuite, Digest, Hmac, HmacKey, Secret, SharedSecret, Side, stack};
 
 /// The randoms of both hellos, which enter every derivation in one order or the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +28,24 @@ pub struct Randoms {
 /// assert_ne!(out, [0; 12]);
 /// ```
 pub fn prf(hmac: &dyn Hmac, secret: &[u8], label: &[u8], seeds: &[&[u8]], out: &mut [u8]) {
-    let seed = [label, &seeds.concat()].concat();
-    let key = hmac.with_key(secret);
-    // A(1) = HMAC(secret, seed), A(i) = HMAC(secret, A(i-1)); block i = HMAC(secret, A(i) + seed).
+    let length = seeds.iter().fold(label.len(), |length, seed| length.saturating_add(seed.len()));
+    let mut seed = Vec::with_capacity(length);
+    seed.extend_from_slice(label);
+    seeds.iter().for_each(|part| seed.extend_from_slice(part));
+    stack::wiping::<{ stack::SYMMETRIC }, _>(|| {
+        hmac.use_key(secret, &mut |key| p_hash(key, &seed, out));
+    });
+}
+
+/// P_hash(secret, seed): A(1) = HMAC(secret, seed), A(i) = HMAC(secret, A(i-1)); block i = HMAC(secret, A(i) + seed).
+fn p_hash(key: &dyn HmacKey, seed: &[u8], out: &mut [u8]) {
     let mut previous: Option<Zeroizing<Digest>> = None;
     for piece in out.chunks_mut(key.output_length()) {
         let a = Zeroizing::new(match &previous {
-            None => key.sign(&[&seed]),
+            None => key.sign(&[seed]),
             Some(previous) => key.sign(&[previous.as_ref()]),
         });
-        let block = Zeroizing::new(key.sign(&[a.as_ref(), &seed]));
+        let block = Zeroizing::new(key.sign(&[a.as_ref(), seed]));
         // The last piece may be shorter than the digest, never longer.
         for (to, from) in piece.iter_mut().zip(block.as_ref()) {
             *to = *from;
@@ -107,12 +117,24 @@ impl MasterSecret {
         &self.secret
     }
 
-    /// The keys of both directions (RFC 5246 section 6.3).
-    pub fn key_block(&self, suite: &CipherSuite, randoms: &Randoms) -> KeyBlock {
-        self.key_block_of(suite.aead.key_length(), suite.fixed_iv_length(), randoms)
+    /// Derives the keys of both directions (RFC 5246 section 6.3) and lends them to `work`: they are wiped when it returns.
+    /// Give back no secret but in a box.
+    pub fn use_key_block<T>(
+        &self,
+        suite: &CipherSuite,
+        randoms: &Randoms,
+        work: impl FnOnce(&KeyBlock<'_>) -> T,
+    ) -> T {
+        self.use_key_block_of(suite.aead.key_length(), suite.fixed_iv_length(), randoms, work)
     }
 
-    fn key_block_of(&self, key_length: usize, iv_length: usize, randoms: &Randoms) -> KeyBlock {
+    fn use_key_block_of<T>(
+        &self,
+        key_length: usize,
+        iv_length: usize,
+        randoms: &Randoms,
+        work: impl FnOnce(&KeyBlock<'_>) -> T,
+    ) -> T {
         let length = key_length.saturating_add(iv_length).saturating_mul(2);
         let mut block = Zeroizing::new(vec![0; length]);
         // Here the server's random comes first.
@@ -123,14 +145,16 @@ impl MasterSecret {
             let (first, others) =
                 rest.split_at_checked(length).expect("the block is as long as its four parts");
             rest = others;
-            Secret::from_slice(first)
+            first
         };
-        KeyBlock {
+        let block = KeyBlock {
             client_key: take(key_length),
             server_key: take(key_length),
             client_iv: take(iv_length),
             server_iv: take(iv_length),
-        }
+        };
+        // What is made of the keys passes over the stack.
+        stack::wiping::<{ stack::SYMMETRIC }, _>(|| work(&block))
     }
 
     /// The verify_data of Finished (RFC 5246 section 7.4.9), as sent by `sender`. Compare it in constant time.
@@ -194,17 +218,22 @@ pub enum ExportError {
     ContextTooLong,
 }
 
-/// The write keys and fixed IVs of both sides.
-#[derive(Debug)]
-pub struct KeyBlock {
+/// The write keys and fixed IVs of both sides, while they are lent.
+pub struct KeyBlock<'a> {
     /// The client's write key.
-    pub client_key: Secret,
+    pub client_key: &'a [u8],
     /// The server's write key.
-    pub server_key: Secret,
+    pub server_key: &'a [u8],
     /// The client's fixed IV: the 4-byte salt of GCM (RFC 5288 section 3), or 12 bytes (RFC 7905 section 2).
-    pub client_iv: Secret,
+    pub client_iv: &'a [u8],
     /// The server's fixed IV.
-    pub server_iv: Secret,
+    pub server_iv: &'a [u8],
+}
+
+impl fmt::Debug for KeyBlock<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyBlock").finish_non_exhaustive()
+    }
 }
 
 #[cfg(test)]
@@ -283,10 +312,11 @@ mod tests {
                 "key expansion" => {
                     let (server, client) = vector.seed.split_at(32);
                     let key_length = output.len() / 2 - 4;
-                    let block = master.key_block_of(key_length, 4, &randoms(client, server));
-                    let parts = [&block.client_key, &block.server_key, &block.client_iv, &block.server_iv];
-                    assert_eq!(parts.map(Secret::expose).concat(), output);
-                    assert_eq!(parts.map(|part| part.expose().len()), [key_length, key_length, 4, 4]);
+                    master.use_key_block_of(key_length, 4, &randoms(client, server), |block| {
+                        let parts = [block.client_key, block.server_key, block.client_iv, block.server_iv];
+                        assert_eq!(parts.concat(), output);
+                        assert_eq!(parts.map(<[u8]>::len), [key_length, key_length, 4, 4]);
+                    });
                 }
                 "client finished" => {
                     let hash = Digest::from_slice(&vector.seed).unwrap();

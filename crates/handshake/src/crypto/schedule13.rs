@@ -20,6 +20,7 @@
 mod traffic;
 
 pub use traffic::{FinishedKey, TrafficKeys, TrafficSecret};
+use zeroize::Zeroizing;
 
 use crate::crypto::hash::{SHA_256_OF_NOTHING, SHA_384_OF_NOTHING};
 use crate::crypto::hkdf::{ExpandError, Expander, Hkdf};
@@ -33,10 +34,12 @@ struct Functions {
 }
 
 impl Functions {
-    /// One arrow of the schedule: the secret below this one.
-    fn descend(&self, secret: &Expander, input_keying_material: &[u8]) -> Secret {
-        let salt = secret.derive_secret("derived", &self.empty_hash());
-        self.hkdf.extract(salt.expose(), input_keying_material)
+    /// One arrow of the schedule: the secret below this one. The salt does not leave this frame, which is wiped.
+    fn descend(&self, secret: &Expander<'_>, input_keying_material: &[u8]) -> Secret {
+        let mut salt = Zeroizing::new([0; Digest::CAPACITY]);
+        let salt = salt.get_mut(..self.hkdf.output_length()).expect("a digest has at most 64 bytes");
+        secret.derive_secret_into("derived", &self.empty_hash(), salt);
+        self.hkdf.extract(salt, input_keying_material)
     }
 
     /// From the salt that the early secret gives to the secrets of the handshake and the main secret.
@@ -46,16 +49,21 @@ impl Functions {
         shared_secret: &SharedSecret,
         hello_hash: &Digest,
     ) -> (HandshakeSecrets, MainSecret) {
-        let handshake = self.hkdf.expander(&self.hkdf.extract(salt, shared_secret.expose()));
-        let secrets = HandshakeSecrets {
-            client: self.traffic(&handshake, "c hs traffic", hello_hash),
-            server: self.traffic(&handshake, "s hs traffic", hello_hash),
-        };
-        let main = self.descend(&handshake, self.zeros().expose());
-        (secrets, MainSecret { functions: self, secret: self.hkdf.expander(&main) })
+        let mut handshake = Zeroizing::new([0; Digest::CAPACITY]);
+        let handshake =
+            handshake.get_mut(..self.hkdf.output_length()).expect("a digest has at most 64 bytes");
+        self.hkdf.extract_into(salt, shared_secret.expose(), handshake);
+        self.hkdf.expand_from(handshake, |handshake| {
+            let secrets = HandshakeSecrets {
+                client: self.traffic(handshake, "c hs traffic", hello_hash),
+                server: self.traffic(handshake, "s hs traffic", hello_hash),
+            };
+            let main = self.descend(handshake, self.zeros());
+            (secrets, MainSecret { functions: self, secret: main })
+        })
     }
 
-    fn traffic(&self, secret: &Expander, label: &'static str, transcript_hash: &Digest) -> TrafficSecret {
+    fn traffic(&self, secret: &Expander<'_>, label: &'static str, transcript_hash: &Digest) -> TrafficSecret {
         TrafficSecret::new(self.hkdf, secret.derive_secret(label, transcript_hash))
     }
 
@@ -64,16 +72,18 @@ impl Functions {
     }
 
     /// The "0" of the figure: as many zeros as a digest has bytes.
-    fn zeros(&self) -> Secret {
-        Secret::with(self.hkdf.output_length(), |_| {})
+    fn zeros(&self) -> &'static [u8] {
+        ZEROS.get(..self.hkdf.output_length()).unwrap_or(&ZEROS)
     }
 }
+
+static ZEROS: [u8; Digest::CAPACITY] = [0; Digest::CAPACITY];
 
 /// The Early Secret: of a PSK, or of none.
 #[derive(Debug)]
 pub struct EarlySecret {
     functions: Functions,
-    secret: Expander,
+    secret: Secret,
 }
 
 impl EarlySecret {
@@ -84,8 +94,12 @@ impl EarlySecret {
 
     fn with_functions(functions: Functions, psk: Option<&[u8]>) -> Self {
         let zeros = functions.zeros();
-        let secret = functions.hkdf.extract(zeros.expose(), psk.unwrap_or(zeros.expose()));
-        Self { functions, secret: functions.hkdf.expander(&secret) }
+        Self { functions, secret: functions.hkdf.extract(zeros, psk.unwrap_or(zeros)) }
+    }
+
+    fn traffic(&self, label: &'static str, transcript_hash: &Digest) -> TrafficSecret {
+        let Self { functions, secret } = self;
+        functions.hkdf.expand_from(secret.expose(), |early| functions.traffic(early, label, transcript_hash))
     }
 
     /// The binder that proves knowledge of the PSK (RFC 9846 section 4.3.11.2). `transcript_hash` covers the hellos
@@ -95,18 +109,21 @@ impl EarlySecret {
             PskKind::External => "ext binder",
             PskKind::Resumption => "res binder",
         };
-        self.functions.traffic(&self.secret, label, &self.functions.empty_hash()).verify_data(transcript_hash)
+        self.traffic(label, &self.functions.empty_hash()).verify_data(transcript_hash)
     }
 
     /// client_early_traffic_secret. `client_hello_hash` covers the ClientHello.
     pub fn client_early_traffic_secret(&self, client_hello_hash: &Digest) -> TrafficSecret {
-        self.functions.traffic(&self.secret, "c e traffic", client_hello_hash)
+        self.traffic("c e traffic", client_hello_hash)
     }
 
     /// early_exporter_secret. `client_hello_hash` covers the ClientHello.
     pub fn early_exporter_secret(&self, client_hello_hash: &Digest) -> ExporterSecret {
-        let secret = self.secret.derive_secret("e exp master", client_hello_hash);
-        ExporterSecret { functions: self.functions, secret }
+        let Self { functions, secret } = self;
+        let secret = functions
+            .hkdf
+            .expand_from(secret.expose(), |early| early.derive_secret("e exp master", client_hello_hash));
+        ExporterSecret { functions: *functions, secret }
     }
 
     /// Adds the shared secret of the key exchange. `hello_hash` covers ClientHello to ServerHello.
@@ -116,7 +133,8 @@ impl EarlySecret {
         hello_hash: &Digest,
     ) -> (HandshakeSecrets, MainSecret) {
         let Self { functions, secret } = self;
-        let salt = secret.derive_secret("derived", &functions.empty_hash());
+        let derived = |early: &Expander<'_>| early.derive_secret("derived", &functions.empty_hash());
+        let salt = functions.hkdf.expand_from(secret.expose(), derived);
         functions.into_handshake(salt.expose(), shared_secret, hello_hash)
     }
 
@@ -159,19 +177,21 @@ pub struct HandshakeSecrets {
 #[derive(Debug)]
 pub struct MainSecret {
     functions: Functions,
-    secret: Expander,
+    secret: Secret,
 }
 
 impl MainSecret {
     /// Derives what protects application data. `transcript_hash` covers ClientHello to the server's Finished.
     pub fn into_application(self, transcript_hash: &Digest) -> (ApplicationSecrets, AwaitingClientFinished) {
         let Self { functions, secret } = self;
-        let exporter = secret.derive_secret("exp master", transcript_hash);
-        let secrets = ApplicationSecrets {
-            client: functions.traffic(&secret, "c ap traffic", transcript_hash),
-            server: functions.traffic(&secret, "s ap traffic", transcript_hash),
-            exporter: ExporterSecret { functions, secret: exporter },
-        };
+        let secrets = functions.hkdf.expand_from(secret.expose(), |main| {
+            let exporter = main.derive_secret("exp master", transcript_hash);
+            ApplicationSecrets {
+                client: functions.traffic(main, "c ap traffic", transcript_hash),
+                server: functions.traffic(main, "s ap traffic", transcript_hash),
+                exporter: ExporterSecret { functions, secret: exporter },
+            }
+        });
         (secrets, AwaitingClientFinished { functions, secret })
     }
 }
@@ -191,14 +211,16 @@ pub struct ApplicationSecrets {
 #[derive(Debug)]
 pub struct AwaitingClientFinished {
     functions: Functions,
-    secret: Expander,
+    secret: Secret,
 }
 
 impl AwaitingClientFinished {
     /// resumption_secret. `transcript_hash` covers ClientHello to the client's Finished.
     pub fn into_resumption(self, transcript_hash: &Digest) -> ResumptionSecret {
-        let secret = self.secret.derive_secret("res master", transcript_hash);
-        ResumptionSecret { hkdf: self.functions.hkdf, secret }
+        let hkdf = self.functions.hkdf;
+        let secret =
+            hkdf.expand_from(self.secret.expose(), |main| main.derive_secret("res master", transcript_hash));
+        ResumptionSecret { hkdf, secret }
     }
 }
 
@@ -217,10 +239,14 @@ impl ExporterSecret {
     /// [`ExpandError::LabelTooLong`] above 249 bytes of label, [`ExpandError::OutputTooLong`] above 255 digests.
     pub fn export(&self, label: &[u8], context: &[u8], out: &mut [u8]) -> Result<(), ExpandError> {
         let Functions { hash, hkdf } = self.functions;
-        let exporter = hkdf.expander(&self.secret);
-        let secret =
-            exporter.try_secret(label, self.functions.empty_hash().as_ref(), hkdf.output_length())?;
-        hkdf.expander(&secret).expand_label(b"exporter", hash.hash(&[context]).as_ref(), out)
+        let no_context = self.functions.empty_hash();
+        let secret = hkdf.expand_from(self.secret.expose(), |exporter| {
+            exporter.try_secret(label, no_context.as_ref(), hkdf.output_length())
+        })?;
+        let context = hash.hash(&[context]);
+        hkdf.expand_from(secret.expose(), |exporter| {
+            exporter.expand_label(b"exporter", context.as_ref(), out)
+        })
     }
 
     /// The secret itself, for the key log.
@@ -243,7 +269,10 @@ impl ResumptionSecret {
     ///
     /// [`ExpandError::ContextTooLong`] if the nonce has more than 255 bytes, which its field cannot hold.
     pub fn psk(&self, ticket_nonce: &[u8]) -> Result<Secret, ExpandError> {
-        self.hkdf.expander(&self.secret).try_secret(b"resumption", ticket_nonce, self.hkdf.output_length())
+        let length = self.hkdf.output_length();
+        self.hkdf.expand_from(self.secret.expose(), |resumption| {
+            resumption.try_secret(b"resumption", ticket_nonce, length)
+        })
     }
 }
 

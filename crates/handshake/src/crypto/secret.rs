@@ -1,15 +1,16 @@
 //! Secret bytes: wiped on drop, compared in constant time, never printed. Knows nothing of what they mean.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
+use alloc::vec;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
-use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
-/// A secret of up to 64 bytes, kept inline and wiped on drop.
+/// Secret bytes in a box of their own, wiped on drop.
 ///
-/// It is not `Clone`, and `Debug` prints only its length. A move may leave a copy of the old bytes on the stack:
-/// keep secrets in place where they live long.
+/// It is not `Clone`, and `Debug` prints only its length. It is boxed before it is written, so that a move copies a pointer
+/// and never the bytes.
 ///
 /// ```
 /// use drystone_handshake::crypto::Secret;
@@ -18,52 +19,24 @@ use zeroize::{DefaultIsZeroes, Zeroize, Zeroizing};
 /// assert!(secret.ct_eq(&[7; 32]));
 /// assert_eq!(format!("{secret:?}"), "Secret(32 bytes)");
 /// ```
-pub struct Secret {
-    length: usize,
-    bytes: Bytes,
-}
-
-/// Wiped as one: byte by byte takes a good part of the time of deriving them.
-#[derive(Clone, Copy)]
-struct Bytes([u8; Secret::CAPACITY]);
-
-impl Default for Bytes {
-    fn default() -> Self {
-        Self([0; Secret::CAPACITY])
-    }
-}
-
-impl DefaultIsZeroes for Bytes {}
+pub struct Secret(Zeroizing<Box<[u8]>>);
 
 impl Secret {
-    /// The most bytes a secret can hold: the output of SHA-512, the longest hash in use.
-    pub const CAPACITY: usize = 64;
-
     /// Copies `bytes`. The caller's copy is the caller's to wipe.
-    ///
-    /// # Panics
-    ///
-    /// If there are more than [`Secret::CAPACITY`] bytes. The length of a secret follows from the suite's hash and
-    /// AEAD, never from the network.
     pub fn from_slice(bytes: &[u8]) -> Self {
         Self::with(bytes.len(), |secret| secret.copy_from_slice(bytes))
     }
 
     /// Lets `fill` write `length` bytes in place, which are zero at first.
-    ///
-    /// # Panics
-    ///
-    /// If `length` is more than [`Secret::CAPACITY`]; see [`Secret::from_slice`].
     pub fn with(length: usize, fill: impl FnOnce(&mut [u8])) -> Self {
-        let mut secret = Self { length, bytes: Bytes::default() };
-        let bytes = secret.bytes.0.get_mut(..length);
-        fill(bytes.expect("the lengths of hashes and keys are at most 64 bytes"));
-        secret
+        let mut secret = Zeroizing::new(vec![0; length].into_boxed_slice());
+        fill(&mut secret);
+        Self(secret)
     }
 
     /// The bytes. Copy them only into something that is wiped too.
     pub fn expose(&self) -> &[u8] {
-        self.bytes.0.get(..self.length).unwrap_or(&[])
+        &self.0
     }
 
     /// Compares in constant time; secrets of another length are unequal.
@@ -72,21 +45,9 @@ impl Secret {
     }
 }
 
-impl Zeroize for Secret {
-    fn zeroize(&mut self) {
-        self.bytes.zeroize();
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        self.zeroize();
-    }
-}
-
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({} bytes)", self.length)
+        write!(f, "Secret({} bytes)", self.0.len())
     }
 }
 
@@ -99,7 +60,7 @@ impl fmt::Debug for Secret {
 /// let hybrid = SharedSecret::from_parts(&[&[1; 32], &[2; 32]]);
 /// assert_eq!(hybrid.expose().len(), 64);
 /// ```
-pub struct SharedSecret(Zeroizing<Vec<u8>>);
+pub struct SharedSecret(Secret);
 
 impl SharedSecret {
     /// Copies `bytes`. The caller's copy is the caller's to wipe.
@@ -109,19 +70,22 @@ impl SharedSecret {
 
     /// The concatenation of `parts`, in the order that the group defines.
     pub fn from_parts(parts: &[&[u8]]) -> Self {
-        // One allocation of the exact size: a growing vector would leave unwiped copies behind.
-        Self(Zeroizing::new(parts.concat()))
+        let length = parts.iter().map(|part| part.len()).sum();
+        Self(Secret::with(length, |secret| {
+            let parts = parts.iter().flat_map(|part| part.iter());
+            secret.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
+        }))
     }
 
     /// The bytes. Copy them only into something that is wiped too.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        self.0.expose()
     }
 }
 
 impl fmt::Debug for SharedSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SharedSecret({} bytes)", self.0.len())
+        write!(f, "SharedSecret({} bytes)", self.expose().len())
     }
 }
 
@@ -132,17 +96,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_holds_every_length_up_to_its_capacity() {
-        for length in 0..=Secret::CAPACITY {
+    fn a_secret_holds_every_length() {
+        for length in [0, 1, 12, 32, 48, 64, 65, 1000] {
             let secret = Secret::with(length, |bytes| bytes.fill(0xa5));
-            assert_eq!(secret.expose(), &std::vec![0xa5; length][..]);
+            assert_eq!(secret.expose(), &vec![0xa5; length][..]);
         }
     }
 
     #[test]
-    #[should_panic(expected = "at most 64 bytes")]
-    fn a_longer_secret_is_refused() {
-        Secret::from_slice(&[0; Secret::CAPACITY + 1]);
+    fn a_move_leaves_the_bytes_where_they_are() {
+        let secret = Secret::from_slice(&[7; 32]);
+        let place = secret.expose().as_ptr();
+        let moved = Some(secret);
+        assert_eq!(moved.map(|secret| secret.expose().as_ptr()), Some(place));
+    }
+
+    #[test]
+    fn a_shared_secret_is_its_parts_in_order() {
+        assert_eq!(SharedSecret::from_parts(&[&[1, 2], &[], &[3]]).expose(), [1, 2, 3]);
+        assert!(SharedSecret::from_parts(&[]).expose().is_empty());
     }
 
     #[test]
@@ -152,15 +124,6 @@ mod tests {
         for other in [&[0, 2, 3][..], &[1, 0, 3], &[1, 2, 0], &[1, 2], &[1, 2, 3, 0], &[]] {
             assert!(!secret.ct_eq(other));
         }
-    }
-
-    #[test]
-    fn wiping_clears_every_byte() {
-        let mut secret = Secret::from_slice(&[0xff; Secret::CAPACITY]);
-        secret.zeroize();
-        assert_eq!(secret.bytes.0, [0; Secret::CAPACITY]);
-        assert!(core::mem::needs_drop::<Secret>());
-        assert!(core::mem::needs_drop::<SharedSecret>());
     }
 
     #[test]

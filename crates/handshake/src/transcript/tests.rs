@@ -38,15 +38,15 @@ fn records(datagram: &Value) -> Vec<(u8, [u8; 8], Vec<u8>)> {
 }
 
 /// Opens a record of AES-128-GCM in DTLS 1.2: RFC 5288 section 3, RFC 6347 section 4.1.2.1.
-fn open(key: &Secret, salt: &Secret, (content_type, number, fragment): &(u8, [u8; 8], Vec<u8>)) -> Vec<u8> {
+fn open(key: &[u8], salt: &[u8], (content_type, number, fragment): &(u8, [u8; 8], Vec<u8>)) -> Vec<u8> {
     let (explicit_nonce, rest) = fragment.split_at(8);
     let (ciphertext, tag) = rest.split_at(rest.len() - 16);
-    let nonce = [salt.expose(), explicit_nonce].concat();
+    let nonce = [salt, explicit_nonce].concat();
     let length = u16::try_from(ciphertext.len()).unwrap().to_be_bytes();
     let additional_data = [number.as_slice(), &[*content_type, 0xfe, 0xfd], &length].concat();
     let mut text = ciphertext.to_vec();
     let suite = provider().cipher_suite(CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256).unwrap();
-    let aead = suite.aead.key(key.expose()).unwrap();
+    let aead = suite.aead.key(key).unwrap();
     aead.open(&nonce.try_into().unwrap(), &additional_data, &mut text, tag).expect("the record opens");
     text
 }
@@ -91,13 +91,14 @@ fn both_finished_of_a_recorded_dtls12_handshake() {
         server: plaintext[3][14..46].try_into().unwrap(),
     };
     let suite = provider().cipher_suite(CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256).unwrap();
-    let keys = master.key_block(suite, &randoms);
+    let (client_finished, server_finished) = master.use_key_block(suite, &randoms, |keys| {
+        let client = open(keys.client_key, keys.client_iv, &finished[0].1);
+        (client, open(keys.server_key, keys.server_iv, &finished[1].1))
+    });
 
-    let client_finished = open(&keys.client_key, &keys.client_iv, &finished[0].1);
     assert_eq!(master.verify_data(Side::Client, &transcript.current_hash()), client_finished[12..]);
     push(&mut transcript, &client_finished);
     push(&mut transcript, &plaintext[8]);
-    let server_finished = open(&keys.server_key, &keys.server_iv, &finished[1].1);
     assert_eq!(master.verify_data(Side::Server, &transcript.current_hash()), server_finished[12..]);
 }
 

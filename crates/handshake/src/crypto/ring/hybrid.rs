@@ -13,7 +13,7 @@ use crate::crypto::mlkem::{
     SEED_LENGTH,
 };
 use crate::crypto::{
-    KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, SharedSecret, StartedKeyExchange,
+    KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, SharedSecret, StartedKeyExchange, stack,
 };
 use crate::message::registry::{NamedGroup, ProtocolVersion};
 
@@ -41,10 +41,12 @@ impl KeyExchangeGroup for Hybrid {
 
     /// The draft's section 4.1.
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
-        let (mlkem, encapsulation_key) = DecapsulationKey::from_seed(&*random::<SEED_LENGTH>()?);
-        let (x25519, x25519_share) = X25519.start()?;
-        let share = [encapsulation_key.as_slice(), &x25519_share].concat();
-        Ok((Box::new(Pending { mlkem, x25519 }), share))
+        stack::wiping::<{ stack::KEM }, _>(|| {
+            let (mlkem, encapsulation_key) = DecapsulationKey::from_seed(&*random::<SEED_LENGTH>()?);
+            let (x25519, x25519_share) = X25519.start()?;
+            let share = [encapsulation_key.as_slice(), &x25519_share].concat();
+            Ok((Box::new(Pending { mlkem, x25519 }) as Box<dyn PendingKeyExchange>, share))
+        })
     }
 
     /// The draft's section 4.2. What is cheap to refuse is refused first.
@@ -52,10 +54,12 @@ impl KeyExchangeGroup for Hybrid {
         let (encapsulation_key, peer_x25519) = split::<ENCAPSULATION_KEY_LENGTH>(peer_share)?;
         let encapsulation_key =
             EncapsulationKey::check(encapsulation_key).ok_or(KeyExchangeError::InvalidShare)?;
-        let (x25519_share, x25519_secret) = X25519.respond(peer_x25519)?;
-        let (ciphertext, mlkem_secret) = encapsulation_key.encapsulate(&*random::<SECRET_LENGTH>()?);
-        let share = [ciphertext.as_slice(), &x25519_share].concat();
-        Ok((share, join(&mlkem_secret, &x25519_secret)))
+        stack::wiping::<{ stack::KEM }, _>(|| {
+            let (x25519_share, x25519_secret) = X25519.respond(peer_x25519)?;
+            let (ciphertext, mlkem_secret) = encapsulation_key.encapsulate(&*random::<SECRET_LENGTH>()?);
+            let share = [ciphertext.as_slice(), &x25519_share].concat();
+            Ok((share, join(&mlkem_secret, &x25519_secret)))
+        })
     }
 }
 
@@ -67,9 +71,11 @@ struct Pending {
 impl PendingKeyExchange for Pending {
     fn finish(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
         let (ciphertext, peer_x25519) = split::<CIPHERTEXT_LENGTH>(peer_share)?;
-        let Self { mlkem, x25519 } = *self;
-        let x25519_secret = x25519.finish(peer_x25519)?;
-        Ok(join(&mlkem.decapsulate(ciphertext), &x25519_secret))
+        stack::wiping::<{ stack::KEM }, _>(|| {
+            let Self { mlkem, x25519 } = *self;
+            let x25519_secret = x25519.finish(peer_x25519)?;
+            Ok(join(&mlkem.decapsulate(ciphertext), &x25519_secret))
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use ring::agreement::{self, EphemeralPrivateKey, UnparsedPublicKey};
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::crypto::{
-    KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, SharedSecret, StartedKeyExchange,
+    KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, SharedSecret, StartedKeyExchange, stack,
 };
 use crate::message::registry::NamedGroup;
 
@@ -49,15 +49,19 @@ impl KeyExchangeGroup for RingGroup {
     }
 
     fn start(&self) -> Result<StartedKeyExchange, KeyExchangeError> {
-        let (pending, share) = self.generate(&SystemRandom::new())?;
-        Ok((Box::new(pending), share))
+        stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| {
+            let (pending, share) = self.generate(&SystemRandom::new())?;
+            Ok((Box::new(pending) as Box<dyn PendingKeyExchange>, share))
+        })
     }
 
     fn respond(&self, peer_share: &[u8]) -> Result<(Vec<u8>, SharedSecret), KeyExchangeError> {
         // A share of a wrong length must not cost us a key pair.
         check_length(peer_share, self.share_length)?;
-        let (pending, share) = self.generate(&SystemRandom::new())?;
-        Ok((share, pending.agree(peer_share)?))
+        stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| {
+            let (pending, share) = self.generate(&SystemRandom::new())?;
+            Ok((share, pending.agree(peer_share)?))
+        })
     }
 }
 
@@ -79,7 +83,7 @@ impl RingPending {
 
 impl PendingKeyExchange for RingPending {
     fn finish(self: Box<Self>, peer_share: &[u8]) -> Result<SharedSecret, KeyExchangeError> {
-        self.agree(peer_share)
+        stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| self.agree(peer_share))
     }
 }
 

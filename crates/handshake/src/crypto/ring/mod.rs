@@ -1,6 +1,12 @@
 //! The provider on [ring](https://docs.rs/ring). Its key shares and signatures take their random numbers from the
-//! operating system. ring does not wipe its own key objects on drop; what leaves it is held in wiped types. With the feature
-//! `pq`, ML-KEM-768 by libcrux stands beside ring's X25519.
+//! operating system. With the feature `pq`, ML-KEM-768 by libcrux stands beside ring's X25519.
+//!
+//! # What is wiped, and what is not
+//!
+//! What leaves ring is written into wiped boxes at once, and the stack that ring has used is wiped after each computation.
+//! ring's own objects on the heap are not: it has no way to wipe them. When they are freed they leave, until the memory is
+//! used again, the expanded keys of AEADs and record-number masks (of each epoch), the ephemeral private key of a key exchange, and
+//! the private key of a [`signing_key`] in ring's form. HMAC keys are never on the heap, but for the root of the cookies.
 
 mod hash;
 #[cfg(feature = "pq")]

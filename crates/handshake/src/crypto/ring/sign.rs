@@ -18,7 +18,7 @@ use ring::signature::{
 use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 
 use super::key_file::{Curve, Parts, parts, subject_public_key_info};
-use crate::crypto::{SigningError, SigningKey};
+use crate::crypto::{SigningError, SigningKey, stack};
 use crate::message::registry::SignatureScheme;
 
 /// A signing key from PKCS#8, SEC1 or PKCS#1: RSA of 2048 to 4096 bits, P-256, P-384 or Ed25519.
@@ -35,12 +35,14 @@ use crate::message::registry::SignatureScheme;
 /// assert_eq!(signing_key(&damaged).err(), Some(KeyError::Malformed("PrivateKeyInfo")));
 /// ```
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
-    let key = match parts(key)? {
-        Parts::Rsa { der, bits } => rsa(der, bits)?,
-        Parts::Ec { curve, private_key, public_key } => ecdsa(curve, private_key, public_key)?,
-        Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
-    };
-    Ok(Arc::new(key))
+    stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| {
+        let key = match parts(key)? {
+            Parts::Rsa { der, bits } => rsa(der, bits)?,
+            Parts::Ec { curve, private_key, public_key } => ecdsa(curve, private_key, public_key)?,
+            Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
+        };
+        Ok(Arc::new(key) as Arc<dyn SigningKey>)
+    })
 }
 
 /// Why a private key cannot be used.
@@ -185,7 +187,8 @@ impl SigningKey for RingSigningKey {
     }
 
     fn sign(&self, scheme: SignatureScheme, message: &[u8]) -> Poll<Result<Vec<u8>, SigningError>> {
-        Poll::Ready(self.sign_now(scheme, message))
+        // The nonce of a signature is as secret as the key.
+        Poll::Ready(stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| self.sign_now(scheme, message)))
     }
 }
 

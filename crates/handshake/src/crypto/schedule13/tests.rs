@@ -48,9 +48,10 @@ impl Trace<'_> {
     }
 
     fn assert_keys(&self, who: &str, title: &str, secret: &TrafficSecret) {
-        let keys = secret.keys_of(16, 16);
-        assert_eq!(keys.key.expose(), self.field(who, title, "key expanded"), "{who} {title}");
-        assert_eq!(keys.iv.expose(), self.field(who, title, "iv expanded"), "{who} {title}");
+        secret.use_keys_of(16, 16, |keys| {
+            assert_eq!(keys.key, self.field(who, title, "key expanded"), "{who} {title}");
+            assert_eq!(keys.iv[..], self.field(who, title, "iv expanded"), "{who} {title}");
+        });
     }
 }
 
@@ -138,8 +139,8 @@ fn each_key_update_gives_another_secret() {
     let next = secret.next();
     // HKDF-Expand-Label(secret, "traffic upd", "", 32), written out.
     let mut expected = [0; 32];
-    let expander = Hkdf::dtls13(HMAC_SHA_256).expander(&Secret::from_slice(&[7; 32]));
-    expander.expand(b"\x00\x20\x11dtls13traffic upd\x00", &mut expected).unwrap();
+    let info = b"\x00\x20\x11dtls13traffic upd\x00";
+    Hkdf::dtls13(HMAC_SHA_256).expand_from(&[7; 32], |secret| secret.expand(info, &mut expected)).unwrap();
     assert_eq!(next.secret().expose(), expected);
     assert!(!next.next().secret().ct_eq(next.secret().expose()));
 }
@@ -156,11 +157,11 @@ fn exporting_follows_the_rfc() {
     let empty = SHA_256.hash(&[]);
     let info = [b"\x00\x20\x12dtls13EXPERIMENTAL\x20", empty.as_ref()].concat();
     let derived = Secret::with(32, |derived| {
-        hkdf.expander(&Secret::from_slice(&[9; 32])).expand(&info, derived).unwrap();
+        hkdf.expand_from(&[9; 32], |secret| secret.expand(&info, derived)).unwrap();
     });
     let info = [b"\x00\x28\x0edtls13exporter\x20", SHA_256.hash(&[b"context"]).as_ref()].concat();
     let mut expected = [0; 40];
-    hkdf.expander(&derived).expand(&info, &mut expected).unwrap();
+    hkdf.expand_from(derived.expose(), |secret| secret.expand(&info, &mut expected)).unwrap();
     assert_eq!(out, expected);
 
     assert_eq!(exporter.export(&[b'x'; 250], b"", &mut out), Err(ExpandError::LabelTooLong));
@@ -190,13 +191,9 @@ fn without_a_psk_the_early_secret_is_a_constant() {
         let (known, _) = EarlySecret::handshake_without_psk(hash, hmac, &shared, &hello_hash);
         assert_eq!(derived.client.secret().expose(), known.client.secret().expose(), "{}", suite.id);
         assert!(SALTS_WITHOUT_PSK.iter().any(|(empty, _)| *empty == hash.hash(&[]).as_ref()));
-        let keys = |secret: &TrafficSecret| {
-            let keys = secret.keys(suite);
-            [keys.key, keys.iv, keys.sn_key].map(|key| key.expose().to_vec())
-        };
-        let (traffic, finished) = known.server.handshake_keys(suite);
-        let traffic = [traffic.key, traffic.iv, traffic.sn_key].map(|key| key.expose().to_vec());
-        assert_eq!(traffic, keys(&derived.server));
+        let copy = |keys: &TrafficKeys<'_>| [keys.key, keys.iv, keys.sn_key].map(<[u8]>::to_vec);
+        let (traffic, finished) = known.server.use_handshake_keys(suite, copy);
+        assert_eq!(traffic, derived.server.use_keys(suite, copy));
         let finished = finished.verify_data(&hello_hash);
         assert_eq!(finished.as_ref(), derived.server.verify_data(&hello_hash).as_ref());
     }

@@ -167,16 +167,17 @@ fn check_schedule(
     ];
     for (name, _, secret) in &directions {
         let field = |part: &str| bytes(&format!("{name}.{part}"));
-        let TrafficKeys { key, iv, sn_key } = secret.keys(suite);
         assert_eq!(secret.secret().expose(), field("secret"), "{name}");
-        assert_eq!(key.expose(), field("key"), "{name}");
-        assert_eq!(iv.expose(), field("iv"), "{name}");
-        assert_eq!(sn_key.expose(), field("sn_key"), "{name}");
+        secret.use_keys(suite, |keys| {
+            assert_eq!(keys.key, field("key"), "{name}");
+            assert_eq!(keys.iv[..], field("iv"), "{name}");
+            assert_eq!(keys.sn_key, field("sn_key"), "{name}");
+        });
     }
     directions
 }
 
-/// The secrets that our schedule keeps only as HMAC keys: each step made once more, by the same functions.
+/// The secrets that our schedule does not show: each step made once more, by the same functions.
 fn check_extracted_secrets(schedule: &Fields, early: &EarlySecret, shared: &SharedSecret) {
     let secret = |name: &str| Secret::from_slice(&schedule.hex(&format!("values.{name}")));
     let Functions { hash: _, hkdf } = early.functions;
@@ -184,13 +185,16 @@ fn check_extracted_secrets(schedule: &Fields, early: &EarlySecret, shared: &Shar
     let empty = early.functions.empty_hash();
     let same = |ours: &Secret, theirs: &Secret| assert_eq!(ours.expose(), theirs.expose());
 
-    same(&hkdf.extract(zeros.expose(), zeros.expose()), &secret("early_secret"));
-    same(&early.secret.derive_secret("derived", &empty), &secret("derived1"));
+    same(&early.secret, &secret("early_secret"));
     let handshake_secret = secret("handshake_secret");
-    same(&early.functions.descend(&early.secret, shared.expose()), &handshake_secret);
-    let handshake = hkdf.expander(&handshake_secret);
-    same(&handshake.derive_secret("derived", &empty), &secret("derived2"));
-    same(&early.functions.descend(&handshake, zeros.expose()), &secret("master_secret"));
+    hkdf.expand_from(early.secret.expose(), |expander| {
+        same(&expander.derive_secret("derived", &empty), &secret("derived1"));
+        same(&early.functions.descend(expander, shared.expose()), &handshake_secret);
+    });
+    hkdf.expand_from(handshake_secret.expose(), |expander| {
+        same(&expander.derive_secret("derived", &empty), &secret("derived2"));
+        same(&early.functions.descend(expander, zeros), &secret("master_secret"));
+    });
 }
 
 /// The records of one direction: mask, additional data, nonce and AEAD one by one, then the record layer as a whole,
@@ -201,12 +205,12 @@ fn check_records<'a>(
     secret: &TrafficSecret,
     records: impl Iterator<Item = &'a Record>,
 ) {
-    let TrafficKeys { key, iv, sn_key } = secret.keys(suite);
-    let aead = suite.aead.key(key.expose()).unwrap();
-    let mask = suite.mask.key(sn_key.expose()).unwrap();
+    let (key, iv, sn_key) =
+        secret.use_keys(suite, |keys| (keys.key.to_vec(), *keys.iv, keys.sn_key.to_vec()));
+    let aead = suite.aead.key(&key).unwrap();
+    let mask = suite.mask.key(&sn_key).unwrap();
     let protection = || {
-        let (aead, mask) = (suite.aead.key(key.expose()).unwrap(), suite.mask.key(sn_key.expose()).unwrap());
-        let iv = iv.expose().try_into().unwrap();
+        let (aead, mask) = (suite.aead.key(&key).unwrap(), suite.mask.key(&sn_key).unwrap());
         Protection::unified(aead, suite.aead.tag_length(), iv, mask, suite.limits)
     };
     let mut reader = ReadEpoch::new(epoch, protection(), AdmittedTypes::UNIFIED);
@@ -218,7 +222,7 @@ fn check_records<'a>(
         let unmasked: Vec<u8> = record.header[1..3].iter().zip(&record.mask).map(|(a, b)| a ^ b).collect();
         let additional_data = [&record.header[..1], &unmasked, &record.header[3..]].concat();
         assert_eq!(additional_data, record.additional_data, "{name}");
-        let mut nonce = iv.expose().to_vec();
+        let mut nonce = iv.to_vec();
         nonce.iter_mut().rev().zip(record.sequence.to_le_bytes()).for_each(|(byte, n)| *byte ^= n);
         assert_eq!(nonce, record.nonce, "{name}");
         let mut text = record.inner();
@@ -248,8 +252,9 @@ fn check_prefix(schedule: &Fields, secret: &TrafficSecret) {
     let label = format!("{prefix}key");
     let info = [&[0, 16, u8::try_from(label.len()).unwrap()], label.as_bytes(), &[0]].concat();
     let mut key = [0; 16];
-    Hkdf::dtls13(HMAC_SHA_256).expander(secret.secret()).expand(&info, &mut key).unwrap();
-    assert_eq!(key, secret.keys_of(16, 16).key.expose());
+    let hkdf = Hkdf::dtls13(HMAC_SHA_256);
+    hkdf.expand_from(secret.secret().expose(), |secret| secret.expand(&info, &mut key)).unwrap();
+    secret.use_keys_of(16, 16, |keys| assert_eq!(keys.key, key));
 }
 
 /// The key log that a peer of the connection wrote holds the same secrets under our labels.

@@ -193,12 +193,13 @@ impl<'a> Walk<'a> {
         let secret = step.take("PRK");
         assert!(self.known.contains(&secret), "{}: nobody made this secret", step.title);
         let (info, theirs) = (step.take("info"), step.take("expanded"));
-        let expander = Hkdf::tls13(HMAC_SHA_256).expander(&Secret::from_slice(&secret));
         let (mut by_label, mut by_info) = (theirs.clone(), theirs.clone());
         by_label.fill(0);
         by_info.fill(0);
-        expander.expand_label(label.as_bytes(), context, &mut by_label).unwrap();
-        expander.expand(&info, &mut by_info).unwrap();
+        Hkdf::tls13(HMAC_SHA_256).expand_from(&secret, |expander| {
+            expander.expand_label(label.as_bytes(), context, &mut by_label).unwrap();
+            expander.expand(&info, &mut by_info).unwrap();
+        });
         assert_eq!((&by_label, &by_info), (&theirs, &theirs), "{}", step.title);
         theirs
     }
@@ -212,17 +213,19 @@ impl<'a> Walk<'a> {
     fn traffic_keys(&mut self, step: &Step<'_>) {
         let secret = step.take("PRK");
         assert!(self.known.contains(&secret), "{}: nobody made this secret", step.title);
-        let expander = Hkdf::tls13(HMAC_SHA_256).expander(&Secret::from_slice(&secret));
+        let hkdf = Hkdf::tls13(HMAC_SHA_256);
         for (name, length) in [("key", 16), ("iv", 12)] {
             let mut by_info = std::vec![0; length];
-            expander.expand(&step.take(&format!("{name} info")), &mut by_info).unwrap();
-            let secret = TrafficSecret::new(Hkdf::tls13(HMAC_SHA_256), Secret::from_slice(&secret));
-            let keys = secret.keys_of(16, 16);
-            let ours = if name == "key" { &keys.key } else { &keys.iv };
-            assert_eq!(ours.expose(), by_info, "{}", step.title);
-            step.check(&format!("{name} expanded"), ours.expose());
+            let info = step.take(&format!("{name} info"));
+            hkdf.expand_from(&secret, |expander| expander.expand(&info, &mut by_info)).unwrap();
+            let secret = TrafficSecret::new(hkdf, Secret::from_slice(&secret));
+            let key = secret.use_keys_of(16, 16, |keys| {
+                let ours = if name == "key" { keys.key } else { keys.iv };
+                assert_eq!(ours, by_info, "{}", step.title);
+                step.check(&format!("{name} expanded"), ours);
+                AES_128_GCM.key(keys.key).unwrap()
+            });
             if name == "iv" {
-                let key = AES_128_GCM.key(keys.key.expose()).unwrap();
                 self.keys.push(RecordKeys { key, iv: by_info, next: 0 });
             }
         }
@@ -241,8 +244,8 @@ impl<'a> Walk<'a> {
         step.check("binder hash", hash.as_ref());
         // The trace does not show the step from the early secret to the binder's key.
         let [early] = self.known.iter().collect::<Vec<_>>()[..] else { panic!("only the early secret") };
-        let early = Hkdf::tls13(HMAC_SHA_256).expander(&Secret::from_slice(early));
-        let binder_key = early.derive_secret("res binder", &SHA_256.hash(&[]));
+        let binder_key = Hkdf::tls13(HMAC_SHA_256)
+            .expand_from(early, |early| early.derive_secret("res binder", &SHA_256.hash(&[])));
         self.known.insert(binder_key.expose().to_vec());
         let binder = self.verify_data(step, &hash);
         // What the hello still lacks: a list of one binder.

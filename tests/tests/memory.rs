@@ -1,0 +1,161 @@
+//! What a session's secrets leave in the process when both ends are dropped, read as a core dump would show it: nothing.
+//! Secrets are those of the key log and all others that a key schedule works with. What ring keeps in its own objects is
+//! not searched for; `crypto::ring` says what that is.
+
+#![cfg(target_os = "linux")]
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use drystone_handshake::{FromRng, Settings};
+use drystone_tests::identity::{Identity, client_config, name, only, server_config};
+use drystone_tests::learning::telling_provider;
+use drystone_tests::memory::{Found, Learnt};
+use drystone_tests::pair::{Pair, perfect_link};
+use drystone_tests::scenario::Variant;
+
+/// Settings of one version whose secrets are learnt.
+fn settings(version: ProtocolVersion, learnt: &Arc<Learnt>) -> Settings {
+    let mut settings = Settings::new(telling_provider(learnt), FromRng(getrandom::SysRng));
+    settings.key_log = Some(Arc::clone(learnt) as _);
+    settings.srtp_profiles = vec![SrtpProfile::AEAD_AES_128_GCM];
+    only(version, settings)
+}
+
+/// A pair that has not begun, and tells this its secrets.
+fn pair_of(version: ProtocolVersion, learnt: &Arc<Learnt>, adjust: impl Fn(&mut Settings)) -> Pair {
+    let settings = || {
+        let mut settings = settings(version, learnt);
+        adjust(&mut settings);
+        settings
+    };
+    let (client, server) = Variant::Mutual.configs_with(settings(), settings());
+    Pair::new(client, server, name(), perfect_link())
+}
+
+/// The same, and what it will tell.
+fn pair(version: ProtocolVersion, adjust: impl Fn(&mut Settings)) -> (Pair, Arc<Learnt>) {
+    let learnt = Arc::new(Learnt::default());
+    (pair_of(version, &learnt, adjust), learnt)
+}
+
+/// A whole life: handshake, data, exporters and, where there are any, KeyUpdates of both sides.
+fn live(pair: &mut Pair, learnt: &Learnt) {
+    assert!(pair.connect(), "{:?} {:?}", pair.client.events, pair.server.events);
+    pair.echoes();
+    for _ in 0..2 {
+        let now = pair.now();
+        if pair.client.connection().update_keys(now, true).is_ok() {
+            pair.run_for(Duration::from_secs(5));
+            pair.echoes();
+        }
+    }
+    for end in [&mut pair.client, &mut pair.server] {
+        let mut exported = zeroize::Zeroizing::new(vec![0; 64]);
+        let connection = end.connection();
+        connection.export_keying_material(b"EXPERIMENTAL", None, &mut exported).expect("connected");
+        learnt.note("exported", &exported);
+        let keys = connection.srtp_keys().expect("a profile was agreed on");
+        learnt.note("SRTP key", keys.client_key());
+        learnt.note("SRTP key", keys.server_key());
+    }
+}
+
+/// What is found after the life of a pair.
+fn left_behind(version: ProtocolVersion, adjust: impl Fn(&mut Settings) + Sync) -> Vec<Found> {
+    // Another life, of which only the constants are of interest: no secret, and in the memory for good.
+    let (mut other, constants) = pair(version, &adjust);
+    live(&mut other, &constants);
+    drop(other);
+    let learnt = Arc::new(Learnt::default());
+    let mut found = learnt.find_after(|| {
+        live(&mut pair_of(version, &learnt, &adjust), &learnt);
+        learnt.forget_known_to(&constants);
+    });
+    let names = learnt.names();
+    for (expected, least) in [("shared secret", 2), ("HMAC key", 8), ("exported", 2), ("SRTP key", 4)] {
+        let count = names.iter().filter(|name| *name == expected).count();
+        assert!(count >= least, "{count} x {expected}: {names:?}");
+    }
+    found.sort_by(|one, other| one.secret.cmp(&other.secret));
+    found
+}
+
+#[track_caller]
+fn assert_nothing(found: &[Found]) {
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{} pieces found:\n{}", lines.len(), lines.join("\n"));
+}
+
+#[test]
+fn no_secret_of_a_session_of_1_2_is_left() {
+    assert_nothing(&left_behind(ProtocolVersion::DTLS_1_2, |_| {}));
+}
+
+#[test]
+fn no_secret_of_a_session_of_1_3_is_left() {
+    assert_nothing(&left_behind(ProtocolVersion::DTLS_1_3, |_| {}));
+}
+
+#[test]
+fn no_group_leaves_a_secret() {
+    for group in
+        [NamedGroup::X25519, NamedGroup::SECP256R1, NamedGroup::SECP384R1, NamedGroup::X25519MLKEM768]
+    {
+        assert_nothing(&left_behind(ProtocolVersion::DTLS_1_3, |settings| {
+            settings.groups = Some(vec![group]);
+        }));
+    }
+}
+
+#[test]
+fn no_suite_leaves_a_secret() {
+    for (version, suite) in [
+        (ProtocolVersion::DTLS_1_2, CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
+        (ProtocolVersion::DTLS_1_2, CipherSuiteId::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256),
+        (ProtocolVersion::DTLS_1_3, CipherSuiteId::TLS_AES_256_GCM_SHA384),
+        (ProtocolVersion::DTLS_1_3, CipherSuiteId::TLS_CHACHA20_POLY1305_SHA256),
+    ] {
+        let found = left_behind(version, |settings| {
+            settings.provider.cipher_suites.retain(|known| known.id == suite);
+        });
+        assert_nothing(&found);
+    }
+}
+
+/// A handshake that ends at the certificate has secrets already; in 1.2 the client's come after it, and no end has any.
+#[test]
+fn a_handshake_that_fails_leaves_no_secret() {
+    let versions = [(ProtocolVersion::DTLS_1_2, 0), (ProtocolVersion::DTLS_1_3, 4)];
+    for (version, least) in versions {
+        let learnt = Arc::new(Learnt::default());
+        let found = learnt.find_after(|| {
+            let client = client_config(settings(version, &learnt), Identity::rsa_chain());
+            let server = server_config(settings(version, &learnt), Identity::p256());
+            assert!(!Pair::new(client, server, name(), perfect_link()).connect());
+        });
+        let of_key_log = |name: &str| name.contains("SECRET");
+        assert!(learnt.names().iter().filter(|name| of_key_log(name)).count() >= least);
+        let found: Vec<Found> = found.into_iter().filter(|found| of_key_log(&found.secret)).collect();
+        assert_nothing(&found);
+    }
+}
+
+/// While an association lives, the keys before its last KeyUpdate are gone, and so are those of its handshake.
+#[test]
+fn a_key_update_leaves_nothing_of_the_keys_before_it() {
+    let learnt = Arc::new(Learnt::default());
+    let found = learnt.find_after(|| {
+        let mut pair = pair_of(ProtocolVersion::DTLS_1_3, &learnt, |_| {});
+        live(&mut pair, &learnt);
+        // What older keys protected may still arrive for a while.
+        pair.run_for(Duration::from_secs(300));
+        pair
+    });
+    let in_use = |name: &str| name.contains("EXPORTER_SECRET") || name.contains("_TRAFFIC_SECRET_2");
+    let of_key_log = found.into_iter().filter(|found| found.secret.contains("SECRET"));
+    let (new, old): (Vec<Found>, Vec<Found>) = of_key_log.partition(|found| in_use(&found.secret));
+    assert_nothing(&old);
+    assert!(!new.is_empty(), "those in use are somewhere");
+}
