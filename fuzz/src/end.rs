@@ -7,9 +7,9 @@
 
 use std::collections::VecDeque;
 
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
-    Answer, Connection, Datagram, Error, Event, Instant, MIN_MTU, Misuse, Path, Request, RequestId,
+    Answer, Connection, Datagram, Error, Event, Instant, MIN_MTU, Misuse, Path, Request, RequestId, VerifyError,
 };
 use drystone_tests::alloc::measure;
 use drystone_tests::null;
@@ -207,6 +207,6 @@ fn answer_to(request: &Request, well: bool) -> Answer {
         Request::Signature { .. } if well => Answer::Signature(Ok(null::SIGNATURE.to_vec())),
         Request::Signature { .. } => Answer::Signature(Err(drystone_handshake::crypto::SigningError::Failed)),
         _ if well => Answer::PeerVerification(Ok(())),
-        _ => Answer::PeerVerification(Err(Error::Refused("fuzz"))),
+        _ => Answer::PeerVerification(Err(VerifyError::refused(AlertDescription::ACCESS_DENIED, "fuzz"))),
     }
 }

@@ -7,7 +7,7 @@ use drystone_handshake::crypto::{Side, SigningError, SigningKey};
 use drystone_handshake::message::registry::{ProtocolVersion, SignatureScheme, SrtpProfile};
 use drystone_handshake::{
     ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials,
-    DangerouslyAcceptAnyCertificate, Error, FirstKeyShare, PeerCertificates, PeerVerifier, ServerConfig,
+    DangerouslyAcceptAnyCertificate, FirstKeyShare, VerifyError, PeerCertificates, PeerVerifier, ServerConfig,
     Settings,
 };
 use drystone_tests::null::{self, Integrity};
@@ -173,7 +173,7 @@ impl Setup {
 struct Later;
 
 impl PeerVerifier for Later {
-    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
         Poll::Pending
     }
 }

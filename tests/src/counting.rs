@@ -10,7 +10,7 @@ use drystone_handshake::crypto::{
     StartedKeyExchange, ring,
 };
 use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion, SignatureScheme};
-use drystone_handshake::{Credential, Error, PeerCertificates, PeerVerifier, SecureRandom};
+use drystone_handshake::{Credential, Error, PeerCertificates, PeerVerifier, SecureRandom, VerifyError};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use crate::identity::Identity;
@@ -131,7 +131,7 @@ pub fn late_credential(identity: &Identity) -> Credential {
 pub struct LateVerifier;
 
 impl PeerVerifier for LateVerifier {
-    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
         Poll::Pending
     }
 }
@@ -141,7 +141,7 @@ impl PeerVerifier for LateVerifier {
 pub struct CountingVerifier(pub Arc<Counter>);
 
 impl PeerVerifier for CountingVerifier {
-    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
         self.0.count();
         Poll::Ready(Ok(()))
     }

@@ -4,10 +4,10 @@ use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
     Answer, ClientAuth, ClientConfig, CloseReason, Credentials, Discard, Error, Event, Instant, Misuse,
-    PeerCertificates, PeerVerifier, Request, ServerConfig,
+    PeerCertificates, PeerVerifier, Request, ServerConfig, VerifyError,
 };
 use drystone_tests::deterministic::{identity, settings};
 use drystone_tests::identity::{client_config, name, server_config};
@@ -61,7 +61,7 @@ fn an_association_that_is_closed_does_not_fail() {
 struct Later;
 
 impl PeerVerifier for Later {
-    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
         Poll::Pending
     }
 }
@@ -104,9 +104,10 @@ fn a_finished_does_not_stand_in_for_the_verdict() {
     pair.run_for(Duration::from_secs(2));
     assert!(!pair.server.is_connected() && !pair.client.is_connected());
     let now = pair.now();
-    let refusal = Answer::PeerVerification(Err(Error::Refused("a stranger")));
+    let refused = VerifyError::refused(AlertDescription::ACCESS_DENIED, "a stranger");
+    let refusal = Answer::PeerVerification(Err(refused.clone()));
     pair.server.connection().answer(now, id, refusal).unwrap();
-    assert_eq!(pair.server.connection().error(), Some(&Error::Refused("a stranger")));
+    assert_eq!(pair.server.connection().error(), Some(&Error::from(refused)));
 }
 
 /// `connection_operations`: flights and ACKs of DTLS 1.3 went beyond the peer's record_size_limit (RFC 8449 section 4). A

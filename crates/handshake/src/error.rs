@@ -1,5 +1,6 @@
 //! The three families of faults: discards (counted elsewhere), fatal errors with their alerts, and misuse.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 
 use drystone_x509::CertificateError;
@@ -8,6 +9,7 @@ use thiserror::Error as ThisError;
 use crate::codec::{DecodeError, DecodeFault, EncodeError};
 use crate::message::registry::{AlertDescription, HandshakeType};
 use crate::transcript::TranscriptFull;
+use crate::verify::VerifyError;
 
 /// Why an association ended, or never came to be. Every value is final for its association.
 #[derive(Clone, Debug, PartialEq, Eq, ThisError)]
@@ -76,12 +78,26 @@ pub enum Error {
     /// No random numbers could be had.
     #[error("the source of random numbers failed")]
     RandomFailure,
-    /// A call-out refused for a reason of the application's.
-    #[error("refused by the application: {0}")]
-    Refused(&'static str),
-    /// The handshake needs more bytes than its limits allow.
+    /// The application's verifier refused the peer ([`VerifyError::refused`]).
+    #[error("refused by the application: {reason}")]
+    Refused {
+        /// What the peer is told.
+        alert: AlertDescription,
+        /// The application's reason.
+        reason: Cow<'static, str>,
+    },
+    /// A part of this side does not do what it promises: an implementation of the cryptography, for example.
+    #[error("internal error: {0}")]
+    Internal(&'static str),
+    /// The peer's handshake needs more bytes than its limits allow.
     #[error("the handshake exceeds its size limit")]
     TooLarge,
+    /// What this side has to send does not fit its wire format or the limits of a handshake: a certificate chain or a
+    /// setting is too long, or the numbers of messages are used up.
+    #[error(
+        "our own handshake message exceeds what can be sent: shorten the certificate chain or the settings"
+    )]
+    OwnMessageTooLarge,
 }
 
 /// A rule that the peer broke.
@@ -91,9 +107,16 @@ pub enum Misbehaviour {
     /// The server chose a cipher suite that was not offered.
     #[error("it chose a cipher suite that was not offered")]
     UnofferedCipherSuite,
-    /// The server chose a version that was not offered.
+    /// supported_versions names a version that was not offered, or one before DTLS 1.3 (RFC 9846 section 4.3.1).
     #[error("it chose a version that was not offered")]
     UnofferedVersion,
+    /// The version field of a ServerHello is none that this client can take (RFC 9846 section 4.2.3), or a server that
+    /// sent a HelloVerifyRequest chose DTLS 1.3.
+    #[error("it chose a version that is not acceptable")]
+    UnacceptableVersion,
+    /// The plaintext of a record is all zeros: it has no content type (RFC 9846 section 5.4).
+    #[error("a record has no content type")]
+    MissingContentType,
     /// The server chose a group that was not offered.
     #[error("it chose a group that was not offered")]
     UnofferedGroup,
@@ -204,13 +227,15 @@ impl Error {
             Self::Incompatible(incompatibility) => incompatibility.alert(),
             Self::Certificate(error) => certificate_alert(error),
             Self::DateMissing => AlertDescription::INTERNAL_ERROR,
-            Self::CertificateRequired { alert } => *alert,
+            Self::CertificateRequired { alert } | Self::Refused { alert, .. } => *alert,
             Self::BadSignature | Self::BadFinished => AlertDescription::DECRYPT_ERROR,
             Self::RecordOverflow => AlertDescription::RECORD_OVERFLOW,
             Self::ForgeryLimit => AlertDescription::BAD_RECORD_MAC,
             Self::KeyLimit => AlertDescription::CLOSE_NOTIFY,
-            Self::Signing(_) | Self::RandomFailure => AlertDescription::INTERNAL_ERROR,
-            Self::Refused(_) => AlertDescription::ACCESS_DENIED,
+            // RFC 9846 section 6.2: "an internal error unrelated to the peer".
+            Self::Signing(_) | Self::RandomFailure | Self::OwnMessageTooLarge | Self::Internal(_) => {
+                AlertDescription::INTERNAL_ERROR
+            }
             Self::TooLarge => AlertDescription::ILLEGAL_PARAMETER,
             Self::AlertReceived { .. } | Self::HandshakeTimeout => return None,
         })
@@ -221,16 +246,18 @@ impl Misbehaviour {
     const fn alert(self) -> AlertDescription {
         match self {
             Self::UnofferedExtension => AlertDescription::UNSUPPORTED_EXTENSION,
-            Self::UnofferedVersion => AlertDescription::PROTOCOL_VERSION,
+            Self::UnacceptableVersion => AlertDescription::PROTOCOL_VERSION,
             Self::RenegotiationInfo => AlertDescription::HANDSHAKE_FAILURE,
             Self::CrossesKeyChange
             | Self::DataInHandshakeEpoch
+            | Self::MissingContentType
             | Self::TooManyCookies
             | Self::TooManyKeyUpdates => AlertDescription::UNEXPECTED_MESSAGE,
             Self::MissingExtension => AlertDescription::MISSING_EXTENSION,
             Self::InappropriateFallback => AlertDescription::INAPPROPRIATE_FALLBACK,
             Self::EmptyCertificateList => AlertDescription::DECODE_ERROR,
             Self::UnofferedCipherSuite
+            | Self::UnofferedVersion
             | Self::UnofferedGroup
             | Self::UnofferedSignatureScheme
             | Self::UnofferedProtocol
@@ -278,10 +305,11 @@ impl From<DecodeError> for Error {
 /// What we send is too large for its wire format: only a credential or a setting beyond all measure does that.
 impl From<EncodeError> for Error {
     fn from(_: EncodeError) -> Self {
-        Self::TooLarge
+        Self::OwnMessageTooLarge
     }
 }
 
+/// The peer's message; where it is our own, [`Context`](crate::machine::Context) says so.
 impl From<TranscriptFull> for Error {
     fn from(_: TranscriptFull) -> Self {
         Self::TooLarge
@@ -291,6 +319,16 @@ impl From<TranscriptFull> for Error {
 impl From<CertificateError> for Error {
     fn from(error: CertificateError) -> Self {
         Self::Certificate(Box::new(error))
+    }
+}
+
+impl From<VerifyError> for Error {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Certificate(error) => Self::Certificate(error),
+            VerifyError::DateMissing => Self::DateMissing,
+            VerifyError::Refused { alert, reason } => Self::Refused { alert, reason },
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::Error;
 use crate::credential::Credential;
 use crate::message::NewSessionTicket13;
 use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
+use crate::verify::VerifyError;
 
 /// Something that happened; taken with [`Connection::poll_event`](crate::Connection::poll_event).
 #[derive(Debug)]
@@ -160,5 +161,5 @@ pub enum Answer {
     /// The signature, or a failure.
     Signature(Result<Vec<u8>, crate::crypto::SigningError>),
     /// Whether the peer is trusted.
-    PeerVerification(Result<(), Error>),
+    PeerVerification(Result<(), VerifyError>),
 }

@@ -63,6 +63,6 @@ pub use server::gate::{Gate, Verdict};
 pub use server::greeting::{Greeting, HelloId};
 pub use server::partial::{PartialHellos, Stranger};
 pub use time::{Instant, Start};
-pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier};
+pub use verify::{DangerouslyAcceptAnyCertificate, PeerCertificates, PeerVerifier, VerifyError};
 
 pub use drystone_record::{Discard, Overhead, Padding, RecordNumber, Stats};

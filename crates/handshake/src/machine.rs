@@ -70,7 +70,7 @@ impl State {
                     Input::Answer(answer) => state.answer(answer, cx),
                 }
             }
-            _ => Err(Error::Refused("the handshake is over")),
+            _ => Err(Error::Internal("the handshake is over")),
         }
     }
 }
@@ -124,7 +124,7 @@ impl<C> Context<'_, C> {
         body: Vec<u8>,
     ) -> Result<(), Error> {
         let message_seq = self.io.flights.take_message_seq()?;
-        transcript.push(msg_type, message_seq, &body)?;
+        transcript.push(msg_type, message_seq, &body).map_err(|_| Error::OwnMessageTooLarge)?;
         self.stage(epoch, msg_type, message_seq, body);
         Ok(())
     }
@@ -136,7 +136,8 @@ impl<C> Context<'_, C> {
         body: Vec<u8>,
     ) -> Result<(), Error> {
         let message_seq = self.io.flights.take_message_seq()?;
-        transcript.push(HandshakeType::CLIENT_HELLO, message_seq, &body)?;
+        let pushed = transcript.push(HandshakeType::CLIENT_HELLO, message_seq, &body);
+        pushed.map_err(|_| Error::OwnMessageTooLarge)?;
         self.stage(0, HandshakeType::CLIENT_HELLO, message_seq, body);
         Ok(())
     }
@@ -161,7 +162,7 @@ impl<C> Context<'_, C> {
         verify_data: [u8; 12],
     ) -> Result<(), Error> {
         let (msg_type, message_seq) = (HandshakeType::FINISHED, self.io.flights.take_message_seq()?);
-        transcript.push(msg_type, message_seq, &verify_data)?;
+        transcript.push(msg_type, message_seq, &verify_data).map_err(|_| Error::OwnMessageTooLarge)?;
         self.observe(Direction::Sent, Observed::ChangeCipherSpec);
         let body = &verify_data;
         self.observe(Direction::Sent, Observed::Handshake { msg_type, message_seq, body });
@@ -268,7 +269,7 @@ pub(crate) mod call_out {
     ) -> Result<Result<super::PeerVerified, Error>, Request> {
         let date = cx.date();
         match verifier.verify(&PeerCertificates { chain, server_name, date }) {
-            Poll::Ready(verdict) => Ok(verdict.map(super::PeerVerified)),
+            Poll::Ready(verdict) => Ok(verdict.map(super::PeerVerified).map_err(Error::from)),
             Poll::Pending => Err(Request::PeerVerification {
                 chain: chain.to_vec(),
                 server_name: server_name.cloned(),
@@ -296,7 +297,7 @@ pub(crate) mod call_out {
 
         pub(crate) fn into_peer_verified(self) -> Result<super::PeerVerified, Error> {
             match self {
-                Self::PeerVerification(verdict) => verdict.map(super::PeerVerified),
+                Self::PeerVerification(verdict) => Ok(super::PeerVerified(verdict?)),
                 Self::Credential(_) | Self::Signature(_) => Err(WRONG_KIND),
             }
         }
@@ -312,7 +313,7 @@ pub(crate) mod call_out {
         }
     }
 
-    const WRONG_KIND: Error = Error::Refused("the answer does not fit the request");
+    const WRONG_KIND: Error = Error::Internal("the answer does not fit the request");
 
     /// The kinds of requests, for matching answers.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -63,7 +63,7 @@ impl Keys {
     }
 
     fn protection(&self, key: &[u8], iv: &[u8]) -> Result<Protection, Error> {
-        const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
+        const BROKEN_PROVIDER: Error = Error::Internal("the provider refused keys of its own lengths");
         let key = self.suite.aead.key(key).map_err(|_| BROKEN_PROVIDER)?;
         let nonce = if self.suite.explicit_nonce {
             ClassicNonce::Explicit { salt: iv.try_into().map_err(|_| BROKEN_PROVIDER)? }

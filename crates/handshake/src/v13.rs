@@ -222,7 +222,7 @@ impl Keyed<ApplicationSecrets> {
 
 /// The keys that protect a direction's records (RFC 9846 section 7.3, RFC 9147 section 4.2.3).
 fn protection(suite: &'static CipherSuite, keys: &TrafficKeys<'_>) -> Result<Protection, Error> {
-    const BROKEN_PROVIDER: Error = Error::Refused("the provider refused keys of its own lengths");
+    const BROKEN_PROVIDER: Error = Error::Internal("the provider refused keys of its own lengths");
     let key = suite.aead.key(keys.key).map_err(|_| BROKEN_PROVIDER)?;
     let mask = suite.mask.key(keys.sn_key).map_err(|_| BROKEN_PROVIDER)?;
     Ok(Protection::unified(key, suite.aead.tag_length(), *keys.iv, mask, suite.limits))

@@ -1,20 +1,69 @@
 //! Verifying the peer's certificates: the call-out and its usual implementation over a policy.
 
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::task::Poll;
 
-use drystone_x509::{CertificateDer, Expected, Policy, ServerName, UnixTime};
+use drystone_x509::{CertificateDer, CertificateError, Expected, Policy, ServerName, UnixTime};
+use thiserror::Error as ThisError;
 
-use crate::Error;
+use crate::message::registry::AlertDescription;
 
 /// Decides whether the peer's certificate chain is trusted.
 ///
 /// Possession of the private key is proved by the handshake itself, whatever the verifier says.
 pub trait PeerVerifier: Send + Sync + Debug {
-    /// `Ready(Ok(()))` trusts the peer, `Ready(Err(..))` ends the handshake with the error's alert.
+    /// `Ready(Ok(()))` trusts the peer, `Ready(Err(..))` ends the handshake with the alert of the [`VerifyError`].
     /// `Pending` means that the answer comes later: the connection then emits
     /// [`Event::Request`](crate::Event::Request) and waits for [`Connection::answer`](crate::Connection::answer).
-    fn verify(&self, peer: &PeerCertificates<'_>) -> Poll<Result<(), Error>>;
+    fn verify(&self, peer: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>>;
+}
+
+/// Why a [`PeerVerifier`] does not trust the peer. Becomes the [`Error`](crate::Error) of the association.
+///
+/// ```
+/// use drystone_handshake::VerifyError;
+/// use drystone_handshake::message::registry::AlertDescription;
+///
+/// let serial = 4711;
+/// let error = VerifyError::refused(AlertDescription::CERTIFICATE_REVOKED, format!("serial {serial} is on our list"));
+/// assert_eq!(error.to_string(), "serial 4711 is on our list");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, ThisError)]
+#[non_exhaustive]
+pub enum VerifyError {
+    /// The certificates are not good; the alert follows from the reason.
+    #[error("{0}")]
+    Certificate(Box<CertificateError>),
+    /// The verifier needs a date and the caller gave none in [`Start::unix`](crate::Start::unix): internal_error.
+    #[error("certificates cannot be verified without the date: set `Start::unix`")]
+    DateMissing,
+    /// A reason of the application's: see [`refused`](Self::refused).
+    #[error("{reason}")]
+    Refused {
+        /// What the peer is told.
+        alert: AlertDescription,
+        /// For the log of this side; the peer does not see it.
+        reason: Cow<'static, str>,
+    },
+}
+
+impl VerifyError {
+    /// Refuses the peer with an alert and a reason of the application's choice.
+    ///
+    /// close_notify, user_canceled and no_renegotiation refuse nothing (RFC 9846 section 6.1, RFC 5246 section 7.2.2):
+    /// access_denied is sent in their place.
+    pub fn refused(alert: AlertDescription, reason: impl Into<Cow<'static, str>>) -> Self {
+        let alert = if alert.is_error() { alert } else { AlertDescription::ACCESS_DENIED };
+        Self::Refused { alert, reason: reason.into() }
+    }
+}
+
+impl From<CertificateError> for VerifyError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(Box::new(error))
+    }
 }
 
 /// What the peer presented, and who it should be.
@@ -30,10 +79,10 @@ pub struct PeerCertificates<'a> {
 
 impl PeerVerifier for Policy {
     /// Verifies by chain, dates, usage and (for servers) name.
-    fn verify(&self, peer: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+    fn verify(&self, peer: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
         let expected = peer.server_name.map_or(Expected::Client, Expected::Server);
-        let Some(date) = peer.date else { return Poll::Ready(Err(Error::DateMissing)) };
-        Poll::Ready(self.verify(peer.chain, expected, date).map(|_| ()).map_err(Error::from))
+        let Some(date) = peer.date else { return Poll::Ready(Err(VerifyError::DateMissing)) };
+        Poll::Ready(self.verify(peer.chain, expected, date).map(|_| ()).map_err(VerifyError::from))
     }
 }
 
@@ -45,7 +94,7 @@ impl PeerVerifier for Policy {
 pub struct DangerouslyAcceptAnyCertificate;
 
 impl PeerVerifier for DangerouslyAcceptAnyCertificate {
-    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), Error>> {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
         Poll::Ready(Ok(()))
     }
 }

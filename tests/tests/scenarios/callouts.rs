@@ -9,7 +9,7 @@ use drystone_handshake::crypto::SigningError;
 use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
     Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials, Error,
-    Event, Instant, Misuse, Request, RequestId, ServerConfig,
+    Event, Instant, Misuse, Request, RequestId, ServerConfig, VerifyError,
 };
 use drystone_tests::counting::{LateVerifier, late_credential};
 use drystone_tests::identity::{Identity, name, server_config, settings, settings_of};
@@ -218,7 +218,10 @@ fn kind(request: &Request) -> &'static str {
 #[test]
 fn a_late_refusal_ends_both_sides_with_the_right_alert() {
     type MakeAnswer = fn() -> Answer;
-    let refused: MakeAnswer = || Answer::PeerVerification(Err(Error::Refused("not on the list")));
+    let refused: MakeAnswer = || {
+        let reason = format!("number {} is not on the list", 7);
+        Answer::PeerVerification(Err(VerifyError::refused(AlertDescription::CERTIFICATE_REVOKED, reason)))
+    };
     let unsigned: MakeAnswer = || Answer::Signature(Err(SigningError::Failed));
     let nothing: MakeAnswer = || Answer::Credential(None);
     for version in VERSIONS {
@@ -228,8 +231,8 @@ fn a_late_refusal_ends_both_sides_with_the_right_alert() {
             _ => AlertDescription::HANDSHAKE_FAILURE,
         };
         let cases = [
-            (client, "verification", refused, AlertDescription::ACCESS_DENIED, client),
-            (server, "verification", refused, AlertDescription::ACCESS_DENIED, server),
+            (client, "verification", refused, AlertDescription::CERTIFICATE_REVOKED, client),
+            (server, "verification", refused, AlertDescription::CERTIFICATE_REVOKED, server),
             (client, "signature", unsigned, AlertDescription::INTERNAL_ERROR, client),
             (server, "signature", unsigned, AlertDescription::INTERNAL_ERROR, server),
             (server, "credential", nothing, AlertDescription::HANDSHAKE_FAILURE, server),

@@ -208,11 +208,11 @@ fn a_handshake_ends_with_the_last_message_seq() {
         settings
     };
     let server = Duel::server_13(settings(3));
-    assert_eq!(server.victim.error(), Some(&Error::TooLarge));
+    assert_eq!(server.victim.error(), Some(&Error::OwnMessageTooLarge));
     // Two hellos, and no number for Finished.
     let mut client = Duel::client_13(settings(0));
     client.play(&SERVER_STEPS_13);
-    assert_eq!(client.victim.error(), Some(&Error::TooLarge));
+    assert_eq!(client.victim.error(), Some(&Error::OwnMessageTooLarge));
     let mut enough = Duel::server_13(settings(5));
     enough.play(&CLIENT_STEPS_13);
     assert!(enough.victim.is_connected(), "{:?}", enough.victim.error());

@@ -216,13 +216,17 @@ fn threat_91_oversized_signatures_are_refused() {
     }
 }
 
-/// Replaces the signature, which ends the body, by one of so many bytes.
+/// ECCurveType of ServerKeyExchange (RFC 8422 section 5.4); no scheme of a CertificateVerify begins with it.
+const NAMED_CURVE: u8 = 3;
+
+/// Replaces the signature, which ends the body, by one of that many bytes.
 fn oversize(body: &mut Vec<u8>, length: usize) {
-    // The signature of P-256 is a SEQUENCE of 70 to 72 bytes at the end, its length in the two bytes before.
-    let at = (70..=73)
-        .map(|size| body.len() - size - 2)
-        .find(|at| usize::from(u16::from_be_bytes([body[*at], body[*at + 1]])) == body.len() - at - 2)
-        .expect("a signature");
+    // Of ServerKeyExchange the parameters come first: curve_type, namedcurve and the point with its length.
+    let parameters = if body[0] == NAMED_CURVE { 4 + usize::from(body[3]) } else { 0 };
+    // The scheme, then the length of the signature, which has any of a few lengths.
+    let at = parameters + 2;
+    let present = usize::from(u16::from_be_bytes([body[at], body[at + 1]]));
+    assert_eq!(at + 2 + present, body.len(), "a signature");
     body.truncate(at);
     body.extend((length as u16).to_be_bytes());
     body.resize(at + 2 + length, 0x30);

@@ -1,6 +1,7 @@
 //! What befell other stacks, tried on this one by a rogue peer. The numbers are those of the threats that each test names.
 
 mod acks;
+mod alerts;
 mod certificates;
 mod flights;
 mod honest;

@@ -12,6 +12,7 @@ use drystone_handshake::message::{
     ServerHelloExtensions, UseSrtpAnswer,
 };
 use drystone_handshake::{ClientConfig, Connection, Error, Misuse, Settings, crypto};
+use drystone_record::ContentType;
 use drystone_tests::clock::Clock;
 use drystone_tests::counting::FailingRandom;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings, settings_of_both};
@@ -197,8 +198,7 @@ fn threat_50_values_that_were_not_offered_are_refused() {
         let mut duel = Duel::client_12(settings.clone());
         duel.rogue.alter_server_hello(change);
         duel.play(&SERVER_STEPS[..1]);
-        let alert = if what.starts_with("1.3") { PROTOCOL_VERSION } else { ILLEGAL_PARAMETER };
-        refused(&duel, alert, what);
+        refused(&duel, ILLEGAL_PARAMETER, what);
     }
 }
 
@@ -363,16 +363,42 @@ fn threat_74_a_request_to_renegotiate_is_refused_with_a_warning() {
     for (mut duel, step) in [(client, Step::HelloRequest), (server, Step::ClientHello)] {
         for round in 1..=3 {
             duel.play(&[step]);
-            let warnings: Vec<_> = duel
-                .rogue
-                .heard
-                .iter()
-                .filter(|heard| **heard == Heard::Alert { epoch: 1, level: 1, description: 100 })
-                .collect();
-            assert_eq!(warnings.len(), round, "no_renegotiation");
+            assert_eq!(warnings(&duel), round, "no_renegotiation");
             assert!(duel.victim.is_connected());
             duel.talk();
         }
+    }
+}
+
+/// How often the victim has said no_renegotiation.
+fn warnings(duel: &Duel) -> usize {
+    let warning = Heard::Alert { epoch: 1, level: 1, description: 100 };
+    duel.rogue.heard.iter().filter(|heard| **heard == warning).count()
+}
+
+/// Requests to renegotiate are no means to make an association send: few are answered, a hello in fragments once.
+#[test]
+fn threat_74_warnings_are_few_however_many_requests_come() {
+    for (mut duel, step) in Duel::usual_connected().into_iter().zip([Step::HelloRequest, Step::ClientHello]) {
+        let message = duel.rogue.message(step);
+        // A HelloRequest has no body that could be cut.
+        let mut fragments = message.fragments(20);
+        if fragments.is_empty() {
+            fragments.push(message.to_bytes());
+        }
+        let before = duel.datagrams.len();
+        for fragment in &fragments {
+            let record = duel.rogue.record(ContentType::HANDSHAKE, fragment);
+            duel.give(&record);
+        }
+        assert_eq!(warnings(&duel), 1, "{} fragments", fragments.len());
+        for _ in 0..20_000 {
+            let record = duel.rogue.perform(step);
+            duel.give(&record);
+        }
+        assert_eq!(warnings(&duel), 8);
+        assert_eq!(duel.datagrams.len(), before + 8, "nothing else is sent");
+        duel.talk();
     }
 }
 

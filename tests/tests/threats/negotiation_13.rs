@@ -49,16 +49,17 @@ type ServerHelloChange = fn(&mut ServerHello<'_>);
 #[test]
 fn threat_50_choices_that_were_not_offered_are_refused() {
     let cases: [(&str, u8, ServerHelloChange); 12] = [
-        ("DTLS 1.0", PROTOCOL_VERSION, |hello| {
+        ("DTLS 1.0", ILLEGAL_PARAMETER, |hello| {
             hello.extensions.supported_versions = Some(ProtocolVersion(0xfeff));
         }),
-        ("DTLS 1.4", PROTOCOL_VERSION, |hello| {
+        ("DTLS 1.4", ILLEGAL_PARAMETER, |hello| {
             hello.extensions.supported_versions = Some(ProtocolVersion(0xfefb));
         }),
-        // RFC 9846 section 4.3.1: 1.2 is never chosen by this extension.
-        ("1.2 by supported_versions", PROTOCOL_VERSION, |hello| {
+        // RFC 9846 section 4.3.1: neither a version that was not offered nor one before 1.3.
+        ("1.2 by supported_versions", ILLEGAL_PARAMETER, |hello| {
             hello.extensions.supported_versions = Some(ProtocolVersion::DTLS_1_2);
         }),
+        // RFC 9846 section 4.2.3: "MUST abort the handshake with a "protocol_version" alert".
         ("another legacy version", PROTOCOL_VERSION, |hello| {
             hello.server_version = ProtocolVersion::DTLS_1_3;
         }),
@@ -377,7 +378,7 @@ fn threat_57_questions_that_ask_wrongly_are_refused() {
             request.cipher_suite = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
         }),
         ("no version", PROTOCOL_VERSION, |request| request.extensions.supported_versions = None),
-        ("1.2", PROTOCOL_VERSION, |request| {
+        ("1.2", ILLEGAL_PARAMETER, |request| {
             request.extensions.supported_versions = Some(ProtocolVersion::DTLS_1_2);
         }),
         ("another legacy version", PROTOCOL_VERSION, |request| {
@@ -409,7 +410,7 @@ fn threat_57_what_a_question_settled_must_hold() {
         hello.extensions.key_share = None;
     });
     version.play(&SERVER_STEPS_13[..1]);
-    refused(&version, PROTOCOL_VERSION, "1.2 after all");
+    refused(&version, ILLEGAL_PARAMETER, "1.2 after all");
     // Nor does a server of 1.3 ask in the way of 1.2 (RFC 9147 section 5.1): that is somebody else's.
     let mut verify = asked_duel();
     let body = verify.rogue.message(Step::HelloVerifyRequest).to_bytes();

@@ -208,7 +208,23 @@ impl ExpectServerHello {
             ProtocolVersion::DTLS_1_2 if may_be_12 && cx.common.offers(version) => {
                 self.server_hello_12(message, hello, cx)
             }
-            _ => Err(Misbehaviour::UnofferedVersion.into()),
+            _ => Err(self.refused_version(hello, cx.common).into()),
+        }
+    }
+
+    /// Which rule a version that is not taken breaks.
+    fn refused_version(&self, hello: &ServerHello<'_>, common: &Common) -> Misbehaviour {
+        let selected = hello.extensions.supported_versions;
+        let names_13 =
+            selected == Some(ProtocolVersion::DTLS_1_3) && common.offers(ProtocolVersion::DTLS_1_3);
+        match self.asked {
+            // RFC 9846 section 4.3.1: what the extension names was offered, and is not older than 1.3.
+            _ if selected.is_some() && !names_13 => Misbehaviour::UnofferedVersion,
+            // RFC 9846 section 4.2.4: the ServerHello keeps the version of the HelloRetryRequest.
+            Asked::Retry { .. } if !names_13 => Misbehaviour::UnofferedVersion,
+            // RFC 9846 section 4.2.3: legacy_version. After a HelloVerifyRequest only 1.2 is acceptable (RFC 9147
+            // section 5.1).
+            Asked::Retry { .. } | Asked::Verify { .. } => Misbehaviour::UnacceptableVersion,
         }
     }
 
@@ -311,11 +327,14 @@ fn check_retry(
     common: &Common,
 ) -> Result<&'static CipherSuite, Error> {
     let extensions = &request.extensions;
-    if request.server_version != ProtocolVersion::DTLS_1_2
-        || extensions.supported_versions != Some(ProtocolVersion::DTLS_1_3)
-        || !common.offers(ProtocolVersion::DTLS_1_3)
-    {
+    // RFC 9846 section 4.3.1.
+    let names_13 = extensions.supported_versions == Some(ProtocolVersion::DTLS_1_3);
+    if extensions.supported_versions.is_some() && !(names_13 && common.offers(ProtocolVersion::DTLS_1_3)) {
         return Err(Misbehaviour::UnofferedVersion.into());
+    }
+    // RFC 9846 section 4.2.3.
+    if request.server_version != ProtocolVersion::DTLS_1_2 || !names_13 {
+        return Err(Misbehaviour::UnacceptableVersion.into());
     }
     if !request.session_id.is_empty() {
         return Err(Misbehaviour::SessionId.into());

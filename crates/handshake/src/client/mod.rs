@@ -76,7 +76,7 @@ impl ClientState {
             | Self::EncryptedExtensions(_)
             | Self::Certificate13(_)
             | Self::CertificateVerify(_)
-            | Self::Finished13(_) => Err(Error::Refused("no request is open")),
+            | Self::Finished13(_) => Err(Error::Internal("no request is open")),
         }
     }
 }

@@ -332,7 +332,7 @@ impl Flight {
         scheme: SignatureScheme,
         cx: &mut Context<'_, ClientConfig>,
     ) -> Result<Next, Error> {
-        let message = self.transcript.raw().ok_or(Error::TooLarge)?.to_vec();
+        let message = self.transcript.raw().ok_or(Error::OwnMessageTooLarge)?.to_vec();
         let state = AwaitSignature { flight: self, scheme };
         match call_out::signature(credential, scheme, message) {
             Ok(signature) => state.signed(&signature?, cx),

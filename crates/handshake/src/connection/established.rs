@@ -15,6 +15,9 @@ use crate::time::Instant;
 use crate::v12::MasterExporter;
 use crate::v13::MainExporter;
 
+/// Attempts to renegotiate that are answered in the life of an association (DTLS 1.2).
+const MAX_RENEGOTIATIONS_REFUSED: u8 = 8;
+
 /// What keying material is exported from.
 #[derive(Debug)]
 pub(crate) enum Exporter {
@@ -35,6 +38,8 @@ pub(crate) struct Established {
     warned_of_limit: bool,
     /// The message_seq of the peer's last message of the handshake.
     last_processed: u16,
+    /// How many attempts to renegotiate were answered.
+    renegotiations_refused: u8,
     last_flight: Option<Box<LastFlight>>,
     peer_chain: Vec<CertificateDer<'static>>,
 }
@@ -57,6 +62,7 @@ impl Established {
             limits_records: peer_record_limit.is_some(),
             warned_of_limit: false,
             last_processed: 0,
+            renegotiations_refused: 0,
             last_flight: None,
             peer_chain: Vec::new(),
         }
@@ -103,6 +109,14 @@ impl Established {
     /// Whether to warn now; only once.
     pub(super) fn warn_of_limit(&mut self) -> bool {
         !mem::replace(&mut self.warned_of_limit, true)
+    }
+
+    /// Whether to answer an attempt to renegotiate. RFC 5246 section 7.4.1.1 lets us ignore it; a peer gets as many
+    /// answers as loss may cost, and no more: its requests are no means to make us send.
+    pub(super) fn refuses_renegotiation(&mut self) -> bool {
+        let refuses = self.renegotiations_refused < MAX_RENEGOTIATIONS_REFUSED;
+        self.renegotiations_refused = self.renegotiations_refused.saturating_add(1);
+        refuses
     }
 
     pub(super) fn keep_last_flight(&mut self, flight: LastFlight) {

@@ -33,7 +33,8 @@ pub(super) fn of_record(error: OpenError) -> Verdict {
     match error {
         OpenError::Discard(reason) => Verdict::Discard(reason),
         OpenError::RecordOverflow => Verdict::Fatal(Error::RecordOverflow),
-        OpenError::MissingContentType => Verdict::Fatal(Error::malformed("record")),
+        // RFC 9846 section 5.4: "it MUST terminate the connection with an "unexpected_message" alert".
+        OpenError::MissingContentType => Verdict::Fatal(Misbehaviour::MissingContentType.into()),
         OpenError::ForgeryLimit => Verdict::Fatal(Error::ForgeryLimit),
     }
 }
@@ -123,5 +124,7 @@ mod tests {
         }
         assert_eq!(of_record(OpenError::ForgeryLimit), Verdict::Fatal(Error::ForgeryLimit));
         assert_eq!(of_record(OpenError::RecordOverflow), Verdict::Fatal(Error::RecordOverflow));
+        let zeros = Error::from(Misbehaviour::MissingContentType);
+        assert_eq!(of_record(OpenError::MissingContentType), Verdict::Fatal(zeros));
     }
 }

@@ -48,11 +48,11 @@ impl MessageNumbers {
     /// The next number.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if all have been used.
+    /// [`Error::OwnMessageTooLarge`] if all have been used.
     pub(super) fn take(&mut self) -> Result<u16, Error> {
-        let number = u16::try_from(self.next).map_err(|_| Error::TooLarge)?;
+        let number = u16::try_from(self.next).map_err(|_| Error::OwnMessageTooLarge)?;
         if number > self.last {
-            return Err(Error::TooLarge);
+            return Err(Error::OwnMessageTooLarge);
         }
         self.next = self.next.saturating_add(1);
         Ok(number)

@@ -35,7 +35,7 @@ use drystone_x509::{CertificateDer, ServerName};
 use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_TIMEOUT, ServerConfig};
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
-use crate::message::registry::ProtocolVersion;
+use crate::message::registry::{AlertDescription, ProtocolVersion};
 use crate::server::greeting::Greeting;
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse};
@@ -379,14 +379,24 @@ impl Connection {
     }
 
     /// Closes the association: tells the peer with close_notify and takes no more data. A handshake is given up.
-    pub fn close(&mut self, _now: Instant) {
+    pub fn close(&mut self, now: Instant) {
+        self.close_with(now, AlertDescription::CLOSE_NOTIFY);
+    }
+
+    /// Closes the association like [`close`](Self::close), but tells the peer with a fatal alert that something is wrong
+    /// (RFC 9846 section 6.2): the application found out too late that the peer has no right to be here, for example.
+    ///
+    /// user_canceled and no_renegotiation end nothing at the peer; close_notify is sent in their place. An association
+    /// that is over already stays as it is.
+    pub fn close_with(&mut self, _now: Instant, alert: AlertDescription) {
         let last_flight = match &mut self.phase {
             Phase::Handshaking(_) => None,
             Phase::Connected(established) => established.take_unsent_flight(),
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => return,
         };
         self.phase = Phase::Closed(last_flight);
-        self.alert = Some(PendingAlert::close_notify());
+        let alert = if alert.is_error() { alert } else { AlertDescription::CLOSE_NOTIFY };
+        self.alert = Some(PendingAlert::of_error(alert));
     }
 
     /// A newer association of the same peer has taken this one's place (RFC 6347 section 4.2.8): ends it silently

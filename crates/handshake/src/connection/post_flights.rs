@@ -94,7 +94,7 @@ impl PostFlights {
     /// Sends a flight of one message. Returns its message_seq.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if there is no message_seq left.
+    /// [`Error::OwnMessageTooLarge`] if there is no message_seq left.
     pub(super) fn begin(
         &mut self,
         epoch: u64,
@@ -104,7 +104,7 @@ impl PostFlights {
     ) -> Result<u16, Error> {
         let message_seq = self.numbers.take()?;
         let mut outgoing = Outgoing::new(Reliability::Acked);
-        outgoing.push_message(epoch, msg_type, message_seq, body).map_err(|_| Error::TooLarge)?;
+        outgoing.push_message(epoch, msg_type, message_seq, body).map_err(|_| Error::OwnMessageTooLarge)?;
         let mut timer = self.timer.clone();
         timer.start(now.since_origin());
         self.under_way.push(Flight { last: msg_type, outgoing, timer });

@@ -443,9 +443,14 @@ impl Connection {
             HandshakeType::FINISHED if established.has_processed(fragment.message_seq) => {
                 self.stats.count(Discard::DuplicateMessage);
             }
-            // No renegotiation: refused with a warning (RFC 5246 section 7.2.2), which ends nothing.
+            // No renegotiation: refused with a warning (RFC 5246 section 7.2.2), which ends nothing. One for each
+            // message, however many fragments it has.
             HandshakeType::HELLO_REQUEST | HandshakeType::CLIENT_HELLO => {
-                self.alert.get_or_insert(PendingAlert::no_renegotiation());
+                if fragment.offset == 0 && established.refuses_renegotiation() {
+                    self.alert.get_or_insert(PendingAlert::no_renegotiation());
+                } else {
+                    self.stats.count(Discard::MessageOutsideWindow);
+                }
             }
             received => {
                 self.fail(now, Error::UnexpectedMessage { expected: "application data", received });

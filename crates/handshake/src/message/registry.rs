@@ -174,6 +174,14 @@ code_points! {
     NO_APPLICATION_PROTOCOL = 120, "no_application_protocol";
 }
 
+impl AlertDescription {
+    /// Whether it says that something went wrong: close_notify and user_canceled close an association in good order (RFC
+    /// 9846 section 6.1), and no_renegotiation ends nothing (RFC 5246 section 7.2.2).
+    pub const fn is_error(self) -> bool {
+        !matches!(self, Self::CLOSE_NOTIFY | Self::USER_CANCELED | Self::NO_RENEGOTIATION)
+    }
+}
+
 code_points! {
     /// Alert levels (RFC 9846 section 6). In DTLS 1.3 the level carries no meaning.
     pub struct AlertLevel(u8);

@@ -90,7 +90,7 @@ impl ServerState {
             | Self::SecondClientHello(_)
             | Self::Certificate13(_)
             | Self::CertificateVerify13(_)
-            | Self::Finished13(_) => Err(Error::Refused("no request is open")),
+            | Self::Finished13(_) => Err(Error::Internal("no request is open")),
         }
     }
 }

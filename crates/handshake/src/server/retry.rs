@@ -20,7 +20,7 @@ use super::greeting::BoundFields;
 /// The body of a HelloRetryRequest.
 ///
 /// # Errors
-/// [`Error::TooLarge`] if the cookie is empty or longer than 65,535 bytes.
+/// [`Error::OwnMessageTooLarge`] if the cookie is empty or longer than 65,535 bytes.
 pub(crate) fn hello_retry_request(
     suite: CipherSuiteId,
     group: Option<NamedGroup>,

@@ -301,7 +301,7 @@ impl ExpectCertificateVerify {
     ) -> Result<Next, Error> {
         message.expect(HandshakeType::CERTIFICATE_VERIFY)?;
         let verify = CertificateVerify::decode(message.body)?;
-        let signed = self.keyed.transcript.raw().ok_or(Error::TooLarge)?;
+        let signed = self.keyed.transcript.raw().ok_or(Error::OwnMessageTooLarge)?;
         let signature = signature::verify_12(cx.common, &self.chain.public_key, &verify.signed, signed)?;
         self.keyed.transcript.add(message)?;
         // ChangeCipherSpec and Finished come in the same datagram as this message: Finished waits for the verdict.

@@ -163,7 +163,7 @@ fn there_are_no_more_flights_than_numbers() {
     let mut flights = after_handshake();
     flights.numbers = MessageNumbers::for_test(u16::MAX);
     assert_eq!(flights.begin(3, TICKET, vec![1], at(0)), Ok(u16::MAX));
-    assert_eq!(flights.begin(3, TICKET, vec![1], at(0)), Err(Error::TooLarge));
+    assert_eq!(flights.begin(3, TICKET, vec![1], at(0)), Err(Error::OwnMessageTooLarge));
 }
 
 #[test]
