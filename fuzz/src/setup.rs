@@ -164,7 +164,16 @@ impl Setup {
             Some(false) => ClientAuth::Request(verifier),
             Some(true) => ClientAuth::Require(verifier),
         };
-        Arc::new(config.expect("settings that work").with_client_auth(client_auth))
+        let config = config.expect("settings that work").with_client_auth(client_auth);
+        Arc::new(match self.amplification_limit() {
+            Some(times) => config.with_amplification_limit(times).expect("a server of DTLS 1.3 alone"),
+            None => config,
+        })
+    }
+
+    /// What a server that asks for no cookie may send, times what it received: in DTLS 1.3 alone there is such a limit.
+    pub(crate) fn amplification_limit(self) -> Option<u32> {
+        (self.versions == Versions::Only13).then_some(3)
     }
 }
 

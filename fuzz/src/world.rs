@@ -12,9 +12,6 @@ use rustls_pki_types::{ServerName, UnixTime};
 
 use crate::{End, Setup, wire};
 
-/// What may be sent to an address that has not proved itself, times what it sent (RFC 9147 section 5.1).
-const AMPLIFICATION: usize = 3;
-
 /// Both ends.
 pub struct World {
     now: Duration,
@@ -27,6 +24,8 @@ pub struct World {
     /// Whether the server has seen a protected record of DTLS 1.3. Whoever makes one has had the ServerHello, at the
     /// address that it went to; a null AEAD that opens anything believes everybody.
     protected_record_came: bool,
+    /// What may be sent to an address that has not proved itself, times what it sent (RFC 9147 section 5.1).
+    amplification_limit: Option<usize>,
 }
 
 impl World {
@@ -44,7 +43,9 @@ impl World {
         let mut client = End::new(connection);
         client.drain(Instant::from_origin(now));
         let (server, greetings) = (None, Vec::new());
-        Self { now, client, server, server_config, gate, greetings, protected_record_came: false }
+        let amplification_limit = setup.amplification_limit().map(|times| times as usize);
+        let protected_record_came = false;
+        Self { now, client, server, server_config, gate, greetings, protected_record_came, amplification_limit }
     }
 
     /// The present.
@@ -83,7 +84,7 @@ impl World {
         self.with(to, |end, now| end.receive(now, bytes));
         if let Some(server) = self.server.as_ref().filter(|server| !server.was_connected) {
             let proven = self.gate.is_some() || self.protected_record_came;
-            let most = server.bytes_in * AMPLIFICATION;
+            let most = self.amplification_limit.map_or(usize::MAX, |times| server.bytes_in * times);
             assert!(proven || server.bytes_out <= most, "{} bytes for {}", server.bytes_out, server.bytes_in);
         }
     }
@@ -103,7 +104,7 @@ impl World {
                     measure(|| gate.answer_or_hold(start, sender, &mut datagram, partial, &mut reply));
                 match verdict {
                     Verdict::Accept(greeting) => Connection::server(config, greeting, start),
-                    Verdict::Reply(length) => {
+                    Verdict::Reply(length) | Verdict::Refuse { length, .. } => {
                         assert_eq!(heap.count, 0, "memory for a stranger");
                         // Of a hello in pieces more has come than the last of them.
                         assert!(length <= bytes.len().max(200), "{length} bytes for {}", bytes.len());

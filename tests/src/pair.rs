@@ -238,7 +238,7 @@ impl Pair {
         let mut datagram = Datagram::new(Path::default(), bytes);
         match gate.answer_or_hold(start, sender, &mut datagram, partial, &mut reply) {
             Verdict::Drop(_) | Verdict::Hold => false,
-            Verdict::Reply(length) => {
+            Verdict::Reply(length) | Verdict::Refuse { length, .. } => {
                 self.server.datagrams += 1;
                 self.link.send(self.clock.now(), Direction::ToClient, &reply[..length]);
                 false

@@ -446,7 +446,7 @@ fn answers(gate: &Gate, datagrams: Vec<Vec<u8>>, what: &str) -> Vec<Answer> {
             measure(|| gate.answer_or_hold(start, from, &mut datagram, &mut partial, &mut reply));
         assert_eq!(heap.count, 0, "{what}: {verdict:?}");
         match verdict {
-            Verdict::Reply(length) => {
+            Verdict::Reply(length) | Verdict::Refuse { length, .. } => {
                 sent += length;
                 answers.push(Answer::of(&reply[..length]));
             }

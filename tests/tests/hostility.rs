@@ -225,7 +225,7 @@ impl House {
         reasons.sent += 1;
         match self.gate.answer(start, b"a stranger", &mut datagram, &mut self.out) {
             Verdict::Drop(reason) => *reasons.dropped.get_mut(&reason).unwrap() += 1,
-            Verdict::Reply(reply) => {
+            Verdict::Reply(reply) | Verdict::Refuse { length: reply, .. } => {
                 assert!(reply <= length, "amplified");
                 reasons.answered += 1;
             }

@@ -5,19 +5,29 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use drystone_record::Padding;
+use zeroize::Zeroizing;
 
-use crate::ConfigError;
 use crate::credential::CredentialResolver;
 use crate::crypto::{CipherSuite, CryptoProvider, KeyExchangeGroup, KeyLogLabel};
 use crate::flight::Limits;
 use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use crate::observe::{KeyLog, Observer};
 use crate::random::SecureRandom;
+use crate::server::cookie::Cookies;
+use crate::signature::key_fits_suite;
+use crate::v13::handshake_schemes;
 use crate::verify::PeerVerifier;
+use crate::{ConfigError, Error};
 
 /// The least MTU: room for every record of the handshake's smallest pieces (RFC 9147 section 4.4 takes 228 bytes of
 /// payload as the floor after repeated loss).
 pub const MIN_MTU: usize = 228;
+
+/// The most bytes of UDP payload in a datagram: 65,535 without the headers of IPv4 and UDP.
+pub(crate) const MAX_MTU: usize = 65_507;
+
+/// The longest deadline of a handshake. Cookies live at least that long.
+const MAX_DEADLINE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest share, in bytes, that a first hello carries without being asked to: with all else that a
 /// hello says it stays within one datagram of the usual sizes.
@@ -64,7 +74,7 @@ pub struct Settings {
     pub record_size_limit: Option<u16>,
     /// Whether peers without extended_master_secret are refused in DTLS 1.2 (RFC 7627). Default: true.
     pub require_extended_master_secret: bool,
-    /// The most bytes of UDP payload that a datagram may have. Default: 1200; at least 228.
+    /// The most bytes of UDP payload that a datagram may have. Default: 1200; 228 to 65,507.
     pub mtu: usize,
     /// How far application data is padded in DTLS 1.3, so that the lengths of records tell less about what is inside
     /// (RFC 9846 section 5.4). Default: not at all. No record grows beyond the [MTU](Self::mtu) or the peer's
@@ -92,7 +102,7 @@ pub struct Settings {
     /// The retransmissions of one flight after which the peer counts as unreachable. Default: 12.
     pub max_retransmissions: u8,
     /// The time after which an unfinished handshake fails; `None` waits as long as retransmissions go on.
-    /// Default: 30 s.
+    /// Default: 30 s; more than zero, and at most a day.
     pub handshake_deadline: Option<Duration>,
     /// Whether a fatal alert in plaintext waits for the next retransmission before it ends the handshake, because
     /// anybody can forge one. Default: true; false obeys it at once.
@@ -169,12 +179,16 @@ impl Common {
         if !settings.min_version.is_at_most(settings.max_version) {
             return Err(ConfigError::Versions);
         }
-        if settings.mtu < MIN_MTU {
+        if !(MIN_MTU..=MAX_MTU).contains(&settings.mtu) {
             return Err(ConfigError::Mtu(settings.mtu));
         }
         if settings.initial_timeout < MIN_TIMEOUT {
             return Err(ConfigError::Timeout);
         }
+        if settings.handshake_deadline.is_some_and(|deadline| deadline.is_zero() || deadline > MAX_DEADLINE) {
+            return Err(ConfigError::Deadline);
+        }
+        check_limits(&settings.limits)?;
         if let Some(limit) = settings.record_size_limit
             && !(64..=MAX_PLAINTEXT).contains(&usize::from(limit))
         {
@@ -196,7 +210,10 @@ impl Common {
                 && groups.iter().any(|group| group.min_version().is_at_most(*version))
         };
         let versions = [ProtocolVersion::DTLS_1_3, ProtocolVersion::DTLS_1_2];
-        let versions = versions.into_iter().filter(can_be_spoken).collect();
+        let versions: Vec<_> = versions.into_iter().filter(can_be_spoken).collect();
+        if versions.is_empty() {
+            return Err(ConfigError::NoUsableVersion);
+        }
         Ok(Self { settings, cipher_suites, groups, groups_12, versions })
     }
 
@@ -281,6 +298,24 @@ impl Common {
     }
 }
 
+/// What a peer may make us hold is bounded, whatever the settings say.
+fn check_limits(limits: &Limits) -> Result<(), ConfigError> {
+    let check = |name, given: u64, least, most| {
+        let fits = (least..=most).contains(&given);
+        if fits { Ok(()) } else { Err(ConfigError::Limit { name, given, least, most }) }
+    };
+    check("Limits::certificate", limits.certificate.into(), MIN_MESSAGE, MAX_MESSAGE)?;
+    check("Limits::other", limits.other.into(), MIN_MESSAGE, MAX_MESSAGE)?;
+    check("Limits::messages_ahead", limits.messages_ahead.into(), 0, 64)?;
+    check("Limits::pieces", u64::try_from(limits.pieces).unwrap_or(u64::MAX), 1, 4096)
+}
+
+/// The least limit on a message: no hello is shorter than 42 bytes.
+const MIN_MESSAGE: u64 = 64;
+
+/// The greatest limit on a message: the largest that its length field can say.
+const MAX_MESSAGE: u64 = (1 << 24) - 1;
+
 /// What a client needs. Shared by all its connections in an `Arc`.
 ///
 /// It cannot be built without a way to authenticate the server: a [`Policy`](drystone_x509::Policy), a verifier of
@@ -330,14 +365,56 @@ impl ClientAuth {
     }
 }
 
-/// How a server's cookies are made (rules for servers that share them stand on [`Gate`](crate::Gate)).
+/// The root secret of a server's cookies: 32 random bytes. Wiped when its last copy is dropped, and never printed.
+///
+/// ```
+/// use drystone_handshake::{CookieSecret, CookieSettings};
+///
+/// # fn from_a_safe_place() -> [u8; 32] { [1; 32] }
+/// let mut cookies = CookieSettings::default();
+/// // The caller wipes its own copy.
+/// cookies.secret = Some(CookieSecret::from(from_a_safe_place()));
+/// ```
 #[derive(Clone)]
+pub struct CookieSecret(Arc<Zeroizing<[u8; 32]>>);
+
+impl CookieSecret {
+    /// A fresh one.
+    pub(crate) fn draw(settings: &Settings) -> Result<Self, ConfigError> {
+        let mut secret = Arc::new(Zeroizing::new([0; 32]));
+        // It is the only copy, filled where it lies.
+        if let Some(bytes) = Arc::get_mut(&mut secret) {
+            settings.random.fill(&mut **bytes).map_err(|_: Error| ConfigError::RandomFailure)?;
+        }
+        Ok(Self(secret))
+    }
+
+    pub(crate) fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for CookieSecret {
+    fn from(secret: [u8; 32]) -> Self {
+        Self(Arc::new(Zeroizing::new(secret)))
+    }
+}
+
+impl core::fmt::Debug for CookieSecret {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("CookieSecret").finish_non_exhaustive()
+    }
+}
+
+/// How a server's cookies are made (rules for servers that share them stand on [`Gate`](crate::Gate)).
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct CookieSettings {
-    /// The root secret; `None` draws a fresh one for this configuration. Servers that share an address (or that
-    /// restart) share the root so that they accept each other's cookies.
-    pub secret: Option<[u8; 32]>,
-    /// How long a cookie is good. At least 60 s and never less than the handshake deadline, whatever is set here.
+    /// The root secret; `None` draws a fresh one for this configuration, which all its gates share. Servers that share
+    /// an address (or that restart) share the root so that they accept each other's cookies.
+    pub secret: Option<CookieSecret>,
+    /// How long a cookie is good. At least 60 s and never less than the handshake deadline, whatever is set here; at
+    /// most a day.
     pub lifetime: Duration,
     /// How often the key that is derived from the root changes; the present and the previous key are good.
     pub rotation: Duration,
@@ -349,27 +426,18 @@ impl Default for CookieSettings {
     }
 }
 
-impl core::fmt::Debug for CookieSettings {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("CookieSettings")
-            .field("lifetime", &self.lifetime)
-            .field("rotation", &self.rotation)
-            .finish_non_exhaustive()
-    }
-}
-
 /// How a server holds the first hellos that come in pieces ([`PartialHellos`](crate::PartialHellos)). Only servers that
 /// accept DTLS 1.3 do: the question of 1.3 needs the whole hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PartialHelloSettings {
-    /// How many hellos are held at a time; the oldest makes room for a newer one. Default: 64. With 0 a hello that
-    /// does not fit one datagram cannot be answered.
+    /// How many hellos are held at a time; the oldest makes room for a newer one. Default: 64, at most 65,536. With 0
+    /// a hello that does not fit one datagram cannot be answered.
     pub places: usize,
     /// Bytes of memory for each. About a seventh is book-keeping; a hello that is longer than the rest is dropped.
-    /// Default: 4096, enough for hellos of 3,400 bytes.
+    /// Default: 4096, enough for hellos of 3,400 bytes; 1,024 to 65,536.
     pub place_bytes: usize,
-    /// How many of them one network may have. Default: 4.
+    /// How many of them one network may have. Default: 4, at least 1.
     pub places_per_network: usize,
     /// How long the pieces are held, from the first one on. Default: 2 s.
     pub lifetime: Duration,
@@ -387,7 +455,7 @@ pub struct ServerConfig {
     pub(crate) common: Common,
     pub(crate) credentials: Arc<dyn CredentialResolver>,
     pub(crate) client_auth: ClientAuth,
-    pub(crate) cookies: CookieSettings,
+    pub(crate) cookies: Arc<Cookies>,
     pub(crate) partial_hellos: PartialHelloSettings,
     pub(crate) prefer_client_order: bool,
     pub(crate) amplification_limit: Option<u32>,
@@ -402,14 +470,16 @@ impl ServerConfig {
         settings: Settings,
         credentials: impl CredentialResolver + 'static,
     ) -> Result<Self, ConfigError> {
+        let common = Common::new(settings)?;
+        check_credentials(&credentials, &common)?;
         Ok(Self {
-            common: Common::new(settings)?,
+            cookies: Arc::new(Cookies::new(CookieSettings::default(), &common.settings)?),
+            common,
             credentials: Arc::new(credentials),
             client_auth: ClientAuth::None,
-            cookies: CookieSettings::default(),
             partial_hellos: PartialHelloSettings::default(),
             prefer_client_order: false,
-            amplification_limit: Some(3),
+            amplification_limit: None,
         })
     }
 
@@ -421,17 +491,31 @@ impl ServerConfig {
     }
 
     /// How cookies are made.
-    #[must_use]
-    pub fn with_cookies(mut self, cookies: CookieSettings) -> Self {
-        self.cookies = cookies;
-        self
+    ///
+    /// # Errors
+    /// [`ConfigError::Limit`] if cookies would be good for more than a day, [`ConfigError::RandomFailure`] if there is no
+    /// secret and none can be drawn.
+    pub fn with_cookies(mut self, cookies: CookieSettings) -> Result<Self, ConfigError> {
+        self.cookies = Arc::new(Cookies::new(cookies, &self.common.settings)?);
+        Ok(self)
     }
 
     /// How hellos that come in pieces are held.
-    #[must_use]
-    pub fn with_partial_hellos(mut self, partial_hellos: PartialHelloSettings) -> Self {
+    ///
+    /// # Errors
+    /// [`ConfigError::Limit`] if a setting is beyond its bounds.
+    pub fn with_partial_hellos(mut self, partial_hellos: PartialHelloSettings) -> Result<Self, ConfigError> {
+        let check = |name, given: usize, least, most| {
+            let given = u64::try_from(given).unwrap_or(u64::MAX);
+            let fits = (least..=most).contains(&given);
+            if fits { Ok(()) } else { Err(ConfigError::Limit { name, given, least, most }) }
+        };
+        let PartialHelloSettings { places, place_bytes, places_per_network, .. } = partial_hellos;
+        check("PartialHelloSettings::places", places, 0, 65_536)?;
+        check("PartialHelloSettings::place_bytes", place_bytes, 1024, 65_536)?;
+        check("PartialHelloSettings::places_per_network", places_per_network, 1, u64::MAX)?;
         self.partial_hellos = partial_hellos;
-        self
+        Ok(self)
     }
 
     /// Chooses suites and groups by the client's order instead of the server's.
@@ -441,21 +525,57 @@ impl ServerConfig {
         self
     }
 
-    /// How many times the bytes received may be sent to an unproven address when no cookie is asked for
-    /// ([`Connection::server_without_cookie`](crate::Connection::server_without_cookie)). Default: `Some(3)` (RFC
-    /// 9147 section 5.1). `None` lifts the limit where something else proved the address, such as ICE.
-    #[must_use]
-    pub fn with_amplification_limit(mut self, times: Option<u32>) -> Self {
-        self.amplification_limit = times;
-        self
+    /// How many times the bytes received may be sent when no cookie is asked for
+    /// ([`Connection::server_without_cookie`](crate::Connection::server_without_cookie)), until something protected
+    /// arrives. Default: no limit, since the caller vouches for the address. RFC 9147 section 5.1 takes 3.
+    ///
+    /// A client of DTLS 1.3 earns the rest of a large flight with its ACKs. A client of DTLS 1.2 has nothing to send but
+    /// its hello, each time twice as late, and RFC 6347 has no such limit: addresses that nobody vouches for are proved
+    /// by cookies there, with a [`Gate`](crate::Gate).
+    ///
+    /// # Errors
+    /// [`ConfigError::AmplificationLimit`] if DTLS 1.2 can be negotiated, [`ConfigError::Limit`] if `times` is zero.
+    pub fn with_amplification_limit(mut self, times: u32) -> Result<Self, ConfigError> {
+        if self.common.offers(ProtocolVersion::DTLS_1_2) {
+            return Err(ConfigError::AmplificationLimit);
+        }
+        if times == 0 {
+            let (name, most) = ("the amplification limit", u32::MAX.into());
+            return Err(ConfigError::Limit { name, given: 0, least: 1, most });
+        }
+        self.amplification_limit = Some(times);
+        Ok(self)
     }
+}
+
+/// A server must be able to present something, if it is known beforehand what that can be: a key signs in DTLS 1.2 for
+/// the suites of its kind, in 1.3 with a scheme that serves handshakes (RFC 9846 section 4.3.3).
+fn check_credentials(credentials: &dyn CredentialResolver, common: &Common) -> Result<(), ConfigError> {
+    let Some(known) = credentials.known() else { return Ok(()) };
+    if known.is_empty() {
+        return Err(ConfigError::NoCredential);
+    }
+    let usable = known.iter().any(|credential| {
+        let schemes = || credential.key().schemes().iter().copied();
+        common.versions.iter().any(|version| match *version {
+            ProtocolVersion::DTLS_1_3 => handshake_schemes(schemes()).next().is_some(),
+            _ => common.suites_of(*version).any(|suite| {
+                key_fits_suite(credential.kind(), suite.authentication)
+                    && schemes().any(|scheme| suite.authentication.admits(scheme))
+            }),
+        })
+    });
+    if usable { Ok(()) } else { Err(ConfigError::UnusableCredential) }
 }
 
 #[cfg(test)]
 mod tests {
+    use core::task::Poll;
+    use std::string::ToString;
     use std::vec;
 
     use super::*;
+    use crate::credential::{Credential, CredentialOffer, Credentials};
     use crate::crypto::{KeyExchangeError, SharedSecret, StartedKeyExchange, ring};
     use crate::random::FromRng;
 
@@ -504,6 +624,134 @@ mod tests {
     fn first_share(groups: &[&'static dyn KeyExchangeGroup], choice: FirstKeyShare) -> NamedGroup {
         let common = common(groups, |settings| settings.first_key_share = choice).unwrap();
         common.first_share_group().name()
+    }
+
+    /// Whatever cannot work, or bounds nothing, is refused with what to change.
+    #[test]
+    fn settings_that_cannot_work_are_refused() {
+        let refused = |change: &dyn Fn(&mut Settings)| {
+            let error = common(&[ring::X25519], change).unwrap_err();
+            assert!(!error.to_string().is_empty());
+            error
+        };
+        let limit = |name, given, least, most| ConfigError::Limit { name, given, least, most };
+        let only = |version| {
+            move |settings: &mut Settings| (settings.min_version, settings.max_version) = (version, version)
+        };
+        for mtu in [0, MIN_MTU - 1, MAX_MTU + 1, usize::MAX] {
+            assert_eq!(refused(&|settings| settings.mtu = mtu), ConfigError::Mtu(mtu));
+        }
+        for deadline in [Duration::ZERO, MAX_DEADLINE + Duration::from_nanos(1), Duration::MAX] {
+            let change = |settings: &mut Settings| settings.handshake_deadline = Some(deadline);
+            assert_eq!(refused(&change), ConfigError::Deadline);
+        }
+        let most = (1 << 24) - 1;
+        let change = |settings: &mut Settings| settings.limits.certificate = u32::MAX;
+        assert_eq!(refused(&change), limit("Limits::certificate", u32::MAX.into(), 64, most));
+        let change = |settings: &mut Settings| settings.limits.other = 0;
+        assert_eq!(refused(&change), limit("Limits::other", 0, 64, most));
+        let change = |settings: &mut Settings| settings.limits.messages_ahead = u16::MAX;
+        assert_eq!(refused(&change), limit("Limits::messages_ahead", u16::MAX.into(), 0, 64));
+        let change = |settings: &mut Settings| settings.limits.pieces = usize::MAX;
+        assert_eq!(refused(&change), limit("Limits::pieces", usize::MAX as u64, 1, 4096));
+        // Suites of 1.2, and a group that is of 1.3 alone.
+        let hybrid: &[&'static dyn KeyExchangeGroup] = &[&HYBRID];
+        let change = |settings: &mut Settings| {
+            settings.cipher_suites = Some(vec![CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]);
+        };
+        assert_eq!(common(hybrid, change).unwrap_err(), ConfigError::NoUsableVersion);
+        let suites = |settings: &mut Settings| {
+            only(ProtocolVersion::DTLS_1_3)(settings);
+            change(settings);
+        };
+        assert_eq!(refused(&suites), ConfigError::NoCipherSuite);
+    }
+
+    fn server_settings() -> Settings {
+        Settings::new(ring::provider(), FromRng(getrandom::SysRng))
+    }
+
+    fn credential(key: &rcgen::KeyPair) -> Credential {
+        let params = rcgen::CertificateParams::new(vec!["server.test".into()]).unwrap();
+        let chain = vec![params.self_signed(key).unwrap().der().clone()];
+        let key = rustls_pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+        Credential::new(chain, &key).unwrap()
+    }
+
+    #[test]
+    fn a_server_without_a_credential_that_can_work_is_refused() {
+        let none = ServerConfig::new(server_settings(), Credentials::new(Vec::new()));
+        assert_eq!(none.unwrap_err(), ConfigError::NoCredential);
+        let key = |algorithm| rcgen::KeyPair::generate_for(algorithm).unwrap();
+        let with = |ids: &[CipherSuiteId], algorithm| {
+            let mut settings = server_settings();
+            settings.cipher_suites = Some(ids.to_vec());
+            ServerConfig::new(settings, Credentials::single(credential(&key(algorithm)))).map(|_| ())
+        };
+        let ecdsa = CipherSuiteId::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256;
+        let rsa = CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        let of_13 = CipherSuiteId::TLS_AES_128_GCM_SHA256;
+        let (p256, ed25519) = (&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_ED25519);
+        assert_eq!(with(&[ecdsa], p256), Ok(()));
+        assert_eq!(with(&[ecdsa], ed25519), Ok(()));
+        assert_eq!(with(&[rsa], p256), Err(ConfigError::UnusableCredential));
+        assert_eq!(with(&[rsa, of_13], p256), Ok(()), "1.3 asks for no kind");
+        // One that answers later may bring anything.
+        let mut settings = server_settings();
+        settings.cipher_suites = Some(vec![rsa]);
+        assert!(ServerConfig::new(settings, Later).is_ok());
+    }
+
+    #[derive(Debug)]
+    struct Later;
+
+    impl CredentialResolver for Later {
+        fn resolve(&self, _: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn a_servers_settings_without_bounds_are_refused() {
+        let server = || ServerConfig::new(server_settings(), Later).unwrap();
+        let limit = |name, given, least, most| Some(ConfigError::Limit { name, given, least, most });
+        let partial = PartialHelloSettings::default;
+        let refused = |settings| server().with_partial_hellos(settings).err();
+        assert_eq!(refused(partial()), None);
+        assert_eq!(refused(PartialHelloSettings { places: 0, ..partial() }), None, "nothing is held");
+        let name = "PartialHelloSettings::places";
+        let most = usize::MAX as u64;
+        assert_eq!(
+            refused(PartialHelloSettings { places: usize::MAX, ..partial() }),
+            limit(name, most, 0, 65_536)
+        );
+        let name = "PartialHelloSettings::place_bytes";
+        for given in [0, 1023, 65_537] {
+            let settings = PartialHelloSettings { place_bytes: given, ..partial() };
+            assert_eq!(refused(settings), limit(name, given as u64, 1024, 65_536));
+        }
+        let name = "PartialHelloSettings::places_per_network";
+        assert_eq!(
+            refused(PartialHelloSettings { places_per_network: 0, ..partial() }),
+            limit(name, 0, 1, u64::MAX)
+        );
+        let cookies = CookieSettings { lifetime: Duration::MAX, ..CookieSettings::default() };
+        let name = "CookieSettings::lifetime";
+        assert_eq!(server().with_cookies(cookies).err(), limit(name, u64::MAX, 0, 86_400));
+        let mut settings = server_settings();
+        settings.min_version = ProtocolVersion::DTLS_1_3;
+        let of_13 = ServerConfig::new(settings, Later).unwrap();
+        let name = "the amplification limit";
+        assert_eq!(of_13.with_amplification_limit(0).err(), limit(name, 0, 1, u32::MAX.into()));
+    }
+
+    #[test]
+    fn a_cookie_secret_is_not_printed() {
+        let secret = CookieSecret::from([0x5a; 32]);
+        let cookies = CookieSettings { secret: Some(secret.clone()), ..CookieSettings::default() };
+        let printed = std::format!("{cookies:?} {secret:?}").to_lowercase();
+        assert!(!printed.contains("90") && !printed.contains("5a"), "{printed}");
+        assert_eq!(secret.expose(), &[0x5a; 32]);
     }
 
     #[test]

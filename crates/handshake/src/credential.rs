@@ -112,7 +112,8 @@ pub struct CredentialOffer<'a> {
     pub signature_schemes: &'a [SignatureScheme],
     /// The curves that the peer knows, where it said so (supported_groups).
     pub curves: Option<&'a [NamedGroup]>,
-    /// The distinguished names (DER) of the authorities that the peer trusts; empty if it named none.
+    /// The distinguished names (DER) of the authorities that the peer trusts; empty if it named none, as clients of DTLS
+    /// 1.2 cannot.
     pub authorities: &'a [&'a [u8]],
 }
 
@@ -122,6 +123,12 @@ pub trait CredentialResolver: Send + Sync + Debug {
     /// sends an empty certificate list). `Pending` means that the answer comes later through
     /// [`Connection::answer`](crate::Connection::answer).
     fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>>;
+
+    /// All credentials that can ever come of it, if they are known beforehand: a server's configuration is refused if
+    /// none of them can work. Default: `None`, they are not.
+    fn known(&self) -> Option<&[Arc<Credential>]> {
+        None
+    }
 }
 
 /// A fixed list of credentials: the first that the peer can verify is presented, those on curves that it names
@@ -152,5 +159,9 @@ impl CredentialResolver for Credentials {
         let best =
             verifiable().find(|credential| credential.curve_fits(offer)).or_else(|| verifiable().next());
         Poll::Ready(best.cloned())
+    }
+
+    fn known(&self) -> Option<&[Arc<Credential>]> {
+        Some(&self.0)
     }
 }

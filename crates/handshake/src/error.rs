@@ -60,6 +60,10 @@ pub enum Error {
         /// after no acceptable message came before the next retransmission.
         authenticated: bool,
     },
+    /// A ClientHello with a good cookie came again after it had begun three associations: it is replayed. No alert tells
+    /// its sender.
+    #[error("the client's hello has begun three associations already: it is replayed")]
+    HelloReplayed,
     /// The handshake was not done within its deadline, or the peer was silent through all retransmissions.
     #[error("the handshake timed out: the peer is silent or unreachable")]
     HandshakeTimeout,
@@ -153,6 +157,10 @@ pub enum Misbehaviour {
     /// More HelloVerifyRequests than allowed, or the same cookie again and again.
     #[error("it asked for too many cookies")]
     TooManyCookies,
+    /// A hello of DTLS 1.3 has a legacy_cookie, or a cookie that is not good: foreign, damaged or expired (RFC 9147
+    /// sections 5.1 and 5.3).
+    #[error("its cookie is not good: foreign, damaged or expired")]
+    BadCookie,
     /// The second hello's cookie is not ours although the first fragment's was.
     #[error("the cookie changed within one hello")]
     Cookie,
@@ -237,7 +245,7 @@ impl Error {
                 AlertDescription::INTERNAL_ERROR
             }
             Self::TooLarge => AlertDescription::ILLEGAL_PARAMETER,
-            Self::AlertReceived { .. } | Self::HandshakeTimeout => return None,
+            Self::AlertReceived { .. } | Self::HandshakeTimeout | Self::HelloReplayed => return None,
         })
     }
 }
@@ -267,6 +275,7 @@ impl Misbehaviour {
             | Self::KeyShare
             | Self::RecordSizeLimit
             | Self::Downgrade
+            | Self::BadCookie
             | Self::Cookie
             | Self::SessionId
             | Self::NothingToRetry
@@ -414,9 +423,35 @@ pub enum ConfigError {
     /// The minimum version is above the maximum.
     #[error("the minimum version is above the maximum version")]
     Versions,
-    /// The MTU is below 228 bytes.
-    #[error("the MTU is {0} bytes, but at least 228 are needed")]
+    /// The MTU must lie between 228 and 65,507 bytes, the most that a UDP datagram carries.
+    #[error("the MTU is {0} bytes, but must lie between 228 and 65507")]
     Mtu(usize),
+    /// Suites and groups are left, but no version has both.
+    #[error(
+        "no version has both a cipher suite and a group: widen `cipher_suites`, `groups` or the versions"
+    )]
+    NoUsableVersion,
+    /// A setting is beyond its bounds: what peers may make us hold is limited whatever is configured.
+    #[error("{name} is {given}, but must lie between {least} and {most}")]
+    Limit {
+        /// The setting.
+        name: &'static str,
+        /// What was given.
+        given: u64,
+        /// The least that works.
+        least: u64,
+        /// The most that is allowed.
+        most: u64,
+    },
+    /// The deadline of a handshake is zero, or longer than a day.
+    #[error("handshake_deadline must be longer than zero and at most a day; `None` sets no deadline")]
+    Deadline,
+    /// A limit of amplification serves DTLS 1.3 alone.
+    #[error(
+        "an amplification limit makes handshakes of DTLS 1.2 stall: ask for cookies (`Gate`) where nobody vouches \
+         for addresses, or raise `min_version` to DTLS 1.3"
+    )]
+    AmplificationLimit,
     /// An application protocol is empty or longer than 255 bytes, or all together are too long.
     #[error("an application protocol must have 1 to 255 bytes, all together at most 65,535")]
     ApplicationProtocol,
@@ -426,6 +461,11 @@ pub enum ConfigError {
     /// A server needs a credential.
     #[error("a server needs at least one credential")]
     NoCredential,
+    /// None of the server's keys can sign in any of the versions and suites.
+    #[error(
+        "no credential's key fits a cipher suite: widen `cipher_suites` or the versions, or add another key"
+    )]
+    UnusableCredential,
     /// The initial timeout must not be zero.
     #[error("the initial timeout must be at least 1 ms")]
     Timeout,

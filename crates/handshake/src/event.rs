@@ -131,6 +131,10 @@ pub enum Request {
         server_name: Option<String>,
         /// The schemes that the peer can verify and that fit a common cipher suite, in the peer's order.
         signature_schemes: Vec<SignatureScheme>,
+        /// The curves that the peer knows, where it said so.
+        curves: Option<Vec<NamedGroup>>,
+        /// The distinguished names (DER) of the authorities that the peer trusts; empty if it named none.
+        authorities: Vec<Vec<u8>>,
     },
     /// Sign `message`.
     Signature {

@@ -49,8 +49,8 @@ mod v13;
 mod verify;
 
 pub use config::{
-    ClientAuth, ClientConfig, CookieSettings, FirstKeyShare, MIN_MTU, PartialHelloSettings, ServerConfig,
-    Settings,
+    ClientAuth, ClientConfig, CookieSecret, CookieSettings, FirstKeyShare, MIN_MTU, PartialHelloSettings,
+    ServerConfig, Settings,
 };
 pub use connection::{Connection, Data, Datagram, Path, SrtpKeys, Transmit};
 pub use credential::{Credential, CredentialError, CredentialOffer, CredentialResolver, Credentials};

@@ -242,6 +242,8 @@ pub(crate) mod call_out {
             Poll::Pending => Err(Request::Credential {
                 server_name: offer.server_name.map(ToOwned::to_owned),
                 signature_schemes: offer.signature_schemes.to_vec(),
+                curves: offer.curves.map(<[_]>::to_vec),
+                authorities: offer.authorities.iter().map(|name| name.to_vec()).collect(),
             }),
         }
     }

@@ -85,9 +85,10 @@ impl Default for ServerOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerStats {
-    /// Hellos without a good cookie that were answered: by asking for one, or by the alert that says why nothing can
-    /// come of them.
+    /// Hellos without a good cookie that were answered by asking for one.
     pub cookies_asked: u64,
+    /// Hellos that were answered by the alert that says why nothing can come of them.
+    pub hellos_refused: u64,
     /// Associations that were begun.
     pub accepted: u64,
     /// Datagrams of strangers that were dropped without an answer.
@@ -310,6 +311,7 @@ impl Server {
             None if self.options.cookies => match self.ask_gate(from.remote, at.clone()) {
                 Verdict::Accept(greeting) => self.accept(from, at, now, Some(greeting)),
                 Verdict::Reply(length) => self.ask_for_cookie(length, from),
+                Verdict::Refuse { length, .. } => self.refuse(length, from),
                 Verdict::Hold => {}
                 Verdict::Drop(_) => self.stats.strangers_dropped += 1,
             },
@@ -322,6 +324,7 @@ impl Server {
         let greeting = match self.ask_gate(from.remote, at.clone()) {
             Verdict::Accept(greeting) => greeting,
             Verdict::Reply(length) => return self.ask_for_cookie(length, from),
+            Verdict::Refuse { length, .. } => return self.refuse(length, from),
             // Perhaps a fragment of the hello that began the association.
             Verdict::Drop(_) | Verdict::Hold => return self.deliver(route, at, now),
         };
@@ -344,6 +347,16 @@ impl Server {
 
     fn ask_for_cookie(&mut self, length: usize, from: FourTuple) {
         self.stats.cookies_asked += 1;
+        self.answer_stranger(length, from);
+    }
+
+    /// Sends the alert that lies in `out`.
+    fn refuse(&mut self, length: usize, from: FourTuple) {
+        self.stats.hellos_refused += 1;
+        self.answer_stranger(length, from);
+    }
+
+    fn answer_stranger(&mut self, length: usize, from: FourTuple) {
         let answer = self.out.get(..length).unwrap_or_default();
         self.stats.send_failures += u64::from(self.socket.answer(answer, &from).is_err());
     }
@@ -366,7 +379,7 @@ impl Server {
             Some(greeting) => Connection::server(config, greeting, start),
             None => Connection::server_without_cookie(config, Path::default(), start),
         };
-        // Only the source of random numbers can fail here; the client will ask again.
+        // A hello that is replayed, which the gate did not see yet when it let another copy in.
         let Ok(connection) = connection else { return };
         let id = self.table.insert(from, connection, now);
         self.stats.accepted += 1;

@@ -81,7 +81,7 @@ discards! {
     AfterClose, "after close";
     /// Something else than a hello with a good cookie from a peer whose address is not proven.
     NotBeforeCookie, "not before a cookie";
-    /// A hello with a cookie that is wrong, expired, or another address's.
+    /// A hello whose cookie was good, but has begun as many handshakes as it may: it is replayed.
     BadCookie, "bad cookie";
     /// A hello that cannot be read, from a peer whose address is not proven.
     MalformedHello, "malformed hello";

@@ -134,7 +134,9 @@ impl Ours {
         let mut datagram = Datagram::new(Path::default(), datagram);
         match gate.answer_or_hold(start, stranger, &mut datagram, partial, &mut reply) {
             Verdict::Drop(_) | Verdict::Hold => {}
-            Verdict::Reply(length) => self.outgoing.push_back(reply[..length].to_vec()),
+            Verdict::Reply(length) | Verdict::Refuse { length, .. } => {
+                self.outgoing.push_back(reply[..length].to_vec());
+            }
             Verdict::Accept(greeting) => {
                 let connection = Connection::server(Arc::clone(config), greeting, start);
                 self.connection = Some(connection.expect("a server begins"));

@@ -163,7 +163,7 @@ impl Victim {
         let mut datagram = Datagram::new(Path::default(), bytes);
         match gate.answer_or_hold(start, sender, &mut datagram, partial, &mut reply) {
             Verdict::Drop(_) | Verdict::Hold => Some(Vec::new()),
-            Verdict::Reply(length) => Some(vec![reply[..length].to_vec()]),
+            Verdict::Reply(length) | Verdict::Refuse { length, .. } => Some(vec![reply[..length].to_vec()]),
             Verdict::Accept(greeting) => {
                 let config = self.server_config.clone().expect("a server");
                 self.connection = Some(Connection::server(config, greeting, start).expect("a server begins"));

@@ -17,3 +17,4 @@ mod post_handshake;
 mod rules;
 mod second_cookie;
 mod timers;
+mod without_cookie;

@@ -29,8 +29,8 @@ const SENDER: Stranger<'_> = Stranger { id: b"client", network: b"network" };
 fn server_config() -> ServerConfig {
     let credentials = Credentials::single(Identity::p256().credential());
     let mut cookies = CookieSettings::default();
-    cookies.secret = Some([1; 32]);
-    ServerConfig::new(settings_of_both(), credentials).unwrap().with_cookies(cookies)
+    cookies.secret = Some([1; 32].into());
+    ServerConfig::new(settings_of_both(), credentials).unwrap().with_cookies(cookies).unwrap()
 }
 
 /// The body of a client's hello with a share of X25519 and perhaps a large one of a group that we do not know.
@@ -116,7 +116,7 @@ fn threat_61_a_hello_of_1_3_without_a_good_cookie_costs_no_allocation() {
     for datagram in &mut datagrams {
         let asked = ask(&gate, SENDER, &mut partial, datagram);
         assert_eq!(asked.allocations, 0, "{:?}", asked.verdict);
-        replies += usize::from(matches!(asked.verdict, Verdict::Reply(_)));
+        replies += usize::from(matches!(asked.verdict, Verdict::Reply(_) | Verdict::Refuse { .. }));
     }
     // Four wholes; one in pieces without a cookie; two refused at their first piece. Each alert frees nothing.
     assert!(replies >= 7, "{replies}");
@@ -326,7 +326,7 @@ fn meet(
                             let begun = Connection::server(Arc::clone(&config), greeting, start);
                             server = Some(begun.unwrap());
                         }
-                        Verdict::Drop(reason) => panic!("{reason}"),
+                        verdict => panic!("{verdict:?}"),
                     }
                 }
                 if let Some(server) = &mut server {

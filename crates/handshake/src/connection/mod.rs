@@ -181,8 +181,11 @@ impl Connection {
     /// A server for a client that the [`Gate`](crate::Gate) let in. Hand it the datagram of the greeting next.
     ///
     /// # Errors
-    /// None at present; the result leaves room for configurations that can fail late.
+    /// [`Error::HelloReplayed`] if this hello has begun three associations of this configuration already.
     pub fn server(config: Arc<ServerConfig>, greeting: Greeting, start: Start) -> Result<Self, Error> {
+        if !config.cookies.begin(&start, greeting.proven.cookie()) {
+            return Err(Error::HelloReplayed);
+        }
         let mut connection = Self::new(Config::Server(config), greeting.path, start, None);
         // RFC 6347 section 4.2.2: the ServerHello continues where the stateless HelloVerifyRequest left off.
         let _ = connection.writes.current_mut().set_next_sequence(greeting.record_sequence);
@@ -192,11 +195,12 @@ impl Connection {
         Ok(connection)
     }
 
-    /// A server that does not ask for a cookie, for uses where something else proves the client's address (ICE).
-    /// Hand it the client's first datagram next.
+    /// A server that does not ask for a cookie: the caller vouches for the client's address, because ICE or a trusted
+    /// network has proved it. Hand it the client's first datagram next.
     ///
-    /// Until the client's Finished proves the address, at most
-    /// [`amplification limit`](ServerConfig::with_amplification_limit) times the bytes received are sent.
+    /// The whole flight is sent at once and repeated as any other, many times the bytes of the hello: who cannot vouch for
+    /// the address uses a [`Gate`](crate::Gate), or in DTLS 1.3 alone an
+    /// [amplification limit](ServerConfig::with_amplification_limit).
     ///
     /// # Errors
     /// None at present; the result leaves room for configurations that can fail late.

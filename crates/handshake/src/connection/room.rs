@@ -4,7 +4,7 @@ use drystone_record::Overhead;
 
 use super::{Connection, Phase};
 use crate::Misuse;
-use crate::config::{MAX_PLAINTEXT, MIN_MTU};
+use crate::config::{MAX_MTU, MAX_PLAINTEXT, MIN_MTU};
 use crate::v13::APPLICATION_EPOCH;
 
 impl Connection {
@@ -13,10 +13,10 @@ impl Connection {
         self.mtu
     }
 
-    /// Changes the MTU: bytes of UDP payload, at least 228 (less counts as 228). Takes effect with the next datagram;
+    /// Changes the MTU: bytes of UDP payload, 228 to 65,507 (less and more count as these). Takes effect with the next datagram;
     /// flights are cut anew when they are repeated.
     pub fn set_mtu(&mut self, mtu: usize) {
-        self.mtu = mtu.max(MIN_MTU);
+        self.mtu = mtu.clamp(MIN_MTU, MAX_MTU);
         self.limit_padding();
     }
 

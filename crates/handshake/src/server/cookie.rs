@@ -17,14 +17,15 @@ use core::time::Duration;
 
 use ring::hmac;
 
-use crate::config::{CookieSettings, Settings};
+use super::begun::Begun;
+use crate::ConfigError;
+use crate::config::{CookieSecret, CookieSettings, Settings};
 use crate::crypto::Digest;
 use crate::message::ClientHelloPrefix;
 use crate::time::Start;
-use crate::{ConfigError, Error};
 
 const HEADER_LENGTH: usize = 1 + 4;
-const MAC_LENGTH: usize = 16;
+pub(super) const MAC_LENGTH: usize = 16;
 
 /// The most bytes that a cookie can carry beside its date and its tag: a suite, a group and a hash.
 pub(super) const MAX_CONTENT: usize = 2 + 2 + Digest::CAPACITY;
@@ -35,17 +36,21 @@ pub(super) const MAX_LENGTH: usize = HEADER_LENGTH + MAX_CONTENT + MAC_LENGTH;
 /// A cookie must outlive the client's slow retransmissions.
 const MIN_LIFETIME: Duration = Duration::from_secs(60);
 
+/// The longest life: far from the 2^31 s at which the four bytes of a date would not tell the past from the future.
+const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
 /// Cookies are dated in steps of this many seconds, so that the copies of a hello that a slow path makes nearly always
 /// get the same cookie: a client that answered two different ones would begin two handshakes.
-const STEP: u64 = 16;
+pub(super) const STEP: u64 = 16;
 
-/// Makes and checks cookies.
-pub(super) struct Cookies {
+/// Makes and checks cookies, and counts what they begin. One for all gates and associations of a configuration.
+pub(crate) struct Cookies {
     root: hmac::Key,
     /// Seconds.
     lifetime: u64,
     /// Seconds, at least `lifetime`, so that a cookie is never older than two keys.
     rotation: u64,
+    begun: Begun,
 }
 
 /// A cookie as it is sent.
@@ -70,17 +75,29 @@ pub(super) struct Bound<'a> {
 }
 
 impl Cookies {
-    pub(super) fn new(cookies: &CookieSettings, settings: &Settings) -> Result<Self, ConfigError> {
-        let mut secret = cookies.secret.unwrap_or_default();
-        if cookies.secret.is_none() {
-            settings.random.fill(&mut secret).map_err(|_: Error| ConfigError::RandomFailure)?;
+    /// With a fresh root where the settings give none.
+    ///
+    /// # Errors
+    /// [`ConfigError::RandomFailure`] if none can be drawn, [`ConfigError::Limit`] if cookies would live too long.
+    pub(crate) fn new(cookies: CookieSettings, settings: &Settings) -> Result<Self, ConfigError> {
+        if cookies.lifetime > MAX_LIFETIME {
+            return Err(ConfigError::Limit {
+                name: "CookieSettings::lifetime",
+                given: cookies.lifetime.as_secs(),
+                least: 0,
+                most: MAX_LIFETIME.as_secs(),
+            });
         }
-        let root = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        zeroize::Zeroize::zeroize(&mut secret);
+        let secret = match cookies.secret {
+            Some(secret) => secret,
+            None => CookieSecret::draw(settings)?,
+        };
+        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
         let deadline = settings.handshake_deadline.unwrap_or(MIN_LIFETIME);
         // A cookie may be a step older than its date says; parts of a second count as a whole one.
         let lifetime = cookies.lifetime.max(MIN_LIFETIME).max(deadline).as_secs().saturating_add(STEP);
-        Ok(Self { root, lifetime, rotation: cookies.rotation.as_secs().max(lifetime) })
+        let rotation = cookies.rotation.as_secs().max(lifetime);
+        Ok(Self { root, lifetime, rotation, begun: Begun::new() })
     }
 
     /// The cookie for this peer and its hello, now, with a content of at most [`MAX_CONTENT`] bytes.
@@ -105,17 +122,34 @@ impl Cookies {
         let (content, mac) = rest.split_last_chunk::<MAC_LENGTH>()?;
         let seconds = [a, b, c, d];
         let now = start.cookie_seconds();
-        // Ages are differences of the low four bytes; a cookie from the future has a huge age.
-        let [x, y, z, w] = low_bytes(now);
-        let age = u32::from_be_bytes([x, y, z, w]).wrapping_sub(u32::from_be_bytes(seconds));
-        if u64::from(age) > self.lifetime {
+        // The whole date is the one nearest to now with these low bytes.
+        let age = u32::from_be_bytes(low_bytes(now)).wrapping_sub(u32::from_be_bytes(seconds));
+        let age = i64::from(i32::from_be_bytes(age.to_be_bytes()));
+        // The clock of a server that made it, or ours, may differ by a step.
+        let oldest = i64::try_from(self.lifetime).unwrap_or(i64::MAX);
+        let newest = 0_i64.saturating_sub_unsigned(STEP);
+        if !(newest..=oldest).contains(&age) {
             return None;
         }
-        let present = now.checked_div(self.rotation).unwrap_or(0);
-        let period =
-            [present, present.wrapping_sub(1)].into_iter().find(|period| low_byte(*period) == key_id)?;
+        let dated = now.checked_add_signed(age.checked_neg()?)?;
+        let period = dated.checked_div(self.rotation).unwrap_or(0);
+        if low_byte(period) != key_id {
+            return None;
+        }
         let expected = self.mac(period, seconds, bound, content);
         bool::from(subtle::ConstantTimeEq::ct_eq(expected.as_slice(), mac.as_slice())).then_some(content)
+    }
+
+    /// Whether a good cookie may begin one more handshake.
+    pub(super) fn may_begin(&self, start: &Start, cookie: &[u8]) -> bool {
+        let tag = cookie.last_chunk::<MAC_LENGTH>();
+        tag.is_some_and(|tag| self.begun.may_begin(tag, start.cookie_seconds(), self.lifetime))
+    }
+
+    /// Counts the handshake that a good cookie begins; false if it would be one too many.
+    pub(crate) fn begin(&self, start: &Start, cookie: &[u8]) -> bool {
+        let tag = cookie.last_chunk::<MAC_LENGTH>();
+        tag.is_some_and(|tag| self.begun.begin(tag, start.cookie_seconds(), self.lifetime))
     }
 
     fn mac(&self, period: u64, seconds: [u8; 4], bound: &Bound<'_>, content: &[u8]) -> [u8; MAC_LENGTH] {
@@ -169,9 +203,9 @@ mod tests {
     const CONTENTS: [&[u8]; 3] = [b"", b"x", &[9; MAX_CONTENT]];
 
     fn cookies(secret: u8) -> Cookies {
-        let settings = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
+        let settings = CookieSettings { secret: Some([secret; 32].into()), ..CookieSettings::default() };
         let core = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
-        Cookies::new(&settings, &core).unwrap()
+        Cookies::new(settings, &core).unwrap()
     }
 
     fn at(seconds: u64) -> Start {
@@ -203,7 +237,14 @@ mod tests {
                 for age in [60 + STEP + 1, 100, 7200, 1 << 31] {
                     assert_eq!(open(begin + age), None, "begun {begin}, age {age}");
                 }
-                assert_eq!(open(dated - 1), None, "from the future");
+                // Dated up to a step ahead: by a clock that is before ours.
+                for ahead in [1, STEP] {
+                    assert_eq!(open(dated - ahead), Some(content), "begun {begin}, {ahead} s ahead");
+                }
+                for ahead in [STEP + 1, 3600, 1 << 31] {
+                    let Some(time) = dated.checked_sub(ahead) else { continue };
+                    assert_eq!(open(time), None, "from the future: begun {begin}, {ahead} s ahead");
+                }
             }
         }
     }
@@ -245,6 +286,10 @@ mod tests {
         let mut next = cookie;
         next.bytes[0] += 1;
         assert!(cookies.open(&at(7201), &bound, next.as_ref()).is_none(), "under the name of another key");
+        // A clock that is a step behind has not come to the new key yet.
+        let ahead = cookies.make(&at(7200), &bound, b"content");
+        assert_eq!(ahead.bytes[0], cookie.bytes[0] + 1);
+        assert!(cookies.open(&at(7200 - STEP), &bound, ahead.as_ref()).is_some(), "of the next key");
     }
 
     #[test]

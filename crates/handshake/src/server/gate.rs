@@ -1,6 +1,8 @@
 //! The gate before a server's associations: strangers are answered from their own datagrams, without memory but for a
 //! fixed pool.
 
+use alloc::sync::Arc;
+
 use drystone_record::Discard;
 
 use super::answer;
@@ -14,9 +16,11 @@ use super::retry::{Content, Retry};
 use crate::codec::DecodeFault;
 use crate::config::{Common, PartialHelloSettings, ServerConfig};
 use crate::connection::{Datagram, Path};
+use crate::error::Misbehaviour;
 use crate::flight::Fragment;
-use crate::message::registry::{AlertDescription, NamedGroup, ProtocolVersion};
+use crate::message::registry::{AlertDescription, AlertLevel, HandshakeType, NamedGroup, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
+use crate::observe::{Direction, Observed};
 use crate::time::Start;
 use crate::{ConfigError, Error};
 
@@ -24,22 +28,29 @@ use crate::{ConfigError, Error};
 /// hello with a good one through.
 ///
 /// Nothing is allocated and no asymmetric operation is done before a good cookie. One gate serves all threads of a
-/// server (`&self`); servers that set the same [`CookieSettings::secret`](crate::CookieSettings::secret) and have
-/// about the same clock accept each other's cookies. A cookie that its own address repeats within its life is a
-/// retransmission, and good.
+/// server (`&self`), and gates of one configuration share its secret; servers that set the same
+/// [`CookieSettings::secret`](crate::CookieSettings::secret) and whose clocks differ by at most 16 s accept each other's
+/// cookies. A cookie that its own address repeats within its life is a retransmission, and good; but one that has begun
+/// three associations of this configuration begins no more, for it is replayed.
 ///
 /// A server of DTLS 1.2 alone asks from the first fragment of a hello. One that accepts DTLS 1.3 needs the whole of it:
 /// to see the versions, and for its hash, which goes into the cookie. Hellos in pieces are therefore held, in
 /// [`PartialHellos`]. A hello that nothing can come of (no common version, suite or group; a foreign or expired cookie
-/// in DTLS 1.3, where a client may be asked but once) is answered with the fatal alert that says why.
+/// in DTLS 1.3, where a client may be asked but once) is answered with the fatal alert that says why; the caller learns it
+/// from the verdict, and the [`observer`](crate::Settings::observer) sees both.
 ///
 /// ```
 /// use drystone_handshake::{Datagram, Gate, Path, ServerConfig, Start, Stranger, Verdict};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use drystone_handshake::{Credentials, FromRng, Instant, Settings, crypto};
+/// # use drystone_handshake::{FromRng, Instant, Settings, crypto};
 /// # let settings = Settings::new(crypto::ring::provider(), FromRng(getrandom::SysRng));
-/// # let config = ServerConfig::new(settings, Credentials::new(Vec::new()))?;
+/// # #[derive(Debug)] struct Nobody;
+/// # impl drystone_handshake::CredentialResolver for Nobody {
+/// #     fn resolve(&self, _: &drystone_handshake::CredentialOffer<'_>)
+/// #         -> std::task::Poll<Option<std::sync::Arc<drystone_handshake::Credential>>> { std::task::Poll::Pending }
+/// # }
+/// # let config = ServerConfig::new(settings, Nobody)?;
 /// # let start = Start { now: Instant::default(), unix: None };
 /// # let socket = std::net::UdpSocket::bind("127.0.0.1:0")?;
 /// # let (from, bytes) = (socket.local_addr()?, &mut *b"no hello".to_vec());
@@ -52,13 +63,17 @@ use crate::{ConfigError, Error};
 ///     Verdict::Drop(reason) => println!("dropped: {reason}"),
 ///     Verdict::Hold => println!("the rest of the hello will come"),
 ///     Verdict::Reply(length) => { socket.send_to(&reply[..length], from)?; }
+///     Verdict::Refuse { length, error } => {
+///         println!("refused: {error}");
+///         socket.send_to(&reply[..length], from)?;
+///     }
 ///     Verdict::Accept(greeting) => { /* Connection::server(config, greeting, start), then receive(..) */ }
 /// }
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
 pub struct Gate {
-    cookies: Cookies,
+    cookies: Arc<Cookies>,
     common: Common,
     by_client: bool,
     partial: PartialHelloSettings,
@@ -71,8 +86,15 @@ pub enum Verdict {
     Drop(Discard),
     /// Nothing yet: it is a part of a hello, and held until the rest is there. [`Gate::answer`] never says so.
     Hold,
-    /// Send this many bytes of the reply buffer back.
+    /// Send this many bytes of the reply buffer back: the request for a cookie.
     Reply(usize),
+    /// Nothing can come of the hello: send this many bytes of the reply buffer back, the fatal alert that says why.
+    Refuse {
+        /// Bytes of the alert's datagram.
+        length: usize,
+        /// Why.
+        error: Error,
+    },
     /// Begin an association with [`Connection::server`](crate::Connection::server), then hand it the same datagram.
     Accept(Greeting),
 }
@@ -95,10 +117,10 @@ impl Gate {
     /// A gate for servers with this configuration.
     ///
     /// # Errors
-    /// [`ConfigError::RandomFailure`] if no cookie secret was given and none could be drawn.
+    /// None at present: what cannot work is refused when the configuration is built.
     pub fn new(config: &ServerConfig) -> Result<Self, ConfigError> {
         Ok(Self {
-            cookies: Cookies::new(&config.cookies, &config.common.settings)?,
+            cookies: Arc::clone(&config.cookies),
             common: config.common.clone(),
             by_client: config.prefer_client_order,
             partial: config.partial_hellos,
@@ -126,7 +148,7 @@ impl Gate {
         let verdict = self.judge(start, stranger, datagram, Some(partial), reply);
         // The hello that answers comes from now on: pieces that overtake its cookie are younger than the question, and
         // those that an accepted hello left behind are older.
-        if let Ok(Verdict::Reply(_)) = verdict {
+        if let Ok(Verdict::Reply(_) | Verdict::Refuse { .. }) = verdict {
             partial.forget(stranger);
         }
         verdict.unwrap_or_else(Verdict::Drop)
@@ -241,7 +263,7 @@ impl Gate {
             && self.cookies.open(&arrival.start, &bound, hello.cookie) == Some(&[])
         {
             let proven = Proven::Verify { hello: BoundFields::new(&hello), cookie: hello.cookie.into() };
-            return Ok(Some(arrival.accept(proven)));
+            return self.accept(arrival, proven).map(Some);
         }
         if !self.offers_13() {
             // The first fragment is enough for a cookie of 1.2; a whole hello may tell that it is in vain.
@@ -255,9 +277,43 @@ impl Gate {
             .and_then(|cookie| self.cookies.open(&arrival.start, &bound, cookie))
             .and_then(|content| Retry::from_cookie(BoundFields::new(&hello), cookie, content));
         match proven {
-            Some(retry) => Ok(Some(arrival.accept(Proven::Retry(retry)))),
-            None => arrival.refuse(AlertDescription::ILLEGAL_PARAMETER, reply).map(Some),
+            Some(retry) => self.accept(arrival, Proven::Retry(retry)).map(Some),
+            None => {
+                let whole = Some(beginning).filter(|_| is_whole);
+                self.refuse(arrival, whole, Misbehaviour::BadCookie.into(), reply).map(Some)
+            }
         }
+    }
+
+    /// Lets a hello with a good cookie in, unless the cookie has begun enough.
+    fn accept(&self, arrival: &Arrival<'_>, proven: Proven) -> Result<Verdict, Discard> {
+        if !self.cookies.may_begin(&arrival.start, proven.cookie()) {
+            return Err(Discard::BadCookie);
+        }
+        let Arrival { path, message_seq, record_sequence, .. } = *arrival;
+        Ok(Verdict::Accept(Greeting { path, message_seq, record_sequence, proven, hello: None }))
+    }
+
+    /// Tells the sender why nothing can come of its hello, of which `whole` is the body if all of it is here.
+    fn refuse(
+        &self,
+        arrival: &Arrival<'_>,
+        whole: Option<&[u8]>,
+        error: Error,
+        reply: &mut [u8],
+    ) -> Result<Verdict, Discard> {
+        let description = error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE);
+        let length = arrival.reply(reply, |out| answer::alert(arrival.record_sequence, description, out))?;
+        if let Some(observer) = &self.common.settings.observer {
+            if let Some(body) = whole {
+                let (msg_type, message_seq) = (HandshakeType::CLIENT_HELLO, arrival.message_seq);
+                let hello = Observed::Handshake { msg_type, message_seq, body };
+                observer.observe(Direction::Received, hello);
+            }
+            let alert = Observed::Alert { level: AlertLevel::FATAL.0, description, epoch: 0 };
+            observer.observe(Direction::Sent, alert);
+        }
+        Ok(Verdict::Refuse { length, error })
     }
 
     /// Asks the sender of a whole hello without a good cookie for one, in the way of the version that it will speak.
@@ -271,7 +327,7 @@ impl Gate {
         match decided {
             Ok(None) => self.ask_to_verify(arrival, prefix, reply),
             Ok(Some(decision)) => self.ask_to_retry(arrival, prefix, &decision, body, reply),
-            Err(error) => arrival.refuse(error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE), reply),
+            Err(error) => self.refuse(arrival, Some(body), error, reply),
         }
     }
 
@@ -283,8 +339,10 @@ impl Gate {
     ) -> Result<Verdict, Discard> {
         let bound = Bound { peer_id: arrival.peer_id, hello };
         let cookie = self.cookies.make(&arrival.start, &bound, &[]);
-        arrival
-            .reply(reply, |out| answer::hello_verify_request(arrival.record_sequence, cookie.as_ref(), out))
+        let sequence = arrival.record_sequence;
+        let length =
+            arrival.reply(reply, |out| answer::hello_verify_request(sequence, cookie.as_ref(), out))?;
+        Ok(Verdict::Reply(length))
     }
 
     fn ask_to_retry(
@@ -299,8 +357,9 @@ impl Gate {
         let (suite, sequence) = (choice.suite, arrival.record_sequence);
         let content = Content::new(suite, *group, body).ok_or(Discard::MalformedHello)?;
         let cookie = self.cookies.make(&arrival.start, &bound, content.as_ref());
-        arrival
-            .reply(reply, |out| answer::hello_retry_request(sequence, suite.id, *group, cookie.as_ref(), out))
+        let write =
+            |out: &mut [u8]| answer::hello_retry_request(sequence, suite.id, *group, cookie.as_ref(), out);
+        Ok(Verdict::Reply(arrival.reply(reply, write)?))
     }
 
     /// What a HelloRetryRequest asks for, or why nothing can come of the hello.
@@ -333,22 +392,13 @@ fn allowance(hello_length: usize) -> usize {
 }
 
 impl Arrival<'_> {
-    fn accept(&self, proven: Proven) -> Verdict {
-        let Self { path, message_seq, record_sequence, .. } = *self;
-        Verdict::Accept(Greeting { path, message_seq, record_sequence, proven, hello: None })
-    }
-
-    fn refuse(&self, description: AlertDescription, reply: &mut [u8]) -> Result<Verdict, Discard> {
-        self.reply(reply, |out| answer::alert(self.record_sequence, description, out))
-    }
-
+    /// Writes an answer and returns its length, if the sender may have so much.
     fn reply(
         &self,
         reply: &mut [u8],
         write: impl FnOnce(&mut [u8]) -> Option<usize>,
-    ) -> Result<Verdict, Discard> {
-        let length = write(reply).filter(|length| *length <= self.allowance);
-        length.map(Verdict::Reply).ok_or(Discard::NoRoom)
+    ) -> Result<usize, Discard> {
+        write(reply).filter(|length| *length <= self.allowance).ok_or(Discard::NoRoom)
     }
 }
 

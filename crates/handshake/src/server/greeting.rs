@@ -91,6 +91,13 @@ impl Proven {
         &self.hello().random
     }
 
+    pub(crate) fn cookie(&self) -> &[u8] {
+        match self {
+            Self::Verify { cookie, .. } => cookie,
+            Self::Retry(retry) => &retry.cookie,
+        }
+    }
+
     fn hello(&self) -> &BoundFields {
         match self {
             Self::Verify { hello, .. } => hello,

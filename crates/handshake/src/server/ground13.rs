@@ -42,6 +42,8 @@ pub(super) struct CommonGround {
     pub(super) client_share: Vec<u8>,
     /// In the client's order.
     pub(super) signature_schemes: Vec<SignatureScheme>,
+    /// The names of the authorities that the client trusts (RFC 9846 section 4.3.4).
+    pub(super) authorities: Vec<Vec<u8>>,
     pub(super) terms: Terms,
 }
 
@@ -59,9 +61,15 @@ impl CommonGround {
             choice,
             client_share: client_share.to_vec(),
             signature_schemes: handshake_schemes(schemes.iter()).collect(),
+            authorities: authorities(hello),
             terms: Terms::find(&hello.extensions, &config.common)?,
         })
     }
+}
+
+fn authorities(hello: &ClientHello<'_>) -> Vec<Vec<u8>> {
+    let names = hello.extensions.certificate_authorities;
+    names.into_iter().flat_map(|names| names.iter()).map(|authority| authority.name.to_vec()).collect()
 }
 
 /// The client's share of a group, if it sent one.

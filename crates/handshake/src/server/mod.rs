@@ -1,8 +1,9 @@
 //! The server's states, in the order of the protocol.
 
 mod answer;
+mod begun;
 mod choice;
-mod cookie;
+pub(crate) mod cookie;
 mod fragments;
 pub(crate) mod gate;
 pub(crate) mod greeting;

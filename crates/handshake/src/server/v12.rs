@@ -50,6 +50,7 @@ pub(super) fn begin(
     }
 }
 
+/// A client of 1.2 has no way to name its authorities that we know (trusted_ca_keys of RFC 6066 is not spoken).
 fn offer(ground: &CommonGround) -> CredentialOffer<'_> {
     CredentialOffer {
         server_name: ground.terms.server_name.as_deref(),

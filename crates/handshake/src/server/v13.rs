@@ -121,7 +121,8 @@ fn choose_credential(
     transcript: Transcript,
     cx: &mut Context<'_, ServerConfig>,
 ) -> Result<Next, Error> {
-    let outcome = call_out::credential(&*cx.config.credentials, &offer(&ground));
+    let authorities = authorities(&ground);
+    let outcome = call_out::credential(&*cx.config.credentials, &offer(&ground, &authorities));
     let state = AwaitCredential { ground, transcript };
     match outcome {
         Ok(credential) => state.chosen(credential, cx),
@@ -130,13 +131,17 @@ fn choose_credential(
 }
 
 /// The client's groups do not limit certificates in 1.3: its schemes fix the curves.
-fn offer(ground: &CommonGround) -> CredentialOffer<'_> {
+fn offer<'a>(ground: &'a CommonGround, authorities: &'a [&'a [u8]]) -> CredentialOffer<'a> {
     CredentialOffer {
         server_name: ground.terms.server_name.as_deref(),
         signature_schemes: &ground.signature_schemes,
         curves: None,
-        authorities: &[],
+        authorities,
     }
+}
+
+fn authorities(ground: &CommonGround) -> Vec<&[u8]> {
+    ground.authorities.iter().map(Vec::as_slice).collect()
 }
 
 /// Waits for the application to choose the server's credential.
@@ -155,7 +160,7 @@ impl AwaitCredential {
     ) -> Result<Next, Error> {
         let Self { ground, mut transcript } = self;
         let credential = credential.ok_or(Incompatibility::SignatureScheme)?;
-        let scheme = credential.scheme_for(&offer(&ground)).ok_or(Incompatibility::SignatureScheme)?;
+        let scheme = credential.scheme_for(&offer(&ground, &[])).ok_or(Incompatibility::SignatureScheme)?;
         let Choice { suite, group } = ground.choice;
         let (share, shared_secret) = group.respond(&ground.client_share)?;
         let hello = server_hello(&ground, &share, cx)?;

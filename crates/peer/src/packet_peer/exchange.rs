@@ -308,7 +308,7 @@ impl State {
         let Some((doorman, _)) = &self.doorman else { return Decision::Deliver };
         let mut reply = [0; Gate::MAX_REPLY];
         match doorman.ask(from.remote, &mut Datagram::new(Path::default(), bytes), &mut reply) {
-            Verdict::Reply(length) => {
+            Verdict::Reply(length) | Verdict::Refuse { length, .. } => {
                 // A lost answer is asked for again.
                 let _ = socket.answer(reply.get(..length).unwrap_or_default(), &from);
                 Decision::Done

@@ -80,6 +80,10 @@ impl Link {
                     let _ = udp.send(reply.get(..length).unwrap_or_default());
                     return Err(Error::CookieAsked);
                 }
+                Verdict::Refuse { length, error } => {
+                    let _ = udp.send(reply.get(..length).unwrap_or_default());
+                    return Err(error.into());
+                }
                 Verdict::Accept(greeting) => {
                     let (hello, start) = (greeting.hello_id(), side.clock.start());
                     let mut connection = Connection::server(Arc::clone(&side.config), greeting, start)?;

@@ -1,6 +1,7 @@
 use std::vec;
 use std::vec::Vec;
 
+use core::task::Poll;
 use core::time::Duration;
 
 use drystone_record::{ContentType, peek_plaintext};
@@ -8,10 +9,12 @@ use proptest::prelude::*;
 use rustls_pki_types::UnixTime;
 
 use super::*;
+use crate::Connection;
 use crate::config::{CookieSettings, Settings};
-use crate::credential::Credentials;
+use crate::credential::{Credential, CredentialOffer, CredentialResolver};
+use crate::error::Incompatibility;
 use crate::flight::{self, Fragment};
-use crate::message::registry::{AlertLevel, CipherSuiteId, ExtensionType, HandshakeType, SignatureScheme};
+use crate::message::registry::{CipherSuiteId, ExtensionType, SignatureScheme};
 use crate::message::{
     Alert, AnyServerHello, ClientExtensions, HelloRetryRequest, HelloVerifyRequest, KeyShareEntry,
 };
@@ -34,8 +37,18 @@ fn start_at(milliseconds: u64) -> Start {
 fn config(secret: u8, versions: (ProtocolVersion, ProtocolVersion)) -> ServerConfig {
     let mut settings = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
     (settings.min_version, settings.max_version) = versions;
-    let cookies = CookieSettings { secret: Some([secret; 32]), ..CookieSettings::default() };
-    ServerConfig::new(settings, Credentials::new(Vec::new())).unwrap().with_cookies(cookies)
+    let cookies = CookieSettings { secret: Some([secret; 32].into()), ..CookieSettings::default() };
+    ServerConfig::new(settings, Nobody).unwrap().with_cookies(cookies).unwrap()
+}
+
+/// A gate asks for no credential.
+#[derive(Debug)]
+struct Nobody;
+
+impl CredentialResolver for Nobody {
+    fn resolve(&self, _: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
+        panic!("before a good cookie")
+    }
 }
 
 fn gate(versions: (ProtocolVersion, ProtocolVersion)) -> Gate {
@@ -185,6 +198,12 @@ fn ask(gate: &Gate, start: Start, from: Stranger<'_>, pool: &mut PartialHellos, 
             return Said::Accept(greeting.proven, greeting.hello.map(Vec::from));
         }
         Verdict::Reply(length) => length,
+        Verdict::Refuse { length, error } => {
+            let alert =
+                peek_plaintext(&reply[..length]).and_then(|record| Alert::decode(record.payload).ok());
+            assert_eq!(alert.map(|alert| alert.description), error.alert(), "{error}");
+            length
+        }
     };
     let record = peek_plaintext(&reply[..length]).unwrap();
     assert_eq!(record.payload.len() + 13, length, "one record");
@@ -361,7 +380,8 @@ fn threat_54_wrong_truncated_foreign_and_expired_cookies_of_1_3_are_refused() {
     let mut at = |gate: &Gate, milliseconds, from| {
         ask(gate, start_at(milliseconds), from, &mut none, &good.datagram())
     };
-    let foreign = Stranger { id: b"another", ..SENDER };
+    // Real ids have all the same length: the bytes count.
+    let foreign = Stranger { id: b"tneilc", ..SENDER };
     assert_eq!(at(&gate, 0, foreign), ILLEGAL_PARAMETER);
     assert!(matches!(at(&gate, 60_000, SENDER), Said::Accept(..)), "for a minute");
     assert_eq!(at(&gate, 77_000, SENDER), ILLEGAL_PARAMETER, "expired");
@@ -371,12 +391,141 @@ fn threat_54_wrong_truncated_foreign_and_expired_cookies_of_1_3_are_refused() {
     assert_eq!(at(&other, 0, SENDER), ILLEGAL_PARAMETER, "another secret");
 }
 
+/// Nobody has set a secret: the configuration has drawn one, which its gates share, as threads or as a server that is
+/// made again.
+#[test]
+fn gates_of_one_configuration_take_each_others_cookies() {
+    let settings = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
+    let drawn = ServerConfig::new(settings.clone(), Nobody).unwrap();
+    let cookies = CookieSettings::default();
+    let drawn_anew = ServerConfig::new(settings.clone(), Nobody).unwrap().with_cookies(cookies).unwrap();
+    let elsewhere = Gate::new(&ServerConfig::new(settings, Nobody).unwrap()).unwrap();
+    for config in [drawn, drawn_anew] {
+        let [asking, answered] = [(); 2].map(|()| Gate::new(&config).unwrap());
+        let hello = Hello::new();
+        let second = second(&hello, &say(&asking, &hello));
+        assert!(matches!(say(&answered, &second), Said::Accept(Proven::Retry(_), None)));
+        assert_eq!(say(&elsewhere, &second), ILLEGAL_PARAMETER, "another configuration has another secret");
+        let only_12 = Hello { versions: None, ..Hello::new() };
+        let Said::Verify(legacy_cookie) = say(&asking, &only_12) else { panic!("asked for a cookie") };
+        let second = Hello { legacy_cookie, ..only_12 };
+        assert!(matches!(say(&answered, &second), Said::Accept(Proven::Verify { .. }, None)));
+    }
+}
+
+/// The clock of the server that asked is a step of 16 s before that of the one that is answered.
+#[test]
+fn a_cookie_from_a_clock_that_is_a_step_ahead_is_good() {
+    for asked_at in (0..40_000).step_by(500) {
+        let [asking, answered] = [(); 2].map(|()| dual());
+        let mut none = PartialHellos::new(None);
+        let hello = Hello::new();
+        let asked = ask(&asking, start_at(100_000 + asked_at), SENDER, &mut none, &hello.datagram());
+        let again = second(&hello, &asked).datagram();
+        let mut said =
+            |behind| ask(&answered, start_at(100_000 + asked_at - behind), SENDER, &mut none, &again);
+        assert!(matches!(said(16_000), Said::Accept(..)), "asked at {asked_at}");
+        assert_eq!(said(33_000), ILLEGAL_PARAMETER, "further than a step");
+    }
+}
+
+/// Attack: whoever saw a second hello sends it again and again, and the server a whole flight each time, to that client.
+#[test]
+fn threat_53_a_replayed_second_hello_begins_three_associations_in_its_cookies_life() {
+    for versions in [(V12, V12), (V12, V13)] {
+        let config = Arc::new(config(1, versions));
+        // As many gates and threads as there may be: they share what has begun.
+        let gates = [(); 3].map(|()| Gate::new(&config).unwrap());
+        let hello = Hello::new();
+        let mut partial = PartialHellos::new(None);
+        let again = match say(&gates[0], &hello) {
+            Said::Verify(legacy_cookie) => Hello { legacy_cookie, ..hello },
+            asked => second(&hello, &asked),
+        };
+        let mut begun = 0;
+        for round in 0..300_u64 {
+            let mut bytes = again.datagram();
+            let mut datagram = Datagram::new(Path(3), &mut bytes);
+            let start = start_at(round * 250);
+            let gate = &gates[round as usize % gates.len()];
+            match gate.answer_or_hold(start, SENDER, &mut datagram, &mut partial, &mut [0; Gate::MAX_REPLY]) {
+                Verdict::Accept(greeting) => {
+                    let copy = greeting.clone();
+                    Connection::server(Arc::clone(&config), greeting, start).unwrap();
+                    begun += 1;
+                    // Threads that got the same verdict at the same time.
+                    if begun == 3 {
+                        let refused = Connection::server(Arc::clone(&config), copy, start);
+                        assert!(matches!(refused, Err(Error::HelloReplayed)));
+                    }
+                }
+                Verdict::Drop(reason) => assert_eq!((reason, begun), (Discard::BadCookie, 3)),
+                verdict => panic!("{verdict:?}"),
+            }
+        }
+        assert_eq!(begun, 3, "{versions:?}");
+        // Another hello of the same sender, who connects anew, and the hello of another one.
+        let other = Hello { random: [8; 32], ..Hello::new() };
+        let other = match say(&gates[1], &other) {
+            Said::Verify(legacy_cookie) => Hello { legacy_cookie, ..other },
+            asked => second(&other, &asked),
+        };
+        assert!(matches!(say(&gates[2], &other), Said::Accept(..)));
+    }
+}
+
+/// What a caller cannot see in the datagrams: that a hello was refused, and why.
+#[test]
+fn a_refused_hello_is_told_and_seen() {
+    #[derive(Debug, Default)]
+    struct Log(std::sync::Mutex<Vec<std::string::String>>);
+    impl crate::Observer for Log {
+        fn observe(&self, direction: Direction, item: Observed<'_>) {
+            let line = match item {
+                Observed::Handshake { msg_type, message_seq, body } => {
+                    std::format!("{direction:?} {msg_type} {message_seq}, {} bytes", body.len())
+                }
+                item => std::format!("{direction:?} {item:?}"),
+            };
+            self.0.lock().unwrap().push(line);
+        }
+    }
+    let log = Arc::new(Log::default());
+    let mut settings = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
+    settings.observer = Some(log.clone());
+    let gate = Gate::new(&ServerConfig::new(settings, Nobody).unwrap()).unwrap();
+    let refused = |hello: &Hello| {
+        let mut bytes = hello.datagram();
+        let mut datagram = Datagram::new(Path(3), &mut bytes);
+        match gate.answer(start_at(0), b"client", &mut datagram, &mut [0; Gate::MAX_REPLY]) {
+            Verdict::Refuse { error, .. } => error,
+            verdict => panic!("{verdict:?}"),
+        }
+    };
+    let no_version = Hello { versions: Some(vec![ProtocolVersion(0xfefb)]), ..Hello::new() };
+    assert_eq!(refused(&no_version), Error::Incompatible(Incompatibility::Version));
+    let expected = [
+        std::format!("Received ClientHello 0, {} bytes", no_version.body().len()),
+        std::format!(
+            "Sent {:?}",
+            Observed::Alert { level: 2, description: AlertDescription::PROTOCOL_VERSION, epoch: 0 }
+        ),
+    ];
+    assert_eq!(core::mem::take(&mut *log.0.lock().unwrap()), expected);
+    let foreign = Hello { cookie: Some(vec![1; 57]), ..Hello::new() };
+    assert_eq!(refused(&foreign), Error::Misbehaved(Misbehaviour::BadCookie));
+    assert_eq!(log.0.lock().unwrap().len(), 2);
+    // A request for a cookie is no refusal, and strangers fill no log by it.
+    assert!(matches!(say(&gate, &Hello::new()), Said::Retry(..)));
+    assert_eq!(log.0.lock().unwrap().len(), 2);
+}
+
 /// RFC 9147 section 5.1: a client may answer across the change of the key, but not across two.
 #[test]
 fn threat_54_a_cookie_outlives_one_change_of_the_key() {
     let rotation = Duration::from_secs(80);
-    let cookies = CookieSettings { secret: Some([1; 32]), rotation, ..CookieSettings::default() };
-    let gate = Gate::new(&config(1, (V12, V13)).with_cookies(cookies)).unwrap();
+    let cookies = CookieSettings { secret: Some([1; 32].into()), rotation, ..CookieSettings::default() };
+    let gate = Gate::new(&config(1, (V12, V13)).with_cookies(cookies).unwrap()).unwrap();
     let mut none = PartialHellos::new(None);
     for asked_at in (0..160_000).step_by(1000) {
         let hello = Hello::new();
@@ -643,7 +792,9 @@ fn ask_raw(gate: &Gate, pool: &mut PartialHellos, mut bytes: Vec<u8>, id: u8) {
     let mut datagram = Datagram::new(Path(0), &mut bytes);
     match gate.answer_or_hold(start_at(0), from, &mut datagram, pool, &mut reply) {
         // A whole that was put together has had more bytes than this datagram.
-        Verdict::Reply(answer) => assert!(answer <= 2 * length || answer <= 200, "{answer} for {length}"),
+        Verdict::Refuse { length: answer, .. } | Verdict::Reply(answer) => {
+            assert!(answer <= 2 * length || answer <= 200, "{answer} for {length}");
+        }
         Verdict::Accept(greeting) => panic!("no cookie was right: {greeting:?}"),
         Verdict::Hold | Verdict::Drop(_) => {}
     }
