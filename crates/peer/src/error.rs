@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use drystone_handshake::{ConfigError, Error, Misuse};
+use drystone_handshake::{ConfigError, Error, Misuse, Request, RequestId};
 use thiserror::Error as ThisError;
 
 /// Why a client could not connect, or cannot go on.
@@ -31,9 +31,13 @@ pub enum ClientError {
     /// The handshake failed.
     #[error(transparent)]
     Handshake(#[from] Error),
-    /// The server closed before the handshake was done.
-    #[error("the server closed the connection during the handshake")]
+    /// The connection is over without an error.
+    #[error("the connection is closed")]
     Closed,
+    /// A call-out of the configuration wants an answer before the handshake can go on: give it to
+    /// [`Client::answer`](crate::Client::answer).
+    #[error("a call-out answers later: `Client::answer` takes its answer")]
+    Request(RequestId, Box<Request>),
 }
 
 /// Why a server cannot be started.

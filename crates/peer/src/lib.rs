@@ -29,6 +29,7 @@
 //! | `generate` | new keys and self-signed certificates (`Crypto`) |
 //! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
 
+mod admission;
 mod client;
 mod clock;
 mod deadline;

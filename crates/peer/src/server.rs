@@ -1,6 +1,12 @@
 //! A server for many peers over one UDP socket: it waits for one thing at a time, and never longer than it is told.
 //! It must not know what is inside the datagrams, except which ones may be a ClientHello.
 
+mod newcomers;
+mod options;
+
+pub(crate) use options::IDLE_TIMEOUT;
+pub use options::{ServerOptions, ServerStats};
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -10,15 +16,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    Answer, Connection, Datagram, Event, Gate, Greeting, Instant, Misuse, PartialHellos, Path, RequestId,
-    ServerConfig, Verdict,
+    Answer, Connection, Event, Gate, Instant, Misuse, PartialHellos, RequestId, ServerConfig,
 };
 
 use crate::clock::Clock;
 use crate::deadline::Deadlines;
 use crate::error::{SendError, ServerError};
 use crate::inbox::{self, Arrived, Packet};
-use crate::route::{Peer, PeerId, Route, SenderBytes, Table, may_be_client_hello};
+use crate::route::{Peer, PeerId, Route, Table, may_be_client_hello};
 use crate::socket::{Arrival, FourTuple, MAX_DATAGRAM, Socket};
 
 /// A DTLS server with its UDP socket and all its peers.
@@ -28,10 +33,12 @@ use crate::socket::{Arrival, FourTuple, MAX_DATAGRAM, Socket};
 /// [`Event::Failed`]) on, and is gone after [`Event::Closed`], [`Event::Failed`] or [`Event::AssociationReplaced`].
 /// Dropping the server says goodbye to all peers.
 ///
-/// Strangers cost it no memory, but for a fixed pool that holds hellos in pieces: an association is made only for a sender that returned a cookie, so that its address
-/// is proved. Associations whose handshake is not done are limited in number and time; connected ones are never
-/// given up for newcomers. A client that lost its state and connects anew from the same address gets a second
-/// association, which replaces the first one only when its handshake is done (RFC 6347 section 4.2.8).
+/// Strangers cost it no memory, but for fixed pools: one that holds hellos in fragments, and one of hellos that wait for a
+/// place. An association is made only for a sender that returned a cookie, so that its address is proved. Associations
+/// whose handshake is not done are limited in number and time, and by network; connected ones are given up for newcomers
+/// only if they have been silent for long. A client that lost its state and connects anew from the same address gets a
+/// second association, which replaces the first one only when its handshake is done (RFC 6347 section 4.2.8). Peers that
+/// vanish are noticed by their silence ([`ServerOptions::idle_timeout`]).
 ///
 /// For an example see [`Client`](crate::Client).
 pub struct Server {
@@ -52,53 +59,6 @@ pub struct Server {
     copy: Box<[u8]>,
     out: Box<[u8]>,
     stats: ServerStats,
-}
-
-/// How a server treats strangers.
-///
-/// ```
-/// let mut options = drystone::ServerOptions::default();
-/// options.max_half_open = 1024;
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ServerOptions {
-    /// Whether a client must prove its address by a cookie first. Default: true. Without, each ClientHello makes an
-    /// association at once, which saves a round trip and lets anybody fill the half-open places with forged
-    /// addresses; and a client that lost its state cannot connect again from the same port before its old
-    /// association has ended. Only for networks whose addresses are proved otherwise.
-    pub cookies: bool,
-    /// The most associations whose handshake is not done. The oldest makes room for a new one when it is 2 s old;
-    /// before, the new one gets no answer, and repeats its hello. Default: 256.
-    pub max_half_open: usize,
-    /// The most associations in all; beyond it new clients get no answer until one has gone. Default: 65,536.
-    pub max_peers: usize,
-}
-
-impl Default for ServerOptions {
-    fn default() -> Self {
-        Self { cookies: true, max_half_open: 256, max_peers: 65_536 }
-    }
-}
-
-/// What a server counts beside what its connections count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ServerStats {
-    /// Hellos without a good cookie that were answered by asking for one.
-    pub cookies_asked: u64,
-    /// Hellos that were answered by the alert that says why nothing can come of them.
-    pub hellos_refused: u64,
-    /// Associations that were begun.
-    pub accepted: u64,
-    /// Datagrams of strangers that were dropped without an answer.
-    pub strangers_dropped: u64,
-    /// Half-open associations that made room for newer ones.
-    pub half_open_evicted: u64,
-    /// Hellos that got no answer because there were too many peers, or too many handshakes.
-    pub peers_refused: u64,
-    /// Datagrams that the operating system did not take.
-    pub send_failures: u64,
 }
 
 /// What [`Server::poll`] brings.
@@ -156,8 +116,8 @@ impl Server {
             config,
             partial: gate.partial_hellos(),
             gate,
+            table: Table::new(options.limits()),
             options,
-            table: Table::new(),
             deadlines: Deadlines::new(),
             queue: VecDeque::new(),
             departed: Vec::new(),
@@ -186,6 +146,7 @@ impl Server {
             }
             let now = self.clock.now();
             self.handle_timeouts(now);
+            self.begin_waiting(now);
             if self.queue.is_empty() {
                 last_look = now >= deadline;
                 self.wait(deadline - now)?;
@@ -286,16 +247,22 @@ impl Server {
         }
     }
 
-    /// One receive, bounded by `most` and by the earliest deadline of all.
+    /// One receive, bounded by `most`, by the earliest deadline of all, and by what newcomers wait for.
     fn wait(&mut self, most: Duration) -> io::Result<()> {
         let now = self.clock.now();
-        let wait = self.deadlines.next().map_or(most, |at| most.min(at - now));
-        // A refusal concerns a datagram to some peer, one does not learn which.
-        if let Arrival::Datagrams(datagrams) = self.socket.receive(&mut self.received, wait)? {
-            let (from, now) = (datagrams.ends, self.clock.now());
-            for place in datagrams {
-                self.handle_datagram(from, place, now);
+        let due =
+            [self.deadlines.next(), self.table.admission.waiting.next_timeout()].into_iter().flatten().min();
+        let wait = due.map_or(most, |at| most.min(at - now));
+        match self.socket.receive(&mut self.received, wait)? {
+            Arrival::Datagrams(datagrams) => {
+                let (from, now) = (datagrams.ends, self.clock.now());
+                for place in datagrams {
+                    self.handle_datagram(from, place, now);
+                }
             }
+            // A refusal concerns a datagram to some peer, one does not learn which.
+            Arrival::Refused => {}
+            Arrival::Nothing => self.table.admission.renew_budget(),
         }
         Ok(())
     }
@@ -303,87 +270,10 @@ impl Server {
     fn handle_datagram(&mut self, from: FourTuple, at: Range<usize>, now: Instant) {
         let may_be_hello = self.received.get(at.clone()).is_some_and(may_be_client_hello);
         match self.table.route(from.remote) {
-            Some(route) if may_be_hello && self.options.cookies => {
-                self.handle_hello(route, from, at, now);
-            }
+            route if may_be_hello => self.handle_hello(route, from, at, now),
             Some(route) => self.deliver(route, at, now),
-            None if !may_be_hello => self.stats.strangers_dropped += 1,
-            None if self.options.cookies => match self.ask_gate(from.remote, at.clone()) {
-                Verdict::Accept(greeting) => self.accept(from, at, now, Some(greeting)),
-                Verdict::Reply(length) => self.ask_for_cookie(length, from),
-                Verdict::Refuse { length, .. } => self.refuse(length, from),
-                Verdict::Hold => {}
-                Verdict::Drop(_) => self.stats.strangers_dropped += 1,
-            },
-            None => self.accept(from, at, now, None),
+            None => self.stats.strangers_dropped += 1,
         }
-    }
-
-    /// A hello from the address of an association: of that association, or the begin of a new one.
-    fn handle_hello(&mut self, route: Route, from: FourTuple, at: Range<usize>, now: Instant) {
-        let greeting = match self.ask_gate(from.remote, at.clone()) {
-            Verdict::Accept(greeting) => greeting,
-            Verdict::Reply(length) => return self.ask_for_cookie(length, from),
-            Verdict::Refuse { length, .. } => return self.refuse(length, from),
-            // Perhaps a fragment of the hello that began the association.
-            Verdict::Drop(_) | Verdict::Hold => return self.deliver(route, at, now),
-        };
-        let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&greeting));
-        if is_of(route.current) || route.challenger.is_some_and(is_of) {
-            return self.deliver(route, at, now);
-        }
-        if let Some(challenger) = route.challenger {
-            self.evict(challenger);
-        }
-        self.accept(from, at, now, Some(greeting));
-    }
-
-    /// The gate's verdict on the hello in `received`; its answer lies in `out`.
-    fn ask_gate(&mut self, from: SocketAddr, at: Range<usize>) -> Verdict {
-        let mut datagram = Datagram::new(Path::default(), self.received.get_mut(at).unwrap_or_default());
-        let (start, sender) = (self.clock.start(), SenderBytes::of(from));
-        self.gate.answer_or_hold(start, sender.as_stranger(), &mut datagram, &mut self.partial, &mut self.out)
-    }
-
-    fn ask_for_cookie(&mut self, length: usize, from: FourTuple) {
-        self.stats.cookies_asked += 1;
-        self.answer_stranger(length, from);
-    }
-
-    /// Sends the alert that lies in `out`.
-    fn refuse(&mut self, length: usize, from: FourTuple) {
-        self.stats.hellos_refused += 1;
-        self.answer_stranger(length, from);
-    }
-
-    fn answer_stranger(&mut self, length: usize, from: FourTuple) {
-        let answer = self.out.get(..length).unwrap_or_default();
-        self.stats.send_failures += u64::from(self.socket.answer(answer, &from).is_err());
-    }
-
-    /// Begins an association with the hello that lies in `received`.
-    fn accept(&mut self, from: FourTuple, at: Range<usize>, now: Instant, greeting: Option<Greeting>) {
-        if self.table.len() >= self.options.max_peers {
-            self.stats.peers_refused += 1;
-            return;
-        }
-        while self.table.half_open() >= self.options.max_half_open.max(1) {
-            let Some(oldest) = self.table.make_room(now) else {
-                self.stats.peers_refused += 1;
-                return;
-            };
-            self.evict(oldest);
-        }
-        let (config, start) = (Arc::clone(&self.config), self.clock.start());
-        let connection = match greeting {
-            Some(greeting) => Connection::server(config, greeting, start),
-            None => Connection::server_without_cookie(config, Path::default(), start),
-        };
-        // A hello that is replayed, which the gate did not see yet when it let another copy in.
-        let Ok(connection) = connection else { return };
-        let id = self.table.insert(from, connection, now);
-        self.stats.accepted += 1;
-        self.offer(id, Place::Received, at, now);
     }
 
     /// A datagram of known associations: offered to the challenger first, so that the one that connects with it is
@@ -431,7 +321,7 @@ impl Server {
         let connected = peer.connection.is_connected();
         // A failed one stays until its own deadline, to repeat its alert to a peer that missed it.
         let over = peer.connection.is_closed() && peer.connection.poll_timeout().is_none();
-        if connected && let Some(replaced) = self.table.establish(id) {
+        if connected && let Some(replaced) = self.table.establish(id, now) {
             self.replace(replaced, now);
         }
         if over {
@@ -451,12 +341,6 @@ impl Server {
                 });
             }
         }
-        self.forget(id);
-    }
-
-    /// Gives up a half-open association, in silence: the caller has not heard of it.
-    fn evict(&mut self, id: PeerId) {
-        self.stats.half_open_evicted += 1;
         self.forget(id);
     }
 

@@ -4,13 +4,15 @@ mod house;
 
 use std::net::UdpSocket;
 use std::sync::Arc;
-use std::thread::sleep;
+use std::task::Poll;
 use std::time::Duration;
 
 use drystone::packet_peer::Error;
+use drystone::x509::ServerName;
 use drystone::{
-    ClientAuth, Credential, Credentials, CryptoKey, DangerouslyAcceptAnyCertificate, DtlsServer, PacketError,
-    PacketPeer, PacketPeerDtls, PacketPeerUdp, ServerConfig, Status, UdpServer, X509Certificate,
+    Answer, ClientAuth, ClientConfig, Credential, Credentials, CryptoKey, DangerouslyAcceptAnyCertificate,
+    DtlsServer, Misuse, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, PeerCertificates,
+    PeerVerifier, Request, ServerConfig, Status, UdpServer, X509Certificate,
 };
 
 use house::{House, NAME, Relay, a_moment, dial, identity, identity_pem, wait_for};
@@ -327,6 +329,54 @@ fn dropping_says_goodbye_and_frees_the_place() {
     assert!(house.peer().error().is_none());
 }
 
+// ---- answers that come late ----
+
+/// Answers later.
+#[derive(Debug)]
+struct LateVerifier;
+
+impl PeerVerifier for LateVerifier {
+    fn verify(&self, _: &PeerCertificates<'_>) -> Poll<Result<(), drystone::VerifyError>> {
+        Poll::Pending
+    }
+}
+
+/// On both sides a call-out may answer later: the client verifies the server's certificate, and the server the client's.
+#[test]
+fn requests_are_answered_by_whoever_holds_the_peer() {
+    let mut house = House::new();
+    let key = house.key.private_key().unwrap();
+    let credential = || Credential::new(house.certificate.certificates().to_vec(), key).unwrap();
+    let server = ServerConfig::new(drystone::settings(), Credentials::single(credential())).unwrap();
+    let client = ClientConfig::new(drystone::settings(), LateVerifier)
+        .unwrap()
+        .with_credentials(Credentials::single(credential()));
+    let server = server.with_client_auth(ClientAuth::Require(Arc::new(LateVerifier)));
+    house.dtls = DtlsServer::new();
+    house.dtls.setup_with(Arc::new(server)).unwrap();
+    let mut visitor = PacketPeerDtls::new();
+    assert!(visitor.poll_request().is_none());
+    let name = ServerName::try_from(NAME).unwrap();
+    visitor.connect_with(dial(house.port()), name, Arc::new(client)).unwrap();
+    let mut answered = 0;
+    wait_for("connected", || {
+        house.poll();
+        visitor.poll();
+        for peer in house.peers.iter_mut().chain([&mut visitor]) {
+            if let Some((id, request)) = peer.poll_request() {
+                assert!(matches!(*request, Request::PeerVerification { .. }));
+                assert!(matches!(peer.answer(id, Answer::Credential(None)), Err(Misuse::WrongAnswer)));
+                peer.answer(id, Answer::PeerVerification(Ok(()))).unwrap();
+                let again = peer.answer(id, Answer::PeerVerification(Ok(())));
+                assert!(matches!(again, Err(Misuse::NoSuchRequest)));
+                answered += 1;
+            }
+        }
+        visitor.get_status() == Status::Connected && house.peer().get_status() == Status::Connected
+    });
+    assert_eq!(answered, 2);
+}
+
 // ---- limits ----
 
 #[test]
@@ -396,30 +446,23 @@ fn a_crowd_that_comes_at_once_is_let_in_at_once() {
     assert_eq!((house.peers.len(), house.udp.dropped_packet_count()), (50, 0));
 }
 
-/// Handshakes that are not done make room for newer ones when they had their time; who is connected stays.
+/// Handshakes that are not done make room for newer ones when they had their time, also for those who say nothing more
+/// meanwhile; who is connected stays.
 #[test]
 fn half_open_peers_are_limited() {
     let mut house = House::with(|udp, _| udp.set_max_half_open(2));
     let mut inside = house.guest();
-    let mut visitors = Vec::new();
-    for number in 0..4 {
-        if number == 2 {
-            let mut early = house.visitor();
-            for _ in 0..20 {
-                early.poll();
-                house.poll();
-            }
-            assert_eq!(house.peers.len(), 3, "the places are taken");
-            sleep(Duration::from_secs(2));
-        }
-        let mut visitor = house.visitor();
-        wait_for("accepted", || {
-            visitor.poll();
-            house.poll();
-            house.peers.len() == 2 + number
-        });
-        visitors.push(visitor);
-    }
+    // The questions for cookies, and the answers; then they wait.
+    let mut visitors: Vec<_> = (0..4).map(|_| house.visitor()).collect();
+    a_moment();
+    house.poll();
+    a_moment();
+    visitors.iter_mut().for_each(PacketPeerDtls::poll);
+    wait_for("all four were let in", || {
+        house.poll();
+        assert!(house.udp.peer_count() <= 3, "the places are taken");
+        house.peers.len() == 5
+    });
     house.poll();
     let states: Vec<_> = house.peers.iter().map(PacketPeerDtls::get_status).collect();
     let (out, waits) = (Status::Error, Status::Handshaking);
@@ -427,10 +470,11 @@ fn half_open_peers_are_limited() {
     assert!(matches!(house.peers[1].error(), Some(Error::HandshakeEvicted)), "{:?}", house.peers[1].error());
     assert_eq!(house.udp.peer_count(), 3);
     house.echo(&mut inside, 0, b"inside");
+    // The newest can still finish, whoever of the four that is.
     wait_for("the newest connected", || {
-        visitors[3].poll();
+        visitors.iter_mut().for_each(PacketPeerDtls::poll);
         house.poll();
-        visitors[3].get_status() == Status::Connected && house.peer().get_status() == Status::Connected
+        house.peers[1..].iter().any(|peer| peer.get_status() == Status::Connected)
     });
 }
 
@@ -447,6 +491,29 @@ fn all_peers_are_limited() {
     house.peers.pop();
     house.settle(&mut third);
     assert_eq!(third.get_status(), Status::Connected);
+}
+
+/// In a full table the peer that has been silent for longest makes room, and both of its ends are told.
+#[test]
+fn a_silent_peer_gives_way_in_a_full_table() {
+    let mut house = House::with(|udp, _| {
+        udp.set_max_peers(2);
+        udp.set_displaced_after(Duration::from_millis(200));
+    });
+    let [mut silent, mut chatty] = [house.guest(), house.guest()];
+    let mut newcomer = house.visitor();
+    wait_for("the newcomer connected", || {
+        house.echo(&mut chatty, 1, b"still here");
+        newcomer.poll();
+        newcomer.get_status() == Status::Connected && house.peer().get_status() == Status::Connected
+    });
+    assert!(matches!(house.peers[0].error(), Some(Error::Displaced)), "{:?}", house.peers[0].error());
+    assert_eq!((house.peers[0].get_status(), house.udp.peer_count()), (Status::Error, 2));
+    wait_for("the goodbye", || {
+        silent.poll();
+        silent.get_status() == Status::Disconnected
+    });
+    house.echo(&mut chatty, 1, b"still here");
 }
 
 /// Peers without DTLS have no handshake: the limit on those is not for them, and strangers take nobody's place.

@@ -34,6 +34,8 @@ pub(super) struct Handshaking {
     deadline: Option<Instant>,
     /// The random and the message_seq of the hello that a server was greeted with.
     pub(super) hello: Option<([u8; 32], u16)>,
+    /// The random of the hello of a server that was not greeted, once its first fragment is here.
+    pub(super) random: Option<[u8; 32]>,
     /// The first record number that a client's present hello can have.
     pub(super) hello_sequence: u64,
 }
@@ -46,6 +48,7 @@ impl Handshaking {
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
             hello: None,
+            random: None,
             hello_sequence: 0,
         }
     }

@@ -36,7 +36,7 @@ use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_TIMEOUT, ServerConf
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
 use crate::message::registry::{AlertDescription, ProtocolVersion};
-use crate::server::greeting::Greeting;
+use crate::server::greeting::{Greeting, HelloId};
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse};
 
@@ -283,12 +283,26 @@ impl Connection {
     /// A client that answered a second cookie before it saw our first flight is not: its hello has another
     /// message_seq, and only the last one counts for it (RFC 6347 section 4.2.1).
     pub fn is_of(&self, greeting: &Greeting) -> bool {
-        let random = greeting.proven.client_random();
+        self.is_of_hello(&greeting.hello_id())
+    }
+
+    /// The same by what tells hellos apart: for servers that ask for no cookie, with [`HelloId::of_datagram`]. A
+    /// ClientHello with another random, from the address of an association, begins another one beside it, and the first
+    /// one ends by [`replaced`](Self::replaced) when the newcomer is connected (RFC 6347 section 4.2.8); every other
+    /// datagram of that address goes to both.
+    ///
+    /// Without a cookie all hellos of one random are of one attempt: the second one may answer a HelloRetryRequest of
+    /// this association. As long as no first fragment of a hello has come, any may be its own.
+    pub fn is_of_hello(&self, hello: &HelloId) -> bool {
         match &self.phase {
-            Phase::Handshaking(handshaking) => {
-                handshaking.hello.is_some_and(|(own, seq)| own == *random && seq == greeting.message_seq)
-            }
-            Phase::Connected(established) => established.client_random() == random,
+            Phase::Handshaking(handshaking) => match handshaking.hello {
+                Some((random, message_seq)) => random == hello.random && message_seq == hello.message_seq,
+                None => {
+                    matches!(self.config, Config::Server(_))
+                        && handshaking.random.is_none_or(|random| random == hello.random)
+                }
+            },
+            Phase::Connected(established) => *established.client_random() == hello.random,
             _ => false,
         }
     }

@@ -13,6 +13,7 @@ use crate::flight::{Accepted, Fragment, Message};
 use crate::message::Alert;
 use crate::message::registry::{AlertDescription, HandshakeType};
 use crate::observe::{Direction, Observed};
+use crate::server::greeting::random_of;
 use crate::time::Instant;
 use crate::v13::HANDSHAKE_EPOCH;
 
@@ -296,12 +297,14 @@ impl Connection {
         } else if handshaking.expects_client_hello()
             && handshaking.hello.is_none()
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
-            && handshaking.io.flights.incoming.held_bytes() == 0
         {
-            // Nobody asked for a cookie here, but another server may have before us: its question had the number
-            // before this one, and our answer has the next (RFC 6347 section 4.2.2).
-            handshaking.io.flights.incoming.set_next_message_seq(fragment.message_seq);
-            handshaking.io.flights.start_message_seq_at(fragment.message_seq);
+            if handshaking.io.flights.incoming.held_bytes() == 0 {
+                // Nobody asked for a cookie here, but another server may have before us: its question had the number
+                // before this one, and our answer has the next (RFC 6347 section 4.2.2).
+                handshaking.io.flights.incoming.set_next_message_seq(fragment.message_seq);
+                handshaking.io.flights.start_message_seq_at(fragment.message_seq);
+            }
+            handshaking.random = random_of(&fragment).or(handshaking.random);
         }
         let is_new_hello = fragment.msg_type == HandshakeType::CLIENT_HELLO
             && handshaking.begun_as_server()

@@ -2,11 +2,12 @@
 
 use alloc::boxed::Box;
 
-use crate::connection::Path;
+use crate::connection::{Datagram, Path};
 use crate::flight::Fragment;
 use crate::message::registry::{HandshakeType, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
 
+use super::fragments::HelloFragments;
 use super::retry::Retry;
 
 /// A hello whose sender has proved its address.
@@ -44,14 +45,23 @@ pub(crate) struct BoundFields {
 
 /// Tells one hello of a client from another: its random and its message_seq.
 ///
-/// For callers that keep associations where [`Connection::is_of`](crate::Connection::is_of) is out of reach.
+/// For callers that keep associations where [`Connection::is_of`](crate::Connection::is_of) is out of reach, and for
+/// servers that ask for no cookie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HelloId {
-    random: [u8; 32],
-    message_seq: u16,
+    pub(crate) random: [u8; 32],
+    pub(crate) message_seq: u16,
 }
 
 impl HelloId {
+    /// What tells the ClientHello in a datagram from others, from its first fragment; `None` if the datagram does not
+    /// begin with one. The datagram is only looked at, and whatever it says may be forged: this is for servers whose
+    /// clients need no cookie, and what the [`Gate`](crate::Gate) lets in has [`Greeting::hello_id`].
+    pub fn of_datagram(datagram: &Datagram<'_>) -> Option<Self> {
+        let (fragment, _) = HelloFragments::new(datagram.remaining()).next()?.ok()?;
+        Some(Self { random: random_of(&fragment)?, message_seq: fragment.message_seq })
+    }
+
     /// Whether both hellos are of one attempt to connect, although perhaps not copies of each other: a client that
     /// answers two cookies sends two hellos with one random (RFC 6347 section 4.2.1).
     pub fn is_same_attempt(&self, other: &Self) -> bool {
@@ -59,7 +69,20 @@ impl HelloId {
     }
 }
 
+/// The random of a ClientHello, which follows client_version (RFC 5246 section 7.4.1.2), if this is its first fragment.
+pub(crate) fn random_of(fragment: &Fragment<'_>) -> Option<[u8; 32]> {
+    const START: usize = 2;
+    let payload = Some(fragment.payload).filter(|_| fragment.offset == 0)?;
+    payload.get(START..)?.first_chunk().copied()
+}
+
 impl Greeting {
+    /// Bytes of a hello that was put together from datagrams before the one that brought the verdict: what a caller
+    /// holds who keeps a greeting.
+    pub fn held_bytes(&self) -> usize {
+        self.hello.as_ref().map_or(0, |hello| hello.len())
+    }
+
     /// What tells this hello from others.
     pub fn hello_id(&self) -> HelloId {
         HelloId { random: *self.proven.client_random(), message_seq: self.message_seq }

@@ -18,6 +18,7 @@ use drystone_x509::ServerName;
 use crate::clock::Clock;
 use crate::error::{ClientError, SendError};
 use crate::inbox::{self, Arrived, Packet};
+use crate::server::IDLE_TIMEOUT;
 use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Trouble};
 
 pub use dial::ClientOptions;
@@ -88,6 +89,9 @@ pub struct Client {
     queue: VecDeque<Arrived>,
     received: Box<[u8]>,
     out: Box<[u8]>,
+    idle_timeout: Option<Duration>,
+    /// What the handshake settled, once the event is out.
+    settled: Option<Box<Connected>>,
 }
 
 /// What [`Client::poll`] brings.
@@ -160,23 +164,37 @@ impl Client {
             queue: VecDeque::new(),
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
+            idle_timeout: Some(IDLE_TIMEOUT),
+            settled: None,
         };
         client.settle(client.clock.now())?;
         Ok(client)
     }
 
     /// Waits until the handshake is done, at most for `timeout`. For programs that have nothing else to do
-    /// meanwhile; others call [`poll`](Self::poll) and watch for [`Event::Connected`].
+    /// meanwhile; others call [`poll`](Self::poll) and watch for [`Event::Connected`]. Returns at once if the connection is
+    /// made, also if `poll` has told so before.
+    ///
+    /// In DTLS 1.3 a client is connected before the server has seen its certificate: one that the server refuses shows
+    /// later, as [`Event::Failed`].
     ///
     /// # Errors
-    /// Why the handshake failed; [`Error::HandshakeTimeout`] also if `timeout` is over.
+    /// Why the handshake failed; [`Error::HandshakeTimeout`] also if `timeout` is over; [`ClientError::Closed`] if the
+    /// connection is over; [`ClientError::Request`] if a call-out of the configuration answers later: hand the answer to
+    /// [`answer`](Self::answer), and call this again.
     pub fn connected(&mut self, timeout: Duration) -> Result<Box<Connected>, ClientError> {
+        if let Some(settled) = self.settled.as_ref().filter(|_| self.attempt.connection.is_connected()) {
+            return Ok(settled.clone());
+        }
         let deadline = self.clock.now() + timeout;
         loop {
             match self.poll(deadline - self.clock.now())? {
                 Some(ClientEvent::Connection(Event::Connected(connected))) => return Ok(connected),
                 Some(ClientEvent::Connection(Event::Failed(error))) => return Err(error.into()),
                 Some(ClientEvent::Connection(Event::Closed(_))) => return Err(ClientError::Closed),
+                Some(ClientEvent::Connection(Event::Request(id, request))) => {
+                    return Err(ClientError::Request(id, request));
+                }
                 Some(_) | None => {}
             }
             if self.attempt.connection.is_closed() && self.queue.is_empty() {
@@ -186,6 +204,14 @@ impl Client {
                 return Err(Error::HandshakeTimeout.into());
             }
         }
+    }
+
+    /// Sets the silence of the server after which the connection ends with
+    /// [`CloseReason::IdleTimeout`](crate::CloseReason::IdleTimeout); `None` for never. Default: 10 minutes. Programs that
+    /// are silent for longer on purpose have both sides send something now and then.
+    pub fn set_idle_timeout(&mut self, timeout: Option<Duration>) {
+        self.idle_timeout = timeout;
+        self.attempt.connection.set_idle_timeout(timeout);
     }
 
     /// Does what is due and waits for the next packet or event, at most for `timeout`; zero does not wait.
@@ -396,7 +422,13 @@ impl Client {
 
     fn lend(&mut self, arrived: Arrived) -> ClientEvent<'_> {
         match arrived {
-            Arrived::Event(event) => ClientEvent::Connection(event),
+            Arrived::Event(event) => {
+                if let Event::Connected(connected) = &event {
+                    self.settled = Some(connected.clone());
+                    self.attempt.connection.set_idle_timeout(self.idle_timeout);
+                }
+                ClientEvent::Connection(event)
+            }
             Arrived::Packet { range, number } => {
                 let payload = self.received.get_mut(range).unwrap_or_default();
                 ClientEvent::Packet(Packet { payload, number })

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone_handshake::{ClientConfig, Connected, Connection, Event, Settings};
+use drystone_handshake::{
+    Answer, ClientConfig, CloseReason, Connected, Connection, Event, Misuse, Request, RequestId, Settings,
+};
 use drystone_x509::ServerName;
 
 use super::connect::{ConnectError, Trust};
@@ -69,6 +71,8 @@ pub struct PacketPeerDtls {
     link: Option<Box<Link>>,
     connected: Option<Box<Connected>>,
     inbox: Inbox,
+    /// What a call-out wants to know and nobody has taken.
+    request: Option<(RequestId, Box<Request>)>,
     packet_error: Option<PacketError>,
     /// Where records are sealed and flights written.
     out: Vec<u8>,
@@ -226,11 +230,13 @@ impl PacketPeerDtls {
         if self.status.is_active() { Err(Error::AlreadyInUse("the DTLS peer")) } else { Ok(()) }
     }
 
-    fn begin(&mut self, link: Link, inbox: Inbox) {
+    fn begin(&mut self, mut link: Link, inbox: Inbox) {
+        link.connection.set_idle_timeout(self.options.idle_timeout);
         self.link = Some(Box::new(link));
         self.status = Status::Handshaking;
         self.inbox = inbox;
         self.connected = None;
+        self.request = None;
         self.released = None;
         self.error = None;
         self.packet_error = None;
@@ -245,7 +251,6 @@ impl PacketPeerDtls {
         if let Err(error) = outcome {
             self.end(error);
         }
-        self.watch_silence();
         self.release_link();
     }
 
@@ -258,13 +263,16 @@ impl PacketPeerDtls {
                     self.status = Status::Connected;
                     self.connected = Some(connected);
                 }
+                Event::Closed(CloseReason::IdleTimeout(timeout)) => self.fail(Error::IdleTimeout(timeout)),
+                Event::Closed(CloseReason::Displaced) => self.fail(Error::Displaced),
                 Event::Closed(_) => self.status = Status::Disconnected,
+                Event::Request(id, request) => self.request = Some((id, request)),
                 Event::Failed(error) => {
                     let error = link.explain(error);
                     self.fail(error);
                 }
                 Event::AssociationReplaced => self.fail(Error::Replaced),
-                // Requests are answered by whoever uses `Connection`; the key's limit shows when it is reached.
+                // The key's limit shows when it is reached.
                 _ => {}
             }
         }
@@ -290,16 +298,6 @@ impl PacketPeerDtls {
         }
         self.status = if error.is_name_mismatch() { Status::ErrorHostnameMismatch } else { Status::Error };
         self.error = Some(error);
-    }
-
-    fn watch_silence(&mut self) {
-        if let (Status::Connected, Some(link), Some(most)) =
-            (self.status, &mut self.link, self.options.idle_timeout)
-            && link.silence() >= most
-        {
-            link.close(&mut self.out);
-            self.fail(Error::IdleTimeout(most));
-        }
     }
 
     /// A connection that is over keeps its link only as long as it has an alert to repeat.
@@ -342,6 +340,22 @@ impl PacketPeerDtls {
         self.connected.as_deref()
     }
 
+    /// What a call-out of the configuration wants to know, if it answers later ([`Poll::Pending`](std::task::Poll)): only with
+    /// [`connect_with`](Self::connect_with) and [`DtlsServer::setup_with`](super::DtlsServer::setup_with). Look for it after
+    /// each [`poll`](Self::poll) and hand the answer to [`answer`](Self::answer); a handshake whose request nobody answers
+    /// fails at its deadline. Each is given once.
+    pub fn poll_request(&mut self) -> Option<(RequestId, Box<Request>)> {
+        self.request.take()
+    }
+
+    /// Gives the answer to a request. The next [`poll`](Self::poll) sends what follows from it.
+    ///
+    /// # Errors
+    /// [`Misuse`] if no such request is open (any more), or the answer is of another kind; nothing is changed then.
+    pub fn answer(&mut self, id: RequestId, answer: Answer) -> Result<(), Misuse> {
+        self.link.as_mut().ok_or(Misuse::NoSuchRequest)?.answer(id, answer)
+    }
+
     /// The connection itself: counters, limits, exported keys. None if there is none.
     pub fn connection(&self) -> Option<&Connection> {
         self.link.as_ref().map(|link| &link.connection)
@@ -378,6 +392,9 @@ impl PacketPeerDtls {
     /// as routers keep the way open. Games that pause longer send something now and then.
     pub fn set_idle_timeout(&mut self, timeout: Option<Duration>) {
         self.options.idle_timeout = timeout;
+        if let Some(link) = &mut self.link {
+            link.connection.set_idle_timeout(timeout);
+        }
     }
 
     /// The most bytes of UDP payload per datagram of the handshake that [`connect_to_peer`](Self::connect_to_peer)

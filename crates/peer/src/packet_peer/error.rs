@@ -109,6 +109,9 @@ pub enum Error {
     /// Newer clients needed the place of this handshake, which was not done.
     #[error("too many handshakes at once: the oldest had to go")]
     HandshakeEvicted,
+    /// The table of peers was full, and this one had been silent for longest.
+    #[error("the silent peer's place was needed for another one")]
+    Displaced,
     /// The `UdpServer` of this peer was stopped or dropped.
     #[error("the UDP server of this peer was stopped")]
     ServerStopped,
@@ -140,6 +143,7 @@ impl Error {
             | Self::NotAHello
             | Self::Replaced
             | Self::HandshakeEvicted
+            | Self::Displaced
             | Self::ServerStopped => code::CONNECTION_ERROR,
         }
     }

@@ -1,16 +1,18 @@
 //! What a UDP server and its peers share: the socket, and a mailbox for each address. It knows of DTLS only the gate
 //! that may stand before it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use drystone_handshake::{Datagram, Gate, Greeting, HelloId, PartialHellos, Path, Verdict};
+use drystone_handshake::{Datagram, Gate, Greeting, HelloId, Instant, PartialHellos, Path, Verdict};
 
 use super::queue::PacketQueue;
+use crate::admission::{self, Room, Victim};
 use crate::clock::Clock;
-use crate::route::{PeerId, Route, SenderBytes, Table, may_be_client_hello};
+use crate::route::{Greeted, PeerId, Route, SenderBytes, Table, may_be_client_hello};
 use crate::socket::{Arrival, FourTuple, Socket};
 
 /// The most datagrams that one poll takes in, so that it ends also when they come faster than they are sorted.
@@ -22,12 +24,11 @@ pub(super) struct Exchange {
     state: Mutex<State>,
 }
 
-/// How many may wait or be half-open.
+/// How many may wait to be taken, and how many may be there.
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) pending: usize,
-    pub(super) half_open: usize,
-    pub(super) peers: usize,
+    pub(super) admission: admission::Limits,
 }
 
 /// How far a poll goes.
@@ -45,6 +46,8 @@ pub(super) enum Fate {
     Replaced,
     /// Newer handshakes needed the place.
     Evicted,
+    /// It was connected, and silent for long, and a newcomer needed its place.
+    Displaced,
     /// The server was stopped or dropped.
     Stopped,
 }
@@ -86,11 +89,13 @@ pub(super) enum Guard {
 struct State {
     table: Table<Mailbox>,
     /// Those that nobody has taken yet, oldest first.
-    pending: VecDeque<PeerId>,
+    pending: BTreeSet<PeerId>,
     /// Those that somebody holds but that have no mailbox any more.
     ended: HashMap<PeerId, Fate>,
     doorman: Option<(Doorman, Guard)>,
     clock: Clock,
+    /// The moment of the present poll.
+    now: Instant,
     stopped: bool,
     dropped: u64,
 }
@@ -104,9 +109,20 @@ struct Mailbox {
     /// The gate's verdict on the first datagram, if it was asked, until somebody holds the peer.
     greeting: Option<Greeting>,
     established: bool,
+    /// When the peer was last heard, as far as it has been told.
+    heard: Instant,
 }
 
 impl Mailbox {
+    /// When a connected peer was last heard.
+    fn last_received(&self) -> Option<Instant> {
+        Some(self.heard).filter(|_| self.established)
+    }
+
+    fn of(Greeted { hello, greeting }: Greeted) -> Self {
+        Self { hello, greeting, ..Self::default() }
+    }
+
     /// Whether a hello is (a copy of) the one that this association began with. Once connected, one of the same
     /// attempt to connect counts too, as in [`Connection::is_of`](drystone_handshake::Connection::is_of).
     fn is_of(&self, hello: &HelloId) -> bool {
@@ -116,13 +132,15 @@ impl Mailbox {
 }
 
 impl Exchange {
-    pub(super) fn new(socket: Socket) -> Self {
+    pub(super) fn new(socket: Socket, limits: Limits) -> Self {
+        let clock = Clock::new();
         let state = State {
-            table: Table::new(),
-            pending: VecDeque::new(),
+            table: Table::new(limits.admission),
+            pending: BTreeSet::new(),
             ended: HashMap::new(),
             doorman: None,
-            clock: Clock::new(),
+            clock,
+            now: clock.now(),
             stopped: false,
             dropped: 0,
         };
@@ -142,7 +160,10 @@ impl Exchange {
         budget: &mut usize,
     ) -> io::Result<()> {
         let mut state = self.lock();
-        while *budget > 0 && (until == Until::AllIsSorted || state.pending.is_empty()) {
+        state.now = state.clock.now();
+        state.table.admission.set_limits(limits.admission);
+        state.admit_waiting(until, limits);
+        while *budget > 0 && !state.is_done(until) {
             *budget -= 1;
             match self.socket.try_receive(received)? {
                 Arrival::Datagrams(datagrams) => {
@@ -158,6 +179,8 @@ impl Exchange {
                 Arrival::Nothing => break,
             }
         }
+        // Those that had to stand behind others, who are there by now.
+        state.admit_waiting(until, limits);
         Ok(())
     }
 
@@ -177,17 +200,15 @@ impl Exchange {
     /// The oldest pending peer, which somebody holds from now on.
     pub(super) fn take(&self) -> Option<(PeerId, FourTuple)> {
         let mut state = self.lock();
-        let id = state.pending.pop_front()?;
-        let peer = state.table.get(id)?;
-        let (ends, has_greeted) = (peer.ends, peer.connection.hello.is_some());
-        // A peer without DTLS has no handshake whose end could be awaited.
-        state.table.set_half_open(id, has_greeted);
-        Some((id, ends))
+        let id = state.pending.pop_first()?;
+        Some((id, state.table.get(id)?.ends))
     }
 
-    /// Fetches all that arrived for a peer: `queue`, which must be empty, and the mailbox's change places.
-    pub(super) fn fetch(&self, id: PeerId, queue: &mut PacketQueue) -> Result<(), Fate> {
+    /// Fetches all that arrived for a peer: `queue`, which must be empty, and the mailbox's change places. `silence` is how
+    /// long nothing authentic has come from it.
+    pub(super) fn fetch(&self, id: PeerId, queue: &mut PacketQueue, silence: Duration) -> Result<(), Fate> {
         let mut state = self.lock();
+        let heard = Instant::from_origin(state.now.since_origin().saturating_sub(silence));
         if state.stopped {
             return Err(Fate::Stopped);
         }
@@ -196,6 +217,7 @@ impl Exchange {
         }
         if let Some(peer) = state.table.get_mut(id) {
             std::mem::swap(&mut peer.connection.queue, queue);
+            peer.connection.heard = heard;
         }
         Ok(())
     }
@@ -222,10 +244,11 @@ impl Exchange {
     /// A peer's handshake is done. It takes the place of an older association of the same address.
     pub(super) fn established(&self, id: PeerId) {
         let mut state = self.lock();
+        let now = state.now;
         if let Some(peer) = state.table.get_mut(id) {
-            peer.connection.established = true;
+            (peer.connection.established, peer.connection.heard) = (true, now);
         }
-        if let Some(replaced) = state.table.establish(id) {
+        if let Some(replaced) = state.table.establish(id, now) {
             state.end(replaced, Fate::Replaced);
         }
     }
@@ -240,8 +263,11 @@ impl Exchange {
     pub(super) fn stop(&self) {
         let mut state = self.lock();
         state.stopped = true;
-        state.table = Table::new();
         state.pending.clear();
+        let peers: Vec<_> = state.table.ids().collect();
+        for id in peers {
+            state.table.remove(id);
+        }
     }
 
     /// Peers that somebody holds or that are pending.
@@ -270,6 +296,11 @@ enum Decision {
 }
 
 impl State {
+    /// Whether a poll has gone as far as it is to go.
+    fn is_done(&self, until: Until) -> bool {
+        until == Until::SomebodyIsPending && !self.pending.is_empty()
+    }
+
     /// Gives a datagram to whom it is for.
     fn sort(&mut self, socket: &Socket, from: FourTuple, datagram: &mut [u8], limits: Limits) {
         let route = self.table.route(from.remote);
@@ -280,7 +311,7 @@ impl State {
         };
         let hello = may_be_client_hello(datagram);
         match route {
-            None if !guarded => self.admit(from, datagram, None, None, limits),
+            None if !guarded => self.admit_unasked(from, datagram, limits),
             None if !hello => self.dropped += 1,
             Some(route) if !guarded || !hello => self.deliver(route, datagram),
             route => match self.ask_gate(socket, from, datagram, route) {
@@ -290,10 +321,7 @@ impl State {
                         self.deliver(route, datagram);
                     }
                 }
-                Decision::Admit(greeting) => {
-                    let challenger = route.and_then(|route| route.challenger);
-                    self.admit(from, datagram, Some(greeting), challenger, limits);
-                }
+                Decision::Admit(greeting) => self.admit(from, datagram, greeting, limits),
             },
         }
     }
@@ -313,13 +341,15 @@ impl State {
                 let _ = socket.answer(reply.get(..length).unwrap_or_default(), &from);
                 Decision::Done
             }
-            Verdict::Drop(_) if route.is_none() => {
-                self.dropped += 1;
+            verdict @ (Verdict::Drop(_) | Verdict::Hold) => {
+                // Perhaps a fragment of a hello that waits, or of the one that began the association.
+                let waits = self.table.admission.waiting.add(from.remote, bytes);
+                if route.is_some() {
+                    return Decision::Deliver;
+                }
+                self.dropped += u64::from(!waits && matches!(verdict, Verdict::Drop(_)));
                 Decision::Done
             }
-            Verdict::Hold if route.is_none() => Decision::Done,
-            // Perhaps a fragment of the hello that began the association.
-            Verdict::Drop(_) | Verdict::Hold => Decision::Deliver,
             Verdict::Accept(greeting) => {
                 let hello = greeting.hello_id();
                 let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&hello));
@@ -343,44 +373,71 @@ impl State {
         }
     }
 
-    /// A new pending peer, if there is room. It takes the place of an earlier `challenger` of its address.
-    fn admit(
-        &mut self,
-        from: FourTuple,
-        datagram: &[u8],
-        greeting: Option<Greeting>,
-        challenger: Option<PeerId>,
-        limits: Limits,
-    ) {
-        let now = self.clock.now();
-        let peers = self.table.len() - usize::from(challenger.is_some());
-        if self.pending.len() >= limits.pending || peers >= limits.peers {
+    /// A new pending peer of whom the gate was not asked: it needs no place among the half-open until a handshake begins.
+    fn admit_unasked(&mut self, from: FourTuple, datagram: &[u8], limits: Limits) {
+        let room = self.table.find_room_without_handshake(self.now, from.remote, Mailbox::last_received);
+        if self.pending.len() >= limits.pending || room == Room::None {
             self.dropped += 1;
             return;
         }
-        if let Some(challenger) = challenger {
-            self.end(challenger, Fate::Evicted);
+        self.make_room(room);
+        let id = self.begin(from, Mailbox::default(), &[datagram]);
+        self.table.set_half_open(id, false);
+    }
+
+    /// A new pending peer that the gate has let in, if there is room for it; else its hello waits.
+    fn admit(&mut self, from: FourTuple, datagram: &[u8], greeting: Greeting, limits: Limits) {
+        if self.pending.len() >= limits.pending {
+            self.dropped += 1;
+            return;
         }
-        while self.table.half_open() >= limits.half_open.max(1) {
-            let Some(oldest) = self.table.make_room(now) else {
-                self.dropped += 1;
-                return;
-            };
-            self.end(oldest, Fate::Evicted);
+        let greeted = Greeted { hello: Some(greeting.hello_id()), greeting: Some(greeting) };
+        match self.table.find_room(self.now, from.remote, Mailbox::last_received) {
+            Room::None => {
+                let kept = self.table.admission.waiting.keep(self.now, from, greeted, datagram);
+                self.dropped += u64::from(!kept);
+            }
+            room => {
+                self.make_room(room);
+                self.begin(from, Mailbox::of(greeted), &[datagram]);
+            }
         }
-        let hello = greeting.as_ref().map(Greeting::hello_id);
-        let mut mailbox = Mailbox { hello, greeting, ..Mailbox::default() };
-        mailbox.queue.push(datagram);
-        let id = self.table.insert(from, mailbox, now);
-        self.pending.push_back(id);
+    }
+
+    /// Makes pending peers of those who waited and find room now.
+    fn admit_waiting(&mut self, until: Until, limits: Limits) {
+        while !self.is_done(until)
+            && self.pending.len() < limits.pending
+            && let Some((waiter, room)) = self.table.next_waiting(self.now, Mailbox::last_received)
+        {
+            self.make_room(room);
+            self.begin(waiter.ends, Mailbox::of(waiter.greeting), &waiter.datagrams);
+        }
+    }
+
+    fn begin(&mut self, from: FourTuple, mut mailbox: Mailbox, datagrams: &[impl AsRef<[u8]>]) -> PeerId {
+        for datagram in datagrams {
+            let fits = mailbox.queue.push(datagram.as_ref());
+            self.dropped += u64::from(!fits);
+        }
+        let id = self.table.insert(from, mailbox, self.now);
+        self.pending.insert(id);
+        id
+    }
+
+    fn make_room(&mut self, room: Room) {
+        match room {
+            Room::Instead(Victim::HalfOpen(id)) => self.end(id, Fate::Evicted),
+            Room::Instead(Victim::Silent(id)) => self.end(id, Fate::Displaced),
+            Room::Free | Room::None => {}
+        }
     }
 
     /// Takes a peer's mailbox away; whoever holds it learns why.
     fn end(&mut self, id: PeerId, fate: Fate) {
         self.table.remove(id);
-        match self.pending.iter().position(|pending| *pending == id) {
-            Some(place) => drop(self.pending.remove(place)),
-            None => drop(self.ended.insert(id, fate)),
+        if !self.pending.remove(&id) {
+            self.ended.insert(id, fate);
         }
     }
 }
@@ -390,12 +447,22 @@ mod tests {
     use super::*;
     use std::net::UdpSocket;
 
-    const LIMITS: Limits = Limits { pending: 16, half_open: 16, peers: 16 };
+    const LIMITS: Limits = Limits {
+        pending: 16,
+        admission: admission::Limits {
+            half_open: 16,
+            half_open_per_network: 16,
+            peers: 16,
+            peers_per_network: None,
+            long_silence: admission::LONG_SILENCE,
+            newcomers: 16,
+        },
+    };
 
     /// What one poll takes in is bounded, however much there is.
     #[test]
     fn a_poll_keeps_to_its_budget() {
-        let exchange = Exchange::new(Socket::bind(([127, 0, 0, 1], 0).into()).unwrap());
+        let exchange = Exchange::new(Socket::bind(([127, 0, 0, 1], 0).into()).unwrap(), LIMITS);
         let address = exchange.socket().local_addr().unwrap();
         let senders: Vec<_> = (0..5).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         for sender in &senders {
@@ -411,26 +478,5 @@ mod tests {
         assert_eq!(poll(Until::AllIsSorted, 3), (4, 0));
         // The fifth, and a look that finds nothing.
         assert_eq!(poll(Until::AllIsSorted, 3), (5, 1));
-    }
-
-    /// Who cannot be let in puts nobody out.
-    #[test]
-    fn a_newcomer_takes_a_challengers_place_only_if_there_is_room_for_it() {
-        let exchange = Exchange::new(Socket::bind(([127, 0, 0, 1], 0).into()).unwrap());
-        let mut state = exchange.lock();
-        let address = SocketAddr::from(([192, 0, 2, 1], 5));
-        let from = address.into();
-        for _ in 0..2 {
-            state.admit(from, b"hello", None, None, LIMITS);
-        }
-        let before = state.table.route(address).unwrap();
-        let challenger = before.challenger;
-        state.admit(from, b"hello", None, challenger, Limits { pending: 2, ..LIMITS });
-        assert_eq!((state.table.route(address), state.dropped), (Some(before), 1));
-        // The challenger's own place counts as free.
-        state.admit(from, b"hello", None, challenger, Limits { peers: 2, ..LIMITS });
-        let after = state.table.route(address).unwrap();
-        assert_eq!((after.current, state.table.len(), state.pending.len()), (before.current, 2, 2));
-        assert_ne!(after.challenger, challenger);
     }
 }

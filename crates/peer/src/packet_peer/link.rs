@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse, Path, ServerConfig, Verdict,
+    Answer, Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse, Path, RequestId,
+    ServerConfig, Verdict,
 };
 
 use super::error::{Error, PacketError};
@@ -21,8 +22,6 @@ pub(super) struct Link {
     pub(super) udp: PacketPeerUdp,
     clock: Clock,
     begun: Instant,
-    /// When something last came that the peer alone can have sent; before the connection is made, when it was made.
-    last_sign_of_life: Instant,
     contact: Contact,
 }
 
@@ -105,7 +104,7 @@ impl Link {
         begun: Instant,
         contact: Contact,
     ) -> Self {
-        Self { connection, udp, clock, begun, last_sign_of_life: begun, contact }
+        Self { connection, udp, clock, begun, contact }
     }
 
     /// Does all that is due: takes in what arrived, acts on the time, sends.
@@ -113,6 +112,9 @@ impl Link {
     /// # Errors
     /// What ends the association beside the protocol itself, whose end is an event of the connection.
     pub(super) fn run(&mut self, out: &mut Vec<u8>, inbox: &mut Inbox) -> Result<(), Error> {
+        if let Some(heard) = self.connection.last_received() {
+            self.udp.note_silence(self.clock.now() - heard);
+        }
         let outcome = self.take_in(out, inbox);
         let now = self.clock.now();
         if self.connection.poll_timeout().is_some_and(|at| at <= now) {
@@ -124,11 +126,10 @@ impl Link {
     /// The next thing that happened to the association.
     pub(super) fn poll_event(&mut self) -> Option<Event> {
         let event = self.connection.poll_event()?;
-        if let Event::Connected(_) = event {
-            self.last_sign_of_life = self.clock.now();
-            if let Some((exchange, id)) = self.udp.seat() {
-                exchange.established(id);
-            }
+        if let Event::Connected(_) = event
+            && let Some((exchange, id)) = self.udp.seat()
+        {
+            exchange.established(id);
         }
         Some(event)
     }
@@ -148,9 +149,9 @@ impl Link {
         }
     }
 
-    /// How long nothing came from the peer.
-    pub(super) fn silence(&self) -> Duration {
-        self.clock.now() - self.last_sign_of_life
+    /// Gives the answer to a request, which the next [`run`](Self::run) acts upon.
+    pub(super) fn answer(&mut self, id: RequestId, answer: Answer) -> Result<(), Misuse> {
+        self.connection.answer(self.clock.now(), id, answer)
     }
 
     /// Sends one packet.
@@ -185,9 +186,7 @@ impl Link {
                 }
                 Received::Datagram(bytes) => {
                     let mut datagram = Datagram::new(Path::default(), bytes);
-                    if offer(&mut self.connection, now, &mut datagram, inbox) {
-                        self.last_sign_of_life = now;
-                    }
+                    offer(&mut self.connection, now, &mut datagram, inbox);
                     self.contact.on_datagram();
                     Ok(())
                 }
@@ -220,6 +219,10 @@ impl Link {
                 Error::Replaced
             }
             Fate::Evicted => Error::HandshakeEvicted,
+            Fate::Displaced => {
+                self.connection.displaced(self.clock.now());
+                Error::Displaced
+            }
             Fate::Stopped => {
                 self.close(out);
                 Error::ServerStopped
@@ -235,17 +238,13 @@ impl Link {
     }
 }
 
-/// Hands a datagram to the connection and its packets to the inbox; whether there was application data in it, which
-/// only the peer can have sent. Empty packets are that sign of life and no more, since Godot knows none.
-fn offer(connection: &mut Connection, now: Instant, datagram: &mut Datagram<'_>, inbox: &mut Inbox) -> bool {
-    let mut alive = false;
+/// Hands a datagram to the connection and its packets to the inbox, but for empty ones, since Godot knows none.
+fn offer(connection: &mut Connection, now: Instant, datagram: &mut Datagram<'_>, inbox: &mut Inbox) {
     while let Some(data) = connection.receive(now, datagram) {
-        alive = true;
         if !data.payload.is_empty() && !inbox.queue.push(data.payload) {
             inbox.dropped += 1;
         }
     }
-    alive
 }
 
 fn of_misuse(misuse: Misuse, length: usize) -> PacketError {

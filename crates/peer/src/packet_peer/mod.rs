@@ -46,7 +46,7 @@
 //! | packets for which the system's socket buffer was full | not seen | counted by `dropped_packet_count` where the system tells them (Linux, Android) |
 //! | one forged record | kills a handshake; one that is cut short kills a connection too | is dropped |
 //! | a handshake that gets no answer | fails after 123 s | fails after 30 s, or [what is set](PacketPeerDtls::set_handshake_deadline) |
-//! | a peer that vanished | stays connected for ever | fails after 120 s of silence, or [what is set](PacketPeerDtls::set_idle_timeout) |
+//! | a peer that vanished | stays connected for ever | fails after 120 s of silence, or [what is set](PacketPeerDtls::set_idle_timeout); in a full table [earlier](UdpServer::set_displaced_after) |
 //! | an ICMP message that nothing listens there | ends a connection too | ends a handshake to which nothing has answered ([`Error::NothingListens`]); later it is ignored, since anybody can forge it |
 //! | a client that connects anew from the same port | the old peer fails, the new one needs a second more | both go on side by side; the old one fails with [`Error::Replaced`] when the new one is connected |
 //! | strangers' hellos | take one of 16 places, and every second object of `take_connection` is spent on the cookie | the same with [`take_connection`](DtlsServer::take_connection); with [`accept`](DtlsServer::accept) they cost no memory, and every peer is a client |

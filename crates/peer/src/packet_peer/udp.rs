@@ -87,6 +87,8 @@ struct Seat {
     exchange: Arc<Exchange>,
     id: PeerId,
     ends: FourTuple,
+    /// How long nothing authentic has come from the peer, for the server's table.
+    silence: Duration,
 }
 
 impl Drop for Seat {
@@ -112,7 +114,7 @@ impl PacketPeerUdp {
     }
 
     pub(super) fn of_server(exchange: Arc<Exchange>, id: PeerId, ends: FourTuple) -> Self {
-        Self { line: Line::Seat(Seat { exchange, id, ends }), ..Self::default() }
+        Self { line: Line::Seat(Seat { exchange, id, ends, silence: Duration::ZERO }), ..Self::default() }
     }
 
     /// Sends to this host from now on and receives from nobody else. The host is an IP address or a name; of a name
@@ -267,6 +269,13 @@ impl PacketPeerUdp {
         }
     }
 
+    /// Tells the server, at the next look into its mailbox, how long nothing authentic has come from this peer.
+    pub(super) fn note_silence(&mut self, silence: Duration) {
+        if let Line::Seat(seat) = &mut self.line {
+            seat.silence = silence;
+        }
+    }
+
     /// The next datagram, where it lies.
     pub(super) fn receive(&mut self) -> Received<'_> {
         if self.queue.len() == 0 {
@@ -274,7 +283,7 @@ impl PacketPeerUdp {
                 Line::Closed => return Received::Nothing,
                 Line::Own(own) => return own.receive(),
                 Line::Seat(seat) => {
-                    if let Err(fate) = seat.exchange.fetch(seat.id, &mut self.queue) {
+                    if let Err(fate) = seat.exchange.fetch(seat.id, &mut self.queue, seat.silence) {
                         return Received::Ended(fate);
                     }
                 }
@@ -332,7 +341,7 @@ impl PacketPeerUdp {
             Line::Own(own) => own.fill(&mut self.queue),
             // What ended it shows when sending.
             Line::Seat(seat) if self.queue.len() == 0 => {
-                let _ = seat.exchange.fetch(seat.id, &mut self.queue);
+                let _ = seat.exchange.fetch(seat.id, &mut self.queue, seat.silence);
             }
             Line::Seat(_) => {}
         }

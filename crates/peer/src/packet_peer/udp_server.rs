@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::address;
 use super::error::Error;
 use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Limits, Until};
 use super::udp::PacketPeerUdp;
+use crate::admission;
 use crate::socket::MAX_DATAGRAM;
 
 /// A UDP server in the manner of Godot: one socket, and a [`PacketPeerUdp`] for each address that sends to it.
@@ -45,16 +47,21 @@ pub struct UdpServer {
 /// Godot's default for datagrams of strangers that wait to be taken.
 const MAX_PENDING: usize = 16;
 
-/// The most handshakes at once: as for [`ServerOptions`](crate::ServerOptions).
-const MAX_HALF_OPEN: usize = 256;
-
-/// The most peers: as for [`ServerOptions`](crate::ServerOptions).
-const MAX_PEERS: usize = 65_536;
+/// Handshakes that are begun in one frame: 10 ms of a core, more or less.
+const NEWCOMERS_PER_FRAME: usize = 64;
 
 impl UdpServer {
     /// A server that does not listen yet.
     pub fn new() -> Self {
-        let limits = Limits { pending: MAX_PENDING, half_open: MAX_HALF_OPEN, peers: MAX_PEERS };
+        let admission = admission::Limits {
+            half_open: admission::HALF_OPEN,
+            half_open_per_network: admission::HALF_OPEN_PER_NETWORK,
+            peers: admission::PEERS,
+            peers_per_network: None,
+            long_silence: admission::LONG_SILENCE,
+            newcomers: NEWCOMERS_PER_FRAME,
+        };
+        let limits = Limits { pending: MAX_PENDING, admission };
         Self { exchange: None, received: Box::default(), limits }
     }
 
@@ -71,7 +78,7 @@ impl UdpServer {
         }
         let socket = address::listen(port, bind_address)?;
         self.received = vec![0; MAX_DATAGRAM].into_boxed_slice();
-        self.exchange = Some(Arc::new(Exchange::new(socket)));
+        self.exchange = Some(Arc::new(Exchange::new(socket, self.limits)));
         Ok(())
     }
 
@@ -121,16 +128,38 @@ impl UdpServer {
         self.limits.pending = most;
     }
 
-    /// Sets how many peers may be pending or in a handshake. The oldest of them makes room for a new one when it is 2 s
-    /// old, and fails with [`Error::HandshakeEvicted`]; before, the new one is not let in, and repeats its hello.
-    /// Default: 256. Connected peers, and those that are used without DTLS, are never given up.
+    /// Sets how many peers may be in a handshake. Default: 4,096. When all places are taken, the network (/24 of IPv4, /56
+    /// of IPv6) with most of them gives up its oldest that had 2 s, which fails with [`Error::HandshakeEvicted`]; one with
+    /// at most 8 (fewer where there are fewer than 512 places) is never given up for another network.
+    ///
+    /// With [`DtlsServer::accept`](super::DtlsServer::accept) a client that finds no place is let in as soon as one falls free: at
+    /// most 1,024 hellos are kept for that, 4 KiB each and 2 MiB in all.
     pub fn set_max_half_open(&mut self, most: usize) {
-        self.limits.half_open = most;
+        self.limits.admission.half_open = most;
     }
 
-    /// Sets how many peers there may be in all; beyond it new ones get no answer. Default: 65,536.
+    /// Sets how many of them may be of one network, whose newcomers then take the place of its own oldest that had 2 s, or
+    /// wait. Default: 64.
+    pub fn set_max_half_open_per_network(&mut self, most: usize) {
+        self.limits.admission.half_open_per_network = most;
+    }
+
+    /// Sets how many peers there may be in all. Default: 65,536. When there are so many, a newcomer takes the place of the
+    /// connected DTLS peer that has been silent for longest, if that is more than [60 s](Self::set_displaced_after), which
+    /// fails with [`Error::Displaced`]. Peers that are used without DTLS are never given up.
     pub fn set_max_peers(&mut self, most: usize) {
-        self.limits.peers = most;
+        self.limits.admission.peers = most;
+    }
+
+    /// Sets how many peers there may be of one network. Default: none, which means a quarter of
+    /// [all](Self::set_max_peers), and at least 256.
+    pub fn set_max_peers_per_network(&mut self, most: Option<usize>) {
+        self.limits.admission.peers_per_network = most;
+    }
+
+    /// Sets the silence beyond which a connected DTLS peer may lose its place in a full table. Default: 60 s.
+    pub fn set_displaced_after(&mut self, silence: Duration) {
+        self.limits.admission.long_silence = silence;
     }
 
     /// How many peers the server knows: pending ones, and those that were taken and not dropped.
