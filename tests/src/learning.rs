@@ -1,5 +1,5 @@
-//! Cryptography that tells a [`Learnt`] its secrets: what a key exchange agrees on and every key of HMAC, which are the
-//! secrets of both key schedules, Finished keys among them. It must not do anything else with them.
+//! Cryptography that tells a [`Learnt`] its secrets: what a key exchange agrees on, every key of HMAC, which are the secrets
+//! of both key schedules, Finished keys among them, and the keys of records. It must not do anything else with them.
 
 use std::sync::Arc;
 
@@ -8,6 +8,8 @@ use drystone_handshake::crypto::{
     SharedSecret, StartedKeyExchange, ring,
 };
 use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
+
+use drystone_record::{Aead, AeadKey, InvalidKey, Mask, MaskKey};
 
 use crate::memory::Learnt;
 
@@ -20,7 +22,9 @@ pub fn telling_provider(learnt: &Arc<Learnt>) -> CryptoProvider {
     }
     for suite in &mut provider.cipher_suites {
         let hmac = Box::leak(Box::new(TellingHmac { hmac: suite.hmac, learnt: Arc::clone(learnt) }));
-        *suite = Box::leak(Box::new(CipherSuite { hmac, ..**suite }));
+        let aead = Box::leak(Box::new(TellingAead { aead: suite.aead, learnt: Arc::clone(learnt) }));
+        let mask = Box::leak(Box::new(TellingMask { mask: suite.mask, learnt: Arc::clone(learnt) }));
+        *suite = Box::leak(Box::new(CipherSuite { hmac, aead, mask, ..**suite }));
     }
     provider
 }
@@ -39,6 +43,44 @@ impl Hmac for TellingHmac {
     fn use_key(&self, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey)) {
         self.learnt.note("HMAC key", key);
         self.hmac.use_key(key, work);
+    }
+}
+
+#[derive(Debug)]
+struct TellingAead {
+    aead: &'static dyn Aead,
+    learnt: Arc<Learnt>,
+}
+
+impl Aead for TellingAead {
+    fn key_length(&self) -> usize {
+        self.aead.key_length()
+    }
+
+    fn tag_length(&self) -> usize {
+        self.aead.tag_length()
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey> {
+        self.learnt.note("AEAD key", key);
+        self.aead.key(key)
+    }
+}
+
+#[derive(Debug)]
+struct TellingMask {
+    mask: &'static dyn Mask,
+    learnt: Arc<Learnt>,
+}
+
+impl Mask for TellingMask {
+    fn key_length(&self) -> usize {
+        self.mask.key_length()
+    }
+
+    fn key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, InvalidKey> {
+        self.learnt.note("mask key", key);
+        self.mask.key(key)
     }
 }
 

@@ -53,7 +53,15 @@ impl Learnt {
     /// # Panics
     /// If a thread panicked while it did so.
     pub fn note(&self, name: impl Into<String>, secret: &[u8]) {
-        let masked = secret.iter().map(|byte| byte ^ MASK).collect();
+        self.note_bytes(name, secret.iter().copied());
+    }
+
+    /// Remembers a secret that is given byte by byte, so that it lies nowhere.
+    ///
+    /// # Panics
+    /// As [`note`](Self::note).
+    pub fn note_bytes(&self, name: impl Into<String>, secret: impl Iterator<Item = u8>) {
+        let masked = secret.map(|byte| byte ^ MASK).collect();
         self.0.lock().expect("nobody panics with the lock").push((name.into(), masked));
     }
 

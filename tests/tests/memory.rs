@@ -1,12 +1,19 @@
-//! What a session's secrets leave in the process when both ends are dropped, read as a core dump would show it: nothing.
-//! Secrets are those of the key log and all others that a key schedule works with. What ring keeps in its own objects is
-//! not searched for; `crypto::ring` says what that is.
+//! What secrets leave in the process when those who had them are dropped, read as a core dump would show it: nothing.
+//! Secrets are those of the key log, all others that a key schedule works with, and private keys of files. What ring keeps
+//! in its own objects is not searched for; `crypto::ring` says what that is.
 
 #![cfg(target_os = "linux")]
 
+use core::ops::Range;
 use core::time::Duration;
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::task::Poll;
 
+use drystone::{CryptoKey, KeyLogFile};
+use drystone_handshake::KeyLog;
+use drystone_handshake::crypto::{KeyLogLabel, ring};
 use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
 use drystone_handshake::{FromRng, Settings};
 use drystone_tests::identity::{Identity, client_config, name, only, server_config};
@@ -14,6 +21,8 @@ use drystone_tests::learning::telling_provider;
 use drystone_tests::memory::{Found, Learnt};
 use drystone_tests::pair::{Pair, perfect_link};
 use drystone_tests::scenario::Variant;
+use drystone_x509::private_key_from_pem_or_der;
+use zeroize::Zeroizing;
 
 /// Settings of one version whose secrets are learnt.
 fn settings(version: ProtocolVersion, learnt: &Arc<Learnt>) -> Settings {
@@ -52,7 +61,7 @@ fn live(pair: &mut Pair, learnt: &Learnt) {
         }
     }
     for end in [&mut pair.client, &mut pair.server] {
-        let mut exported = zeroize::Zeroizing::new(vec![0; 64]);
+        let mut exported = Zeroizing::new(vec![0; 64]);
         let connection = end.connection();
         connection.export_keying_material(b"EXPERIMENTAL", None, &mut exported).expect("connected");
         learnt.note("exported", &exported);
@@ -74,7 +83,9 @@ fn left_behind(version: ProtocolVersion, adjust: impl Fn(&mut Settings) + Sync) 
         learnt.forget_known_to(&constants);
     });
     let names = learnt.names();
-    for (expected, least) in [("shared secret", 2), ("HMAC key", 8), ("exported", 2), ("SRTP key", 4)] {
+    for (expected, least) in
+        [("shared secret", 2), ("HMAC key", 8), ("AEAD key", 4), ("exported", 2), ("SRTP key", 4)]
+    {
         let count = names.iter().filter(|name| *name == expected).count();
         assert!(count >= least, "{count} x {expected}: {names:?}");
     }
@@ -158,4 +169,91 @@ fn a_key_update_leaves_nothing_of_the_keys_before_it() {
     let (new, old): (Vec<Found>, Vec<Found>) = of_key_log.partition(|found| in_use(&found.secret));
     assert_nothing(&old);
     assert!(!new.is_empty(), "those in use are somewhere");
+}
+
+/// A key in PKCS#8, and which part of it is private. It lies in the program's file, where the search does not look.
+struct KeyFile {
+    name: &'static str,
+    der: &'static [u8],
+    private: Range<usize>,
+}
+
+const KEY_FILES: [KeyFile; 4] = [
+    KeyFile {
+        name: "p256.pkcs8.der",
+        der: include_bytes!("../../vectors/keys/p256.pkcs8.der"),
+        private: 36..68,
+    },
+    KeyFile {
+        name: "p384.pkcs8.der",
+        der: include_bytes!("../../vectors/keys/p384.pkcs8.der"),
+        private: 35..83,
+    },
+    KeyFile {
+        name: "ed25519.pkcs8.der",
+        der: include_bytes!("../../vectors/keys/ed25519.pkcs8.der"),
+        private: 16..48,
+    },
+    // From the private exponent on; before it are the modulus and the public one.
+    KeyFile {
+        name: "rsa4096.pkcs8.der",
+        der: include_bytes!("../../vectors/keys/rsa4096.pkcs8.der"),
+        private: 570..2375,
+    },
+];
+
+/// The characters of PEM for these bytes, one by one.
+fn base64(bytes: &[u8]) -> impl Iterator<Item = u8> {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    bytes.chunks_exact(3).flat_map(|group| {
+        let bits = group.iter().fold(0, |bits, byte| bits << 8 | usize::from(*byte));
+        [18, 12, 6, 0].into_iter().map(move |shift| ALPHABET[bits >> shift & 63])
+    })
+}
+
+/// A key is read from DER, written as PEM, read from that by both readers, and signs.
+fn use_key(path: &Path, pem: &Path) {
+    let mut key = CryptoKey::new();
+    key.load(path, false).expect("a key");
+    key.save(pem, false).expect("a folder for temporary files");
+    key.load(pem, false).expect("the same key");
+    let text = Zeroizing::new(fs::read(pem).expect("a file"));
+    let read = Zeroizing::new(private_key_from_pem_or_der(&text).expect("the same key"));
+    for private in [&*read, key.private_key().expect("a private key")] {
+        let signing = ring::signing_key(private).expect("a key of a kind that signs");
+        let scheme = signing.schemes()[0];
+        assert!(matches!(signing.sign(scheme, b"message"), Poll::Ready(Ok(_))));
+    }
+}
+
+#[test]
+fn no_private_key_of_a_file_is_left() {
+    for KeyFile { name, der, private } in KEY_FILES {
+        let learnt = Learnt::default();
+        learnt.note_bytes("DER", der[private.clone()].iter().copied());
+        // Groups of three bytes begin at the start of the file.
+        let (start, end) = (private.start.next_multiple_of(3), private.end / 3 * 3);
+        learnt.note_bytes("PEM", base64(&der[start..end]));
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vectors/keys").join(name);
+        let pem = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{name}.pem"));
+        assert_nothing(&learnt.find_after(|| use_key(&path, &pem)));
+        fs::remove_file(pem).expect("it was written");
+    }
+}
+
+#[test]
+fn a_key_log_keeps_no_line() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("memory-key.log");
+    let learnt = Learnt::default();
+    let found = learnt.find_after(|| {
+        let log = KeyLogFile::append(&path).expect("a folder for temporary files");
+        let mut secret = Zeroizing::new(vec![0; 48]);
+        getrandom::fill(&mut secret).expect("random numbers");
+        learnt.note("secret", &secret);
+        let hex = |digit: u8| b"0123456789abcdef"[usize::from(digit)];
+        learnt.note_bytes("line", secret.iter().flat_map(|byte| [hex(byte >> 4), hex(byte & 15)]));
+        log.log(KeyLogLabel::ClientRandom, &[0; 32], &secret);
+    });
+    assert_nothing(&found);
+    fs::remove_file(path).expect("it was written");
 }

@@ -1,12 +1,17 @@
 //! AEAD and record number masks by ring. The only file of this crate that knows ring.
 //!
-//! ring does not wipe its expanded keys when they are dropped.
+//! ring does not wipe its expanded keys when they are dropped. Here a key that nobody uses is expanded in the place of one
+//! that is dropped.
 
 use crate::aead::{Aead, AeadFailure, AeadKey, InvalidKey, NONCE_LENGTH};
 use crate::mask::{Mask, MaskKey, SAMPLE_LENGTH};
 use ::ring::aead::{self, quic};
 use alloc::boxed::Box;
 use core::fmt;
+use zeroize::optimization_barrier;
+
+/// What is expanded in the place of a key: the longest has 32 bytes.
+const NO_KEY: [u8; 32] = [0; 32];
 
 /// AES-128-GCM with a 16-byte tag.
 pub static AES_128_GCM: &dyn Aead = &RingAead { name: "AES-128-GCM", algorithm: &aead::AES_128_GCM };
@@ -50,6 +55,17 @@ impl Aead for RingAead {
 }
 
 struct RingAeadKey(aead::LessSafeKey);
+
+impl Drop for RingAeadKey {
+    fn drop(&mut self) {
+        let algorithm = self.0.algorithm();
+        let no_key = NO_KEY.get(..algorithm.key_len()).unwrap_or(&NO_KEY);
+        if let Ok(no_key) = aead::UnboundKey::new(algorithm, no_key) {
+            self.0 = aead::LessSafeKey::new(no_key);
+            optimization_barrier(&self.0);
+        }
+    }
+}
 
 impl AeadKey for RingAeadKey {
     fn seal(
@@ -108,6 +124,17 @@ impl Mask for RingMask {
 }
 
 struct RingMaskKey(quic::HeaderProtectionKey);
+
+impl Drop for RingMaskKey {
+    fn drop(&mut self) {
+        let algorithm = self.0.algorithm();
+        let no_key = NO_KEY.get(..algorithm.key_len()).unwrap_or(&NO_KEY);
+        if let Ok(no_key) = quic::HeaderProtectionKey::new(algorithm, no_key) {
+            self.0 = no_key;
+            optimization_barrier(&self.0);
+        }
+    }
+}
 
 impl MaskKey for RingMaskKey {
     fn mask(&self, sample: &[u8; SAMPLE_LENGTH]) -> [u8; 2] {

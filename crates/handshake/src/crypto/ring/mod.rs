@@ -4,9 +4,9 @@
 //! # What is wiped, and what is not
 //!
 //! What leaves ring is written into wiped boxes at once, and the stack that ring has used is wiped after each computation.
-//! ring's own objects on the heap are not: it has no way to wipe them. When they are freed they leave, until the memory is
-//! used again, the expanded keys of AEADs and record-number masks (of each epoch), the ephemeral private key of a key exchange, and
-//! the private key of a [`signing_key`] in ring's form. HMAC keys are never on the heap, but for the root of the cookies.
+//! AEAD and mask keys are overwritten when they are dropped. Other objects of ring on the heap are not: it has no way to wipe
+//! them. When they are freed they leave, until the memory is used again, the ephemeral private key of a key exchange and the
+//! private key of a [`signing_key`] in ring's form. HMAC keys are never on the heap, but for the root of the cookies.
 
 mod hash;
 #[cfg(feature = "pq")]
