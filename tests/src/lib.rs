@@ -4,6 +4,7 @@ pub mod alloc;
 pub mod capture;
 pub mod clock;
 pub mod counting;
+pub mod cpu;
 pub mod deterministic;
 pub mod hostile;
 pub mod identity;

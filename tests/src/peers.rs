@@ -18,7 +18,7 @@ use crate::link::Direction;
 const NAME: &str = "localhost";
 
 /// The longest wait for a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server of packet peers on a free port of loopback.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ impl Host {
         let mut line = PacketPeerUdp::new();
         line.connect_to_host(&to.ip().to_string(), to.port()).expect("a socket");
         let mut client = PacketPeerDtls::new();
+        client.set_handshake_deadline(PATIENCE);
         match &self.client {
             None => client.connect_to_peer(line, true, NAME, Some(&self.certificate)),
             Some(config) => client.connect_with(line, name(), Arc::clone(config)),

@@ -29,9 +29,6 @@ const GENUINE: usize = 1_000;
 /// Hostile datagrams before the memory is looked at: buffers have their size then.
 const WARM_UP: usize = 20_000;
 
-/// The limit for each test.
-const LIMIT: Duration = Duration::from_secs(60);
-
 fn seed() -> u64 {
     let seed = env::var("HOSTILITY_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0xd75_7043);
     println!("HOSTILITY_SEED={seed}");
@@ -108,7 +105,6 @@ fn expect_association(tally: &Tally, renumbered: &[Discard]) {
 fn report(what: &str, begin: Watch, heap: Allocations) {
     println!("{what}: {:.1} s, {heap:?}", begin.elapsed().as_secs_f64());
     assert_eq!(heap.live_bytes, 0, "memory stays");
-    assert!(begin.elapsed() < LIMIT, "{:?}", begin.elapsed());
 }
 
 // ---- without sockets ----

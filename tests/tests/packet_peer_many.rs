@@ -26,7 +26,8 @@ const HELLOS: usize = 100_000;
 const CLIENTS_PER_POLL: usize = 20;
 const STRANGERS_PER_POLL: usize = 125;
 
-const LIMIT: Duration = Duration::from_secs(60);
+/// When to give up, if nobody gets any further.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A stranger's first flight, in the two forms that one has without a good cookie.
 struct Hellos {
@@ -124,6 +125,9 @@ fn serve(host: &mut Host, peers: &mut Vec<PacketPeerDtls>) {
 fn five_hundred_peers_are_served_while_strangers_knock() {
     let begin = Instant::now();
     let mut host = Host::new();
+    // A handshake that is 2 s old would make room for another, and here it is the machine that takes its time.
+    host.udp.set_max_half_open(CLIENTS);
+    host.dtls.set_handshake_deadline(PATIENCE);
     let (server, mut hellos) = (host.address(), Hellos::new());
     let mut peers = Vec::with_capacity(CLIENTS);
     let mut clients: Vec<Client> = Vec::with_capacity(CLIENTS);
@@ -134,6 +138,7 @@ fn five_hundred_peers_are_served_while_strangers_knock() {
         }
     }
     let (mut connected_after, mut most) = (None, 0);
+    let (mut progress, mut moved) = (0, begin);
     while hellos.sent < HELLOS || clients.iter().any(|client| client.echoed < ECHOES) {
         for (group, some) in clients.chunks_mut(CLIENTS_PER_POLL).enumerate() {
             for (place, client) in some.iter_mut().enumerate() {
@@ -147,7 +152,11 @@ fn five_hundred_peers_are_served_while_strangers_knock() {
         if connected_after.is_none() && clients.iter().all(|client| client.sent > 0) {
             connected_after = Some((begin.elapsed(), hellos.sent));
         }
-        assert!(begin.elapsed() < LIMIT);
+        let so_far = hellos.sent + clients.iter().map(|client| client.sent + client.echoed).sum::<usize>();
+        if so_far > progress {
+            (progress, moved) = (so_far, Instant::now());
+        }
+        assert!(moved.elapsed() < PATIENCE, "nobody gets any further");
     }
     let (after, knocked) = connected_after.unwrap();
     println!(
@@ -160,9 +169,8 @@ fn five_hundred_peers_are_served_while_strangers_knock() {
     assert_eq!((hellos.sent, hellos.answered), (HELLOS, HELLOS));
     assert!(knocked > HELLOS / 20 && knocked < HELLOS, "they were to knock before and after: {knocked}");
     assert_eq!((peers.len(), most, host.udp.peer_count()), (CLIENTS, CLIENTS, CLIENTS));
-    // With 256 handshakes going on the others waited, and said hello again; nothing else was dropped.
-    let dropped = host.udp.dropped_packet_count();
-    assert!(dropped < 2 * CLIENTS as u64, "{dropped}");
+    // There was room for everybody.
+    assert_eq!(host.udp.dropped_packet_count(), 0);
     leave(&mut host, peers);
 }
 

@@ -1,4 +1,4 @@
-//! A handshake that must fail: one side refuses, the other is told why, both within a second.
+//! A handshake that must fail: one side refuses, the other is told why, and the client ends.
 //!
 //! It knows alerts by number and name. It must not know any program's arguments.
 
@@ -8,8 +8,9 @@ use super::stack::Stack;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// From the start of the client to the last sign of the failure.
-const LIMIT: Duration = Duration::from_secs(1);
+/// When to give up. Nothing is proved by it: how soon an alert goes out is measured in simulated time, and an end by
+/// time-out has another exit code.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A server and a client that must not come together.
 #[derive(Debug, Clone, Copy)]
@@ -39,11 +40,11 @@ impl Failure<'_> {
     /// Lets the handshake fail and looks at both sides.
     ///
     /// # Errors
-    /// If it did not fail in this way within a second, with what the programs said.
+    /// If it did not fail in this way, with what the programs said.
     pub fn run(&self) -> Result<(), String> {
         let server = self.server.0.serve(&self.server.1)?;
         let mut client = self.client.0.connect(&self.client.1, server.port)?;
-        let deadline = Instant::now() + LIMIT;
+        let deadline = Instant::now() + PATIENCE;
         let result = self
             .check_exit(&mut client.process)
             .and_then(|()| self.check_alert(&client.process, &server.process, deadline));
@@ -60,12 +61,9 @@ impl Failure<'_> {
         let Some(expected) = self.exit else {
             return Ok(());
         };
-        let exit = client.wait(LIMIT)?;
+        let exit = client.wait(PATIENCE)?;
         if exit.code != Some(expected) {
             return Err(format!("the client ended with {:?} and not with {expected}", exit.code));
-        }
-        if exit.after > LIMIT {
-            return Err(format!("the client took {} ms", exit.after.as_millis()));
         }
         Ok(())
     }

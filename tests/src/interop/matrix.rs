@@ -243,7 +243,7 @@ impl Pair {
 }
 
 /// The one column of the table of failures.
-const COLUMN: &str = "told within 1 s";
+const COLUMN: &str = "told";
 
 /// What is wrong with a server, seen by its client.
 #[derive(Clone, Copy)]

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// How long a program may take for one step. Far more than a step needs, so that only a hang runs into it.
-pub(super) const PATIENCE: Duration = Duration::from_secs(8);
+pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A DTLS program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

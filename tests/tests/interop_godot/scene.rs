@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a single step may take. Far more than it needs, so that only a failure runs into it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One frame of our games.
 const FRAME: Duration = Duration::from_millis(1);

@@ -13,7 +13,7 @@ use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls_pki_types::PrivateKeyDer;
 
 /// Far more than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn listen() -> UdpServer {
     let mut udp = UdpServer::new();
