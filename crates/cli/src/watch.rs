@@ -1,7 +1,5 @@
 //! Shows what passes outside of application data (`--msg`).
 
-use drystone::message::AnyServerHello;
-use drystone::message::registry::HandshakeType;
 use drystone::{Direction, Observed, Observer};
 
 use crate::report::Report;
@@ -28,10 +26,11 @@ impl Observer for Watch {
             Direction::Received => "received",
             Direction::Sent => "sent",
         };
+        let is_retry = item.is_hello_retry_request();
         let report = match item {
             Observed::Handshake { msg_type, message_seq, body } => Report::Message {
                 direction,
-                message: name_of(msg_type, body),
+                message: if is_retry { "HelloRetryRequest".to_owned() } else { msg_type.to_string() },
                 size: HANDSHAKE_HEADER + body.len(),
                 message_seq: Some(message_seq),
                 level: None,
@@ -66,11 +65,4 @@ impl Observer for Watch {
         };
         self.reporter.report(&report);
     }
-}
-
-/// A HelloRetryRequest has the type of a ServerHello (RFC 9846 section 4.2.3), and means something else to a reader.
-fn name_of(msg_type: HandshakeType, body: &[u8]) -> String {
-    let is_retry = msg_type == HandshakeType::SERVER_HELLO
-        && matches!(AnyServerHello::decode(body), Ok(AnyServerHello::Retry(_)));
-    if is_retry { "HelloRetryRequest".to_owned() } else { msg_type.to_string() }
 }

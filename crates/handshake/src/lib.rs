@@ -17,7 +17,8 @@
 //! No socket, no clock, no global state; `no_std` with `alloc`. Time and datagrams are arguments, randomness is a
 //! setting. Whoever wants sockets uses the crate `drystone`.
 //!
-//! The feature `pq` adds the post-quantum group X25519MLKEM768.
+//! The feature `pq` adds the post-quantum group X25519MLKEM768; `tracing` emits diagnostic events of handshakes, never of
+//! application data, under the target `drystone_handshake`.
 #![no_std]
 
 extern crate alloc;
@@ -43,6 +44,7 @@ mod random;
 mod server;
 mod signature;
 mod time;
+mod trace;
 mod transcript;
 mod v12;
 mod v13;

@@ -21,7 +21,7 @@ use crate::crypto::schedule13::TrafficSecret;
 use crate::event::{Answer, Connected, Request};
 pub(crate) use crate::flight::Message;
 use crate::message::registry::{HandshakeType, SignatureScheme};
-use crate::observe::{Direction, Observed};
+use crate::observe::{self, Direction, Observed};
 use crate::server::ServerState;
 use crate::time::{Instant, Start};
 use crate::transcript::{Transcript, TranscriptBuffer};
@@ -196,9 +196,7 @@ impl<C> Context<'_, C> {
     }
 
     pub(crate) fn observe(&self, direction: Direction, item: Observed<'_>) {
-        if let Some(observer) = &self.common.settings.observer {
-            observer.observe(direction, item);
-        }
+        observe::tell(self.common.settings.observer.as_ref(), direction, item);
     }
 
     /// From here on flights are acknowledged, and epoch 0 admits what DTLS 1.3 writes in plaintext.

@@ -1,15 +1,26 @@
 //! Hooks for the curious: handshake messages as they pass, and the key log.
 
+use alloc::sync::Arc;
 use core::fmt::Debug;
 
 use crate::crypto::KeyLogLabel;
+use crate::message::AnyServerHello;
 use crate::message::registry::{AlertDescription, HandshakeType};
+use crate::trace;
 
 /// Sees what passes on the wire outside of application data. For logs and tools; it cannot change anything.
 pub trait Observer: Send + Sync + Debug {
     /// Called once for every item, in the order of processing: for incoming ones when they are processed, for
     /// outgoing ones when they are first queued (repeats are not shown).
     fn observe(&self, direction: Direction, item: Observed<'_>);
+}
+
+/// Tells everybody who wants to know.
+pub(crate) fn tell(observer: Option<&Arc<dyn Observer>>, direction: Direction, item: Observed<'_>) {
+    trace::item(direction, &item);
+    if let Some(observer) = observer {
+        observer.observe(direction, item);
+    }
 }
 
 /// Who sent an item.
@@ -52,6 +63,15 @@ pub enum Observed<'a> {
         /// The numbers of the acknowledged records, as they stand in the record.
         body: &'a [u8],
     },
+}
+
+impl Observed<'_> {
+    /// Whether this is a HelloRetryRequest, which has the type of a ServerHello (RFC 9846 section 4.2.3) and means something
+    /// else to a reader.
+    pub fn is_hello_retry_request(&self) -> bool {
+        matches!(self, Self::Handshake { msg_type: HandshakeType::SERVER_HELLO, body, .. }
+            if matches!(AnyServerHello::decode(body), Ok(AnyServerHello::Retry(_))))
+    }
 }
 
 /// Receives secrets for tools that decrypt captures (RFC 9850). Whoever has them can read the association.

@@ -28,6 +28,7 @@
 //! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
 //! | `generate` | new keys and self-signed certificates (`Crypto`) |
 //! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
+//! | `tracing` | diagnostic events for the crate `tracing`, targets `drystone` and `drystone_handshake`: messages, alerts, retransmissions, ends; never packets |
 
 mod admission;
 mod client;
@@ -42,6 +43,7 @@ mod random;
 mod route;
 mod server;
 mod socket;
+mod trace;
 #[cfg(feature = "variant")]
 pub mod variant;
 

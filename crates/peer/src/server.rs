@@ -25,6 +25,7 @@ use crate::error::{SendError, ServerError};
 use crate::inbox::{self, Arrived, Packet};
 use crate::route::{Peer, PeerId, Route, Table, may_be_client_hello};
 use crate::socket::{Arrival, FourTuple, MAX_DATAGRAM, Socket};
+use crate::trace;
 
 /// A DTLS server with its UDP socket and all its peers.
 ///
@@ -240,6 +241,7 @@ impl Server {
                 continue;
             };
             peer.armed = None;
+            let _span = trace::peer(id, peer.ends.remote);
             if peer.connection.poll_timeout().is_some_and(|at| at <= now) {
                 peer.connection.handle_timeout(now);
             }
@@ -294,6 +296,7 @@ impl Server {
         let Some(peer) = self.table.get_mut(id) else {
             return;
         };
+        let _span = (!peer.connection.is_connected()).then(|| trace::peer(id, peer.ends.remote));
         let buffer = match place {
             Place::Received => &mut self.received,
             Place::Copy => &mut self.copy,
@@ -315,6 +318,7 @@ impl Server {
             self.stats.send_failures += u64::from(self.socket.answer(datagram, &peer.ends).is_err());
         }
         while let Some(event) = peer.connection.poll_event() {
+            trace::event(id, peer.ends.remote, &event);
             self.queue.push_back(Queued { peer: id, place: Place::Received, arrived: Arrived::Event(event) });
         }
         self.deadlines.arm(id, &mut peer.armed, peer.connection.poll_timeout());

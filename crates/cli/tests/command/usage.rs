@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::process::{drystone, scratch};
+use super::process::{client, client_arguments, drystone, scratch, server};
 
 #[test]
 fn a_bare_command_shows_the_help_and_exits_1() {
@@ -87,4 +87,35 @@ fn manual_pages_are_printed_or_written() {
     assert!(client.contains(r"\-\-packet\-size") && client.contains("1200"), "{client}");
     let refused = drystone(&["man", "--dir", "/nonexistent"], "");
     assert!(refused.code == 1 && refused.err.contains("/nonexistent"), "{refused:?}");
+}
+
+#[test]
+fn diagnostics_go_to_standard_error_if_asked_for() {
+    let (_server, address, certificate) = server("log", &[]);
+    let told = client(&address, &certificate, &["--log", "drystone_handshake=debug", "--quiet"], "hi\n");
+    assert_eq!((told.code, told.out.as_str()), (0, "hi"), "{told:?}");
+    assert!(told.err.contains("DEBUG drystone_handshake: sent ClientHello"), "{told:?}");
+    assert!(!told.err.contains("TRACE"), "{told:?}");
+    let silent = client(&address, &certificate, &[], "hi\n");
+    assert_eq!((silent.code, silent.err.as_str()), (0, ""), "{silent:?}");
+}
+
+/// As with other programs in Rust, the variable counts where there is no argument.
+#[test]
+fn the_filter_of_the_environment_counts() {
+    let (_server, address, certificate) = server("log-variable", &[]);
+    let run = |filter: &str, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_drystone"))
+            .args(client_arguments(&address, &certificate, &[&["--echo-test", "0"], more].concat()))
+            .env("RUST_LOG", filter)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(run("drystone=debug", &[]).contains("DEBUG drystone_handshake: connected"));
+    assert!(run("drystone=debug", &["--log", "off"]).is_empty());
+    assert!(run("", &[]).is_empty());
+    assert!(run("drystone=loud", &[]).starts_with("drystone: RUST_LOG is ignored: give a level"));
 }

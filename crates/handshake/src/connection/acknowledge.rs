@@ -5,7 +5,7 @@ use drystone_record::{ContentType, Discard, RecordNumber};
 use super::{Connection, Phase};
 use crate::Error;
 use crate::message::Ack;
-use crate::observe::{Direction, Observed};
+use crate::observe::{self, Direction, Observed};
 use crate::time::Instant;
 use crate::v13::{APPLICATION_EPOCH, HANDSHAKE_EPOCH};
 
@@ -78,9 +78,9 @@ impl Connection {
             acks.clear();
         }
         let payload = start..start.saturating_add(length);
-        let observer = self.config.common().settings.observer.as_ref();
-        if let (Some(observer), Some(body)) = (observer, out.get(payload.clone())) {
-            observer.observe(Direction::Sent, Observed::Ack { epoch: epoch.epoch(), body });
+        if let Some(body) = out.get(payload.clone()) {
+            let observer = self.config.common().settings.observer.as_ref();
+            observe::tell(observer, Direction::Sent, Observed::Ack { epoch: epoch.epoch(), body });
         }
         Some(epoch.seal(ContentType::ACK, out, payload).ok()?.range.end)
     }

@@ -10,6 +10,7 @@ use crate::flight::{
     Acks, Incoming, Outgoing, RECORDS_PER_BURST, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
 };
 use crate::time::Instant;
+use crate::trace;
 
 #[derive(Debug)]
 pub(crate) struct Flights {
@@ -202,6 +203,7 @@ impl Flights {
 /// Sends a flight again, but not before it went out whole once: what an unproven address may not be sent yet comes first.
 pub(super) fn repeat(outgoing: &mut Outgoing) {
     if !outgoing.has_unsent() {
+        trace::retransmission();
         outgoing.rewind();
     }
 }

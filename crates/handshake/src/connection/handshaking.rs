@@ -19,7 +19,7 @@ use crate::flight::Expired;
 use crate::flight::Message;
 use crate::machine::{Context, Input, Next, OpenRequest, Outcome, State};
 use crate::message::registry::ProtocolVersion;
-use crate::observe::{Direction, Observed};
+use crate::observe::{self, Direction, Observed};
 use crate::server::greeting::Greeting;
 use crate::server::{ExpectClientHello, ServerState};
 use crate::time::{Instant, Start};
@@ -263,8 +263,6 @@ impl Connection {
     }
 
     pub(super) fn observe(&self, direction: Direction, item: Observed<'_>) {
-        if let Some(observer) = &self.common().settings.observer {
-            observer.observe(direction, item);
-        }
+        observe::tell(self.common().settings.observer.as_ref(), direction, item);
     }
 }

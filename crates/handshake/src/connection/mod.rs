@@ -38,7 +38,7 @@ use crate::machine::Input;
 use crate::message::registry::{AlertDescription, ProtocolVersion};
 use crate::server::greeting::{Greeting, HelloId};
 use crate::time::{Instant, Start};
-use crate::{Error, Misuse};
+use crate::{Error, Misuse, trace};
 
 pub use datagram::{Data, Datagram, Path, Transmit};
 pub use export::SrtpKeys;
@@ -444,6 +444,9 @@ impl Connection {
     /// The next event, if any.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
+        if let Some(event) = &event {
+            trace::event(matches!(self.config, Config::Client(_)), event);
+        }
         if self.events.is_empty() {
             // Events are few and early; an idle association keeps no room for them.
             self.events = VecDeque::new();

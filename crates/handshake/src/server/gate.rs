@@ -20,9 +20,9 @@ use crate::error::Misbehaviour;
 use crate::flight::Fragment;
 use crate::message::registry::{AlertDescription, AlertLevel, HandshakeType, NamedGroup, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
-use crate::observe::{Direction, Observed};
+use crate::observe::{self, Direction, Observed};
 use crate::time::Start;
-use crate::{ConfigError, Error};
+use crate::{ConfigError, Error, trace};
 
 /// Answers datagrams of unknown senders (RFC 6347 section 4.2.1, RFC 9147 section 5.1): asks for a cookie, and lets a
 /// hello with a good one through.
@@ -151,7 +151,7 @@ impl Gate {
         if let Ok(Verdict::Reply(_) | Verdict::Refuse { .. }) = verdict {
             partial.forget(stranger);
         }
-        verdict.unwrap_or_else(Verdict::Drop)
+        told(verdict.unwrap_or_else(Verdict::Drop))
     }
 
     /// Like [`answer_or_hold`](Self::answer_or_hold), but holds nothing: for servers of DTLS 1.2 alone, and where every
@@ -164,7 +164,7 @@ impl Gate {
         reply: &mut [u8],
     ) -> Verdict {
         let stranger = Stranger { id: peer_id, network: &[] };
-        self.judge(start, stranger, datagram, None, reply).unwrap_or_else(Verdict::Drop)
+        told(self.judge(start, stranger, datagram, None, reply).unwrap_or_else(Verdict::Drop))
     }
 
     fn judge(
@@ -304,15 +304,13 @@ impl Gate {
     ) -> Result<Verdict, Discard> {
         let description = error.alert().unwrap_or(AlertDescription::HANDSHAKE_FAILURE);
         let length = arrival.reply(reply, |out| answer::alert(arrival.record_sequence, description, out))?;
-        if let Some(observer) = &self.common.settings.observer {
-            if let Some(body) = whole {
-                let (msg_type, message_seq) = (HandshakeType::CLIENT_HELLO, arrival.message_seq);
-                let hello = Observed::Handshake { msg_type, message_seq, body };
-                observer.observe(Direction::Received, hello);
-            }
-            let alert = Observed::Alert { level: AlertLevel::FATAL.0, description, epoch: 0 };
-            observer.observe(Direction::Sent, alert);
+        let observer = self.common.settings.observer.as_ref();
+        if let Some(body) = whole {
+            let (msg_type, message_seq) = (HandshakeType::CLIENT_HELLO, arrival.message_seq);
+            observe::tell(observer, Direction::Received, Observed::Handshake { msg_type, message_seq, body });
         }
+        let alert = Observed::Alert { level: AlertLevel::FATAL.0, description, epoch: 0 };
+        observe::tell(observer, Direction::Sent, alert);
         Ok(Verdict::Refuse { length, error })
     }
 
@@ -373,6 +371,11 @@ impl Gate {
     fn offers_13(&self) -> bool {
         self.common.offers(ProtocolVersion::DTLS_1_3)
     }
+}
+
+fn told(verdict: Verdict) -> Verdict {
+    trace::verdict(&verdict);
+    verdict
 }
 
 /// What a HelloRetryRequest asks for beside the cookie.

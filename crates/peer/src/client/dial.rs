@@ -12,6 +12,7 @@ use drystone_x509::ServerName;
 use crate::clock::Clock;
 use crate::error::ClientError;
 use crate::socket::{Contact, Socket, Trouble};
+use crate::trace;
 
 /// How long an attempt is alone before the next address is tried too: the value that RFC 8305 section 8 recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -129,7 +130,7 @@ impl Dial {
     pub(super) fn redirect(&mut self, attempt: &mut Attempt, clock: &Clock) -> Result<bool, ClientError> {
         for address in self.left.by_ref() {
             if attempt.socket.connect_to(attempt.socket.form_of(address)).is_ok() {
-                attempt.connection = self.begin(clock)?;
+                attempt.connection = self.begin(address, clock)?;
                 (attempt.address, attempt.contact) = (address, Contact::default());
                 return Ok(true);
             }
@@ -138,11 +139,12 @@ impl Dial {
     }
 
     fn call(&mut self, address: SocketAddr, socket: Socket, clock: &Clock) -> Result<Attempt, ClientError> {
-        let connection = self.begin(clock)?;
+        let connection = self.begin(address, clock)?;
         Ok(Attempt { address, socket, connection, contact: Contact::default() })
     }
 
-    fn begin(&mut self, clock: &Clock) -> Result<Connection, ClientError> {
+    fn begin(&mut self, address: SocketAddr, clock: &Clock) -> Result<Connection, ClientError> {
+        trace::calling(address);
         let (start, delay) = (clock.start(), self.options.attempt_delay);
         self.next_at = start.now + if self.one_socket { delay.saturating_mul(ALONE) } else { delay };
         Ok(Connection::client(Arc::clone(&self.config), self.name.clone(), start)?)

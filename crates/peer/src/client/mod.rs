@@ -20,6 +20,7 @@ use crate::error::{ClientError, SendError};
 use crate::inbox::{self, Arrived, Packet};
 use crate::server::IDLE_TIMEOUT;
 use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Trouble};
+use crate::trace;
 
 pub use dial::ClientOptions;
 use dial::{Attempt, Dial};
@@ -380,6 +381,7 @@ impl Client {
     /// This attempt is over; another address may do better.
     fn give_up(&mut self, trouble: Trouble) -> Result<(), ClientError> {
         let address = self.attempt.address;
+        trace::failed(address, &trouble);
         match trouble {
             _ if self.goes_on_elsewhere()? => Ok(()),
             Trouble::Refused => Err(ClientError::Refused(address)),

@@ -11,6 +11,7 @@ use super::{Place, Server};
 use crate::admission::{Room, Victim};
 use crate::route::{Greeted, PeerId, Route, SenderBytes};
 use crate::socket::FourTuple;
+use crate::trace;
 
 /// When a connected association was last heard.
 fn last_received(connection: &Connection) -> Option<Instant> {
@@ -133,6 +134,7 @@ impl Server {
             Room::Instead(Victim::HalfOpen(id)) => {
                 // In silence: the caller has not heard of it.
                 self.stats.half_open_evicted += 1;
+                trace::evicted(id);
                 self.forget(id);
             }
             Room::Instead(Victim::Silent(id)) => {
