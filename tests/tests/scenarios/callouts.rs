@@ -259,16 +259,8 @@ fn a_late_refusal_ends_both_sides_with_the_right_alert() {
 fn an_open_request_does_not_hold_back_the_ack() {
     let client = ClientConfig::new(settings_of(ProtocolVersion::DTLS_1_3), LateVerifier).unwrap();
     let server = server_config(settings_of(ProtocolVersion::DTLS_1_3), Identity::p256());
-    let mut pair = Pair::new(Arc::new(client), server, name(), perfect_link());
-    pair.run_until(Duration::from_secs(1), |pair| !pair.client.events.is_empty());
-    let (sent, heard) = (pair.server.datagrams, pair.client.datagrams);
-    pair.run_for(Duration::from_secs(5));
-    assert_eq!(pair.client.datagrams, heard + 1, "the ACK");
-    assert_eq!(pair.server.datagrams, sent, "nothing is repeated");
-    let (id, request) = take_request(&mut pair.client).unwrap();
-    let now = pair.now();
-    pair.client.connection().answer(now, id, answer(Direction::ToServer, &request)).unwrap();
-    assert!(pair.connect(), "{pair:?}");
+    let pair = Pair::new(Arc::new(client), server, name(), perfect_link());
+    acknowledges_meanwhile(pair, Direction::ToServer);
 }
 
 /// The same for a server that verifies its client's certificate.
@@ -279,14 +271,25 @@ fn a_server_that_verifies_acknowledges_meanwhile() {
     let client = client.with_credentials(Credentials::single(other_identity().credential()));
     let server = ServerConfig::new(settings(), Credentials::single(Identity::p256().credential())).unwrap();
     let server = server.with_client_auth(ClientAuth::Require(Arc::new(LateVerifier)));
-    let mut pair = Pair::new(Arc::new(client), Arc::new(server), name(), perfect_link());
-    pair.run_until(Duration::from_secs(1), |pair| !pair.server.events.is_empty());
-    let (sent, heard) = (pair.client.datagrams, pair.server.datagrams);
+    let pair = Pair::new(Arc::new(client), Arc::new(server), name(), perfect_link());
+    acknowledges_meanwhile(pair, Direction::ToClient);
+}
+
+/// The end that sends in this direction is asked, sends an ACK and nothing else, hears nothing twice, and connects once it
+/// is answered.
+fn acknowledges_meanwhile(mut pair: Pair, side: Direction) {
+    let other = side.opposite();
+    pair.run_until(Duration::from_secs(1), |pair| {
+        let asked = if side == Direction::ToServer { &pair.client } else { &pair.server };
+        !asked.events.is_empty()
+    });
+    let (sent, heard) = (end(&mut pair, side).datagrams, end(&mut pair, other).datagrams);
     pair.run_for(Duration::from_secs(5));
-    assert_eq!((pair.client.datagrams, pair.server.datagrams), (sent, heard + 1), "an ACK and no repeat");
-    let (id, request) = take_request(&mut pair.server).unwrap();
+    assert_eq!(end(&mut pair, side).datagrams, sent + 1, "the ACK");
+    assert_eq!(end(&mut pair, other).datagrams, heard, "nothing is repeated");
+    let (id, request) = take_request(end(&mut pair, side)).unwrap();
     let now = pair.now();
-    pair.server.connection().answer(now, id, answer(Direction::ToClient, &request)).unwrap();
+    end(&mut pair, side).connection().answer(now, id, answer(side, &request)).unwrap();
     assert!(pair.connect(), "{pair:?}");
 }
 

@@ -3,10 +3,10 @@
 use core::time::Duration;
 use std::sync::Arc;
 
+use drystone_handshake::message::RecordSizeLimit;
 use drystone_handshake::message::registry::{
     AlertDescription, CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
-use drystone_handshake::message::{RecordSizeLimit, ServerHello};
 use drystone_handshake::{
     ClientAuth, ClientConfig, ConfigError, Credentials, DangerouslyAcceptAnyCertificate, Error,
     Incompatibility, Misuse, ServerConfig, Settings,
@@ -15,7 +15,7 @@ use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, NAME, client_config, name, server_config, settings, settings_of};
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};
-use drystone_tests::rogue::{Duel, SERVER_STEPS, Step, Victim};
+use drystone_tests::rogue::{Duel, SERVER_STEPS, SERVER_STEPS_13, Victim};
 use drystone_tests::scenario::other_identity;
 use drystone_x509::CertificateError;
 use rustls_pki_types::{ServerName, UnixTime};
@@ -254,28 +254,39 @@ fn a_record_size_limit_that_the_peer_does_not_know_binds_nobody() {
     assert_eq!(duel.victim.received, [[3; 1000]]);
 }
 
-/// A peer that has agreed to the limit and exceeds it.
+/// A peer that has agreed to the limit and exceeds it: in DTLS 1.3 by not counting the content type (RFC 8449 section 4).
 #[test]
 fn a_record_above_the_agreed_limit_is_record_overflow() {
-    let identity = Identity::p256();
+    let limited = |version| {
+        let mut settings = settings_of(version);
+        settings.record_size_limit = Some(100);
+        settings
+    };
     for (size, fits) in [(100, true), (101, false)] {
-        let mut limited = settings();
-        limited.record_size_limit = Some(100);
-        let mut duel = Duel::with_client(Victim::client(client_config(limited, identity)), identity);
-        duel.rogue.alter(Step::ServerHello, |body| {
-            let mut hello = ServerHello::decode(&*body).unwrap();
+        let mut duel = Duel::client_12(limited(ProtocolVersion::DTLS_1_2));
+        duel.rogue.alter_server_hello(|hello| {
             hello.extensions.record_size_limit = RecordSizeLimit::new(16_384);
-            let mut altered = Vec::new();
-            hello.encode(&mut altered).unwrap();
-            *body = altered;
         });
         duel.play(&SERVER_STEPS);
-        let packet = duel.rogue.data(&vec![1; size]);
-        duel.give(&packet);
-        assert_eq!(duel.victim.received.len(), usize::from(fits));
-        assert_eq!(duel.victim.error().is_none(), fits);
-        assert_eq!(duel.rogue.heard_alert(22), !fits, "record_overflow");
+        receives(duel, size, fits);
     }
+    for (size, fits) in [(99, true), (100, false)] {
+        let mut duel = Duel::client_13(limited(ProtocolVersion::DTLS_1_3));
+        duel.rogue.alter_encrypted_extensions(|extensions| {
+            extensions.record_size_limit = RecordSizeLimit::new(16_384);
+        });
+        duel.play(&SERVER_STEPS_13);
+        receives(duel, size, fits);
+    }
+}
+
+/// The victim receives so many bytes, or ends with record_overflow.
+fn receives(mut duel: Duel, size: usize, fits: bool) {
+    let packet = duel.rogue.data(&vec![1; size]);
+    duel.give(&packet);
+    assert_eq!(duel.victim.received.len(), usize::from(fits));
+    assert_eq!(duel.victim.error().is_none(), fits);
+    assert_eq!(duel.rogue.heard_alert(22), !fits, "record_overflow");
 }
 
 #[test]

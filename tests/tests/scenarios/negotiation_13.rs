@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use drystone_handshake::crypto::KeyLogLabel;
+use drystone_handshake::message::ClientHello;
 use drystone_handshake::message::registry::{
     AlertDescription, CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
 };
-use drystone_handshake::message::{ClientHello, RecordSizeLimit};
 use drystone_handshake::{
     ClientAuth, ClientConfig, Credentials, Direction as Way, Error, Incompatibility, Misuse, Observed,
     Observer, ServerConfig, Settings,
@@ -16,7 +16,6 @@ use drystone_tests::identity::{Identity, NAME, name, settings_of, settings_of_bo
 use drystone_tests::key_log::Lines;
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};
-use drystone_tests::rogue::{Duel, SERVER_STEPS_13};
 use drystone_tests::scenario::other_identity;
 use ring::{digest, hkdf};
 
@@ -257,25 +256,6 @@ fn names_protocols_and_limits_are_settled_in_encrypted_extensions() {
     pair.send(Direction::ToServer, &[0; 300]).unwrap();
     pair.run_for(Duration::from_secs(1));
     assert_eq!((pair.client.received.len(), pair.server.received.len()), (1, 1));
-}
-
-/// A peer that has agreed to the limit and exceeds it by counting without the content type (RFC 8449 section 4).
-#[test]
-fn a_record_above_the_agreed_limit_is_record_overflow() {
-    for (size, fits) in [(99, true), (100, false)] {
-        let mut limited = settings();
-        limited.record_size_limit = Some(100);
-        let mut duel = Duel::client_13(limited);
-        duel.rogue.alter_encrypted_extensions(|extensions| {
-            extensions.record_size_limit = RecordSizeLimit::new(16_384);
-        });
-        duel.play(&SERVER_STEPS_13);
-        let packet = duel.rogue.data(&vec![1; size]);
-        duel.give(&packet);
-        assert_eq!(duel.victim.received.len(), usize::from(fits));
-        assert_eq!(duel.victim.error().is_none(), fits);
-        assert_eq!(duel.rogue.heard_alert(22), !fits, "record_overflow");
-    }
 }
 
 #[test]

@@ -231,49 +231,41 @@ fn threat_14_a_server_asks_for_a_cookie_by_a_hello_in_pieces() {
     assert_eq!(server.stats().accepted, 1, "the first piece has the cookie");
 }
 
-#[test]
-fn threat_14_a_dtls_server_accepts_by_a_hello_in_pieces() {
-    let mut udp = UdpServer::new();
-    udp.listen(0, "127.0.0.1").unwrap();
-    let mut dtls = DtlsServer::new();
-    dtls.setup_with(Arc::new(server_config())).unwrap();
-    let socket = client_of(([127, 0, 0, 1], udp.get_local_port()).into());
-    let mut accepted: Vec<PacketPeerDtls> = Vec::new();
-    let pieces = pieces(0, &hello(None, true), 600);
-    let answer = converse(&socket, &pieces, || accepted.extend(dtls.accept(&mut udp)));
-    assert!(accepted.is_empty());
-    socket.send(&piece(1, &hello(Some(&cookie_of(&answer)), true), 0..600)).unwrap();
-    let begun = Instant::now();
-    while accepted.is_empty() && begun.elapsed() < PATIENCE {
-        accepted.extend(dtls.accept(&mut udp));
-    }
-    assert_eq!(accepted[0].get_status(), Status::Handshaking);
-}
+/// A door of a `DtlsServer`: the next client that it lets in.
+type Door = fn(&mut UdpServer, &mut DtlsServer) -> Option<PacketPeerDtls>;
+
+const DOORS: [(&str, Door); 2] = [("accept", |udp, dtls| dtls.accept(udp)), ("take_connection", take)];
 
 /// Godot's own way, where the first datagram of an address makes a peer before the gate has seen it.
-#[test]
-fn threat_14_taken_connections_ask_by_a_hello_in_pieces() {
-    let mut udp = UdpServer::new();
+fn take(udp: &mut UdpServer, dtls: &mut DtlsServer) -> Option<PacketPeerDtls> {
+    udp.poll().unwrap();
+    Some(dtls.take_connection(udp.take_connection()?)).filter(|peer| peer.get_status().is_active())
+}
+
+/// A server of packet peers, and the socket of a client.
+fn two_servers() -> (UdpServer, DtlsServer, UdpSocket) {
+    let (mut udp, mut dtls) = (UdpServer::new(), DtlsServer::new());
     udp.listen(0, "127.0.0.1").unwrap();
-    let mut dtls = DtlsServer::new();
     dtls.setup_with(Arc::new(server_config())).unwrap();
     let socket = client_of(([127, 0, 0, 1], udp.get_local_port()).into());
-    let mut taken: Vec<PacketPeerDtls> = Vec::new();
-    let mut take = |taken: &mut Vec<PacketPeerDtls>| {
-        udp.poll().unwrap();
-        if let Some(peer) = udp.take_connection() {
-            taken.extend(Some(dtls.take_connection(peer)).filter(|peer| peer.get_status().is_active()));
+    (udp, dtls, socket)
+}
+
+#[test]
+fn threat_14_both_doors_of_a_dtls_server_ask_by_a_hello_in_pieces() {
+    for (name, door) in DOORS {
+        let (mut udp, mut dtls, socket) = two_servers();
+        let mut peers: Vec<PacketPeerDtls> = Vec::new();
+        let pieces = pieces(0, &hello(None, true), 600);
+        let answer = converse(&socket, &pieces, || peers.extend(door(&mut udp, &mut dtls)));
+        assert!(peers.is_empty(), "{name}");
+        socket.send(&piece(1, &hello(Some(&cookie_of(&answer)), true), 0..600)).unwrap();
+        let begun = Instant::now();
+        while peers.is_empty() && begun.elapsed() < PATIENCE {
+            peers.extend(door(&mut udp, &mut dtls));
         }
-    };
-    let pieces = pieces(0, &hello(None, true), 600);
-    let answer = converse(&socket, &pieces, || take(&mut taken));
-    assert!(taken.is_empty());
-    socket.send(&piece(1, &hello(Some(&cookie_of(&answer)), true), 0..600)).unwrap();
-    let begun = Instant::now();
-    while taken.is_empty() && begun.elapsed() < PATIENCE {
-        take(&mut taken);
+        assert_eq!(peers[0].get_status(), Status::Handshaking, "{name}");
     }
-    assert_eq!(taken[0].get_status(), Status::Handshaking);
 }
 
 /// Cuts the first fragment of a hello before its cookie ends, wherever either version has it: the gate learns of the
@@ -424,23 +416,13 @@ fn threat_14_a_server_lets_in_by_a_cookie_that_comes_late() {
 
 #[test]
 fn threat_14_a_dtls_server_lets_in_by_a_cookie_that_comes_late() {
-    for takes in [false, true] {
-        let mut udp = UdpServer::new();
-        udp.listen(0, "127.0.0.1").unwrap();
-        let mut dtls = DtlsServer::new();
-        dtls.setup_with(Arc::new(server_config())).unwrap();
-        let socket = client_of(([127, 0, 0, 1], udp.get_local_port()).into());
+    for (name, door) in DOORS {
+        let (mut udp, mut dtls, socket) = two_servers();
         let mut peers: Vec<PacketPeerDtls> = Vec::new();
         connect_cut(&socket, || {
-            if takes {
-                udp.poll().unwrap();
-                peers.extend(udp.take_connection().map(|peer| dtls.take_connection(peer)));
-                peers.retain(|peer| peer.get_status().is_active());
-            } else {
-                peers.extend(dtls.accept(&mut udp));
-            }
+            peers.extend(door(&mut udp, &mut dtls));
             peers.iter_mut().for_each(PacketPeerDtls::poll);
         });
-        assert_eq!(peers.len(), 1, "takes: {takes}");
+        assert_eq!(peers.len(), 1, "{name}");
     }
 }
