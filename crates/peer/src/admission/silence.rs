@@ -58,8 +58,9 @@ impl Silence {
     /// Sweeps out associations that are gone if they have become more than the `live` ones, so that memory follows the
     /// number of live ones.
     pub(crate) fn sweep(&mut self, live: usize, is_live: impl Fn(PeerId) -> bool) {
-        if self.heap.len() > live.saturating_mul(2).saturating_add(SLACK) {
+        if live == 0 || self.heap.len() > live.saturating_mul(2).saturating_add(SLACK) {
             self.heap.retain(|Reverse((_, id))| is_live(*id));
+            self.heap.shrink_to_fit();
         }
     }
 }
@@ -129,5 +130,7 @@ mod tests {
             silence.sweep(8, |id| id.number() + 8 > number);
             assert!(silence.heap.len() <= 2 * 8 + SLACK + 1);
         }
+        silence.sweep(0, |_| false);
+        assert_eq!(silence.heap.capacity(), 0);
     }
 }
