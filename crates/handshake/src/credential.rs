@@ -41,7 +41,8 @@ pub enum CredentialError {
 }
 
 impl Credential {
-    /// A credential from a chain (leaf first, then its intermediates) and the leaf's private key.
+    /// A credential from a chain (leaf first, then its intermediates) and the leaf's private key. The file of an EC key may
+    /// leave out the public key, or have it compressed (RFC 5915 section 3): the leaf has it.
     ///
     /// # Errors
     /// [`CredentialError`] if the chain is empty, the leaf or the key cannot be read, the key's kind or size is not
@@ -50,7 +51,12 @@ impl Credential {
         chain: Vec<CertificateDer<'static>>,
         key: &PrivateKeyDer<'_>,
     ) -> Result<Self, CredentialError> {
-        Self::with_signer(chain, ring::signing_key(key)?)
+        let public_key = Self::public_key_of(&chain)?;
+        let key = ring::signing_key_of(key, &public_key).map_err(|error| match error {
+            KeyError::Mismatch => CredentialError::Mismatch,
+            error => error.into(),
+        })?;
+        Self::with_signer(chain, key)
     }
 
     /// A credential whose key lives elsewhere: in another provider, a hardware module, another process.
@@ -62,12 +68,16 @@ impl Credential {
         chain: Vec<CertificateDer<'static>>,
         key: Arc<dyn SigningKey>,
     ) -> Result<Self, CredentialError> {
-        let leaf = chain.first().ok_or(CredentialError::EmptyChain)?;
-        let public_key = PublicKey::of_certificate(leaf).map_err(CredentialError::Certificate)?;
+        let public_key = Self::public_key_of(&chain)?;
         if key.public_key().is_some_and(|own| own.as_ref() != public_key.spki()) {
             return Err(CredentialError::Mismatch);
         }
         Ok(Self { kind: public_key.kind(), chain, key })
+    }
+
+    fn public_key_of(chain: &[CertificateDer<'static>]) -> Result<PublicKey, CredentialError> {
+        let leaf = chain.first().ok_or(CredentialError::EmptyChain)?;
+        PublicKey::of_certificate(leaf).map_err(CredentialError::Certificate)
     }
 
     /// The chain, leaf first.

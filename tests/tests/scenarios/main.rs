@@ -1,6 +1,7 @@
 //! Two of our own ends over the simulated network: what goes well, what goes wrong, and how it ends.
 
 mod callouts;
+mod certificate_cases;
 mod half_rtt;
 mod idle;
 mod key_updates_under_loss;

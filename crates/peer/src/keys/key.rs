@@ -20,6 +20,9 @@ use super::pem;
 /// or DER files, never encrypted; public ones as SubjectPublicKeyInfo (`PUBLIC KEY`). A private key is saved in the form in
 /// which it was loaded. Godot reads all of these, but no Ed25519 key.
 ///
+/// The file of an EC key may leave out the public half, or have it compressed (RFC 5915 section 3). Such a key is whole with
+/// its certificate only: whether it belongs to it is found when both are used, and it has no public half to save.
+///
 /// The private half is wiped on drop, and for that reason cannot be cloned; share the object in an
 /// [`Arc`](std::sync::Arc).
 ///
@@ -49,7 +52,8 @@ pub struct CryptoKey {
 }
 
 struct Halves {
-    public: PublicKey,
+    /// `None` if the file of a private EC key leaves it out or has it compressed (RFC 5915 section 3).
+    public: Option<PublicKey>,
     private: Option<Zeroizing<PrivateKeyDer<'static>>>,
 }
 
@@ -85,7 +89,8 @@ impl CryptoKey {
     /// whatever the mode of a file that it replaces.
     ///
     /// # Errors
-    /// [`CryptoError::Empty`], [`CryptoError::PublicOnly`], [`CryptoError::Create`], [`CryptoError::Write`].
+    /// [`CryptoError::Empty`], [`CryptoError::PublicOnly`], [`CryptoError::Key`] if there is no public half,
+    /// [`CryptoError::Create`], [`CryptoError::Write`].
     pub fn save(&self, path: impl AsRef<Path>, public_only: bool) -> Result<(), CryptoError> {
         let text = Zeroizing::new(self.save_to_string(public_only)?);
         let readers = if public_only { Readers::Usual } else { Readers::Owner };
@@ -95,11 +100,11 @@ impl CryptoKey {
     /// The private key as PEM, or with `public_only` its public half. A private key's text is the caller's to wipe.
     ///
     /// # Errors
-    /// [`CryptoError::Empty`], [`CryptoError::PublicOnly`].
+    /// [`CryptoError::Empty`], [`CryptoError::PublicOnly`]; [`CryptoError::Key`] if there is no public half.
     pub fn save_to_string(&self, public_only: bool) -> Result<String, CryptoError> {
         let mut text = String::new();
         if public_only {
-            pem::append(&mut text, "PUBLIC KEY", self.halves()?.public.spki());
+            pem::append(&mut text, "PUBLIC KEY", self.public()?.spki());
         } else {
             let key = self.private()?;
             pem::append(&mut text, label(key)?, key.secret_der());
@@ -122,9 +127,10 @@ impl CryptoKey {
         self.private().ok()
     }
 
-    /// The public half.
+    /// The public half. `None` if nothing has been loaded, and if the file of a private EC key leaves it out or has it
+    /// compressed.
     pub fn public_key(&self) -> Option<&PublicKey> {
-        self.halves.as_ref().map(|halves| &halves.public)
+        self.public().ok()
     }
 
     fn take(&mut self, content: &[u8], public_only: bool) -> Result<(), CryptoError> {
@@ -137,6 +143,10 @@ impl CryptoKey {
         self.halves.as_ref().ok_or(CryptoError::Empty)
     }
 
+    pub(super) fn public(&self) -> Result<&PublicKey, CryptoError> {
+        self.halves()?.public.as_ref().ok_or(KeyError::PublicKeyMissing.into())
+    }
+
     pub(super) fn private(&self) -> Result<&PrivateKeyDer<'static>, CryptoError> {
         self.halves()?.private.as_deref().ok_or(CryptoError::PublicOnly)
     }
@@ -145,11 +155,12 @@ impl CryptoKey {
 impl Halves {
     fn public(content: &[u8]) -> Result<Self, CryptoError> {
         let error = match public_key_from_pem_or_der(content) {
-            Ok(public) => return Ok(Self { public, private: None }),
+            Ok(public) => return Ok(Self { public: Some(public), private: None }),
             Err(error @ PemError::NoPublicKey { .. }) => error,
             Err(error) => return Err(error.into()),
         };
         match Self::private(content) {
+            Ok(Self { public: None, .. }) => Err(KeyError::PublicKeyMissing.into()),
             Ok(halves) => Ok(Self { private: None, ..halves }),
             Err(CryptoError::Content { source: PemError::NoPrivateKey { .. }, .. }) => Err(error.into()),
             Err(error) => Err(error),
@@ -166,7 +177,11 @@ impl TryFrom<PrivateKeyDer<'static>> for Halves {
 
     fn try_from(private: PrivateKeyDer<'static>) -> Result<Self, CryptoError> {
         let private = Zeroizing::new(private);
-        let public = public_half(&*signing_key(&private)?)?;
+        let public = match signing_key(&private) {
+            Ok(key) => Some(public_half(&*key)?),
+            Err(KeyError::PublicKeyMissing) => None,
+            Err(error) => return Err(error.into()),
+        };
         Ok(Self { public, private: Some(private) })
     }
 }

@@ -11,8 +11,8 @@ use super::KeyError;
 pub(super) enum Parts<'a> {
     /// RSAPrivateKey, and the bits of its modulus.
     Rsa { der: &'a [u8], bits: usize },
-    /// The scalar and the uncompressed point.
-    Ec { curve: Curve, private_key: &'a [u8], public_key: &'a [u8] },
+    /// The scalar, and the point where the file has it (RFC 5915 section 3: it may leave it out, or compress it).
+    Ec { curve: Curve, private_key: &'a [u8], public_key: Option<&'a [u8]> },
     /// The whole PKCS#8 document: the public key in it is optional.
     Ed25519 { pkcs8: &'a [u8] },
 }
@@ -41,7 +41,7 @@ impl Curve {
         }
     }
 
-    fn scalar_length(self) -> usize {
+    pub(super) fn scalar_length(self) -> usize {
         match self {
             Self::P256 => 32,
             Self::P384 => 48,
@@ -64,15 +64,22 @@ fn pkcs8(document: &[u8]) -> Result<Parts<'_>, KeyError> {
     let cut = || {
         let mut fields = Der(Der(document).whole(SEQUENCE)?);
         fields.element(INTEGER)?;
-        Some((fields.element(SEQUENCE)?, fields.element(OCTET_STRING)?))
+        let (algorithm, private_key) = (fields.element(SEQUENCE)?, fields.element(OCTET_STRING)?);
+        // Of version 2 (RFC 5958 section 2): attributes, and a public key beside the private one.
+        fields.optional(EXPLICIT_0)?;
+        Some((algorithm, private_key, fields.optional(IMPLICIT_1)?))
     };
-    let (algorithm, private_key) = cut().ok_or(MALFORMED)?;
+    let (algorithm, private_key, public_key) = cut().ok_or(MALFORMED)?;
     if algorithm == &*alg_id::RSA_ENCRYPTION {
         rsa(private_key)
     } else if algorithm == &*alg_id::ED25519 {
         Ok(Parts::Ed25519 { pkcs8: document })
     } else if let Some(curve) = Curve::ALL.into_iter().find(|curve| algorithm == &*curve.algorithm()) {
-        ec(private_key, Some(curve))
+        let mut parts = ec(private_key, Some(curve))?;
+        if let (Parts::Ec { public_key: inner @ None, .. }, Some(outer)) = (&mut parts, public_key) {
+            *inner = Some(outer.strip_prefix(&[0]).ok_or(MALFORMED)?);
+        }
+        Ok(parts)
     } else if algorithm.starts_with(EC_PUBLIC_KEY) {
         Err(KeyError::UnsupportedCurve)
     } else {
@@ -121,9 +128,13 @@ fn ec(der: &[u8], outer_curve: Option<Curve>) -> Result<Parts<'_>, KeyError> {
         .or(inner_curve)
         .or_else(|| Curve::ALL.into_iter().find(|curve| private_key.len() == curve.scalar_length()))
         .ok_or(KeyError::UnsupportedCurve)?;
-    let bits = Der(public_key.ok_or(KeyError::PublicKeyMissing)?).whole(BIT_STRING).ok_or(MALFORMED)?;
-    // The first byte counts the unused bits of the last.
-    let public_key = bits.strip_prefix(&[0]).ok_or(MALFORMED)?;
+    let public_key = match public_key {
+        // The first byte counts the unused bits of the last.
+        Some(bits) => {
+            Some(Der(bits).whole(BIT_STRING).and_then(|bits| bits.strip_prefix(&[0])).ok_or(MALFORMED)?)
+        }
+        None => None,
+    };
     Ok(Parts::Ec { curve, private_key, public_key })
 }
 
@@ -140,6 +151,7 @@ const OCTET_STRING: u8 = 0x04;
 const SEQUENCE: u8 = 0x30;
 const EXPLICIT_0: u8 = 0xa0;
 const EXPLICIT_1: u8 = 0xa1;
+const IMPLICIT_1: u8 = 0x81;
 
 /// The object identifier id-ecPublicKey, as an element (RFC 5480 section 2.1.1).
 const EC_PUBLIC_KEY: &[u8] = &[0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -176,7 +188,7 @@ impl<'a> Der<'a> {
 }
 
 /// An element with the concatenation of `parts` as its value.
-fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let value = parts.concat();
     let length = value.len().to_be_bytes();
     let zeros = length.iter().take_while(|byte| **byte == 0).count();

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::task::Poll;
 
+use drystone_x509::{KeyKind, PublicKey};
 use ring::error::KeyRejected;
 use ring::rand::SystemRandom;
 use ring::rsa::KeyPair as RsaKeyPair;
@@ -16,12 +17,16 @@ use ring::signature::{
     RSA_PSS_SHA512, RsaEncoding,
 };
 use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
+use zeroize::Zeroizing;
 
 use super::key_file::{Curve, Parts, parts, subject_public_key_info};
 use crate::crypto::{SigningError, SigningKey, stack};
 use crate::message::registry::SignatureScheme;
 
 /// A signing key from PKCS#8, SEC1 or PKCS#1: RSA of 2048 to 4096 bits, P-256, P-384 or Ed25519.
+///
+/// The file of an EC key must have the public key, uncompressed; [`Credential::new`](crate::Credential::new) does
+/// without it.
 ///
 /// # Errors
 ///
@@ -35,10 +40,35 @@ use crate::message::registry::SignatureScheme;
 /// assert_eq!(signing_key(&damaged).err(), Some(KeyError::Malformed("PrivateKeyInfo")));
 /// ```
 pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyError> {
+    load(key, None)
+}
+
+/// A signing key of which the public key is known from its certificate: the file of an EC key may then leave it out, or have
+/// it compressed (RFC 5915 section 3).
+///
+/// # Errors
+///
+/// [`KeyError`]; [`KeyError::Mismatch`] if it was taken from there and is not the private key's.
+pub(crate) fn signing_key_of(
+    key: &PrivateKeyDer<'_>,
+    public_key: &PublicKey,
+) -> Result<Arc<dyn SigningKey>, KeyError> {
+    load(key, Some(public_key))
+}
+
+fn load(key: &PrivateKeyDer<'_>, known: Option<&PublicKey>) -> Result<Arc<dyn SigningKey>, KeyError> {
     stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| {
         let key = match parts(key)? {
             Parts::Rsa { der, bits } => rsa(der, bits)?,
-            Parts::Ec { curve, private_key, public_key } => ecdsa(curve, private_key, public_key)?,
+            Parts::Ec { curve, private_key, public_key: Some(point @ [UNCOMPRESSED, ..]) } => {
+                ecdsa(curve, private_key, point).map_err(rejected)?
+            }
+            Parts::Ec { curve, private_key, public_key } => {
+                let known = known.ok_or(KeyError::PublicKeyMissing)?;
+                let point =
+                    point_of(curve, known).filter(|point| fits(point, public_key)).ok_or(KeyError::Mismatch)?;
+                ecdsa(curve, private_key, point).map_err(|_| KeyError::Mismatch)?
+            }
             Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
         };
         Ok(Arc::new(key) as Arc<dyn SigningKey>)
@@ -67,9 +97,16 @@ pub enum KeyError {
         /// Bits of the modulus.
         bits: usize,
     },
-    /// An ECDSA key without its public part, which RFC 5915 lets a file leave out.
-    #[error("private key file without the public key")]
+    /// The file of an EC key leaves the public key out or has it compressed, as RFC 5915 section 3 lets it, and there is no
+    /// certificate to take it from.
+    #[error(
+        "private key file without the (uncompressed) public key: use it together with its certificate, or have it \
+         written anew: openssl ec -in FILE -conv_form uncompressed -out NEW"
+    )]
     PublicKeyMissing,
+    /// The file of an EC key leaves the public key out or has it compressed, and that of the certificate is another's.
+    #[error("the private key does not belong to the certificate")]
+    Mismatch,
     /// The parts of the key do not fit each other, or one is out of range. The text is ring's name for the reason.
     #[error("private key rejected: {0}")]
     Rejected(String),
@@ -92,18 +129,51 @@ fn rsa(der: &[u8], bits: usize) -> Result<RingSigningKey, KeyError> {
     })
 }
 
-fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSigningKey, KeyError> {
+/// The first byte of a point of which both coordinates follow (SEC 1 section 2.3.3).
+const UNCOMPRESSED: u8 = 4;
+
+/// The uncompressed point of a public key on this curve.
+fn point_of(curve: Curve, key: &PublicKey) -> Option<&[u8]> {
+    let same_curve = match curve {
+        Curve::P256 => key.kind() == KeyKind::EcP256,
+        Curve::P384 => key.kind() == KeyKind::EcP384,
+    };
+    let point = key.key_bits();
+    (same_curve && point.first() == Some(&UNCOMPRESSED)).then_some(point)
+}
+
+/// Whether what a file has of the point is of this one: nothing, or the first coordinate and whether the second is odd.
+fn fits(point: &[u8], in_file: Option<&[u8]>) -> bool {
+    let Some(in_file) = in_file else { return true };
+    let odd = point.last().is_some_and(|last| last & 1 == 1);
+    let compressed = in_file.split_first().filter(|(form, _)| **form == if odd { 3 } else { 2 });
+    let first_coordinate = point.get(1..point.len().div_ceil(2));
+    compressed.is_some_and(|(_, coordinate)| Some(coordinate) == first_coordinate)
+}
+
+/// The scalar with its full length: some tools leave out zeros in front, or write one too many.
+fn full_length(scalar: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
+    let zeros = scalar.iter().take_while(|byte| **byte == 0).count();
+    let significant = scalar.get(zeros..).unwrap_or_default();
+    let mut full = Zeroizing::new(vec![0; length.max(significant.len())]);
+    let padding = full.len().saturating_sub(significant.len());
+    for (to, from) in full.iter_mut().skip(padding).zip(significant) {
+        *to = *from;
+    }
+    full
+}
+
+fn ecdsa(curve: Curve, private_key: &[u8], public_key: &[u8]) -> Result<RingSigningKey, KeyRejected> {
     let (algorithm, schemes): (_, &[SignatureScheme]) = match curve {
         Curve::P256 => (&ECDSA_P256_SHA256_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP256R1_SHA256]),
         Curve::P384 => (&ECDSA_P384_SHA384_ASN1_SIGNING, &[SignatureScheme::ECDSA_SECP384R1_SHA384]),
     };
     let pair = EcdsaKeyPair::from_private_key_and_public_key(
         algorithm,
-        private_key,
+        &full_length(private_key, curve.scalar_length()),
         public_key,
         &SystemRandom::new(),
-    )
-    .map_err(rejected)?;
+    )?;
     Ok(RingSigningKey {
         public_key: subject_public_key_info(curve.algorithm(), public_key),
         schemes,

@@ -159,7 +159,7 @@ struct Signer {
 
 impl Signer {
     fn new(key: &CryptoKey) -> Result<Self, CryptoError> {
-        let (private, public) = (key.private()?, key.public_key().ok_or(CryptoError::Empty)?);
+        let (private, public) = (key.private()?, key.public()?);
         let (scheme, algorithm) = match public.kind() {
             KeyKind::Rsa { .. } => (SignatureScheme::RSA_PKCS1_SHA256, &rcgen::PKCS_RSA_SHA256),
             KeyKind::EcP256 => (SignatureScheme::ECDSA_SECP256R1_SHA256, &rcgen::PKCS_ECDSA_P256_SHA256),

@@ -138,7 +138,6 @@ fn unsupported_keys_are_refused_when_they_are_loaded() {
         ("rsa-pss2048.pkcs8", "private key of an unsupported algorithm"),
         ("ed448.pkcs8", "private key of an unsupported algorithm"),
         ("p521.pkcs8", "private key on an unsupported elliptic curve"),
-        ("p256-no-public.sec1", "private key file without the public key"),
     ] {
         fs::write(&path, der(name)).unwrap();
         for public_only in [false, true] {
@@ -148,6 +147,30 @@ fn unsupported_keys_are_refused_when_they_are_loaded() {
             assert_eq!(error.godot_code(), 1);
         }
     }
+}
+
+/// It is whole with its certificate only; what has to be known of it before says what to do.
+#[test]
+fn a_key_file_without_the_public_key_is_loaded_but_has_no_public_half() {
+    let folder = Folder::new();
+    let path = folder.path("key.der");
+    fs::write(&path, der("p256-no-public.sec1")).unwrap();
+    let mut key = CryptoKey::new();
+    key.load(&path, false).unwrap();
+    assert!(key.private_key().is_some() && key.public_key().is_none() && !key.is_public_only());
+    let advice = "openssl ec -in FILE -conv_form uncompressed -out NEW";
+    let error = key.save_to_string(true).unwrap_err();
+    assert!(matches!(error, CryptoError::Key { source: KeyError::PublicKeyMissing, .. }), "{error}");
+    assert!(error.to_string().ends_with(advice), "{error}");
+    let error = CryptoKey::new().load(&path, true).unwrap_err();
+    assert!(
+        error.to_string().starts_with(&format!("{}: private key file without", path.display())),
+        "{error}"
+    );
+    key.save(&path, false).unwrap();
+    let mut again = CryptoKey::new();
+    again.load(&path, false).unwrap();
+    assert_eq!(again.private_key(), key.private_key());
 }
 
 #[test]

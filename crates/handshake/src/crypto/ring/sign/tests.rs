@@ -145,6 +145,74 @@ fn a_key_in_the_wrong_format_is_malformed() {
     assert_eq!(refuse("pkcs8", file("rsa2048.spki")), KeyError::Malformed("PrivateKeyInfo"));
 }
 
+/// Every form in which a file may lack the uncompressed public key, with the certificate's key at hand and without.
+#[test]
+fn the_public_key_is_taken_from_the_certificate_where_the_file_lacks_it() {
+    let spki = |name: &str| PublicKey::from_spki(file(name).as_slice().into()).unwrap();
+    for (name, length) in [("p256", 32), ("p384", 48)] {
+        let (own, other) =
+            (spki(&format!("{name}.spki")), spki(if length == 32 { "p384.spki" } else { "p256.spki" }));
+        let whole = file(&format!("{name}.sec1"));
+        let header = if length == 32 { 2 } else { 3 };
+        let scalar = whole[header + 5..header + 5 + length].to_vec();
+        let (x, y) = own.key_bits()[1..].split_at(length);
+        let form = 2 + (y[length - 1] & 1);
+        let sec1 = |scalar: &[u8], point: Option<&[u8]>| {
+            let point = point.map(|point| tlv(0xa1, &[&tlv(3, &[&[0], point])]));
+            let oid = whole.windows(2).position(|pair| pair[0] == 0xa0).unwrap();
+            let oid = &whole[oid..oid + 2 + usize::from(whole[oid + 1])];
+            tlv(0x30, &[&[2, 1, 1], &tlv(4, &[scalar]), oid, &point.unwrap_or_default()])
+        };
+        let try_with = |der: Vec<u8>, known: &PublicKey| {
+            let key = from_bytes("sec1", der);
+            assert_eq!(signing_key(&key).map(|_| ()), Err(KeyError::PublicKeyMissing), "{name}");
+            signing_key_of(&key, known).map(|key| key.public_key().unwrap().as_ref() == known.spki())
+        };
+        let compressed = |form: u8| [&[form], x].concat();
+        assert_eq!(try_with(sec1(&scalar, None), &own), Ok(true));
+        assert_eq!(try_with(sec1(&scalar, Some(&compressed(form))), &own), Ok(true));
+        // Zeros in front left out (here: none to leave out) or one too many.
+        assert_eq!(try_with(sec1(&[&[0], &scalar[..]].concat(), None), &own), Ok(true));
+        for (wrong, known) in [
+            (sec1(&scalar, None), &other),
+            (sec1(&scalar, Some(&compressed(form ^ 1))), &own),
+            (sec1(&scalar, Some(&compressed(0))), &own),
+            (sec1(&scalar, Some(&[&[form], y].concat())), &own),
+            (sec1(&vec![7; length], None), &own),
+            (sec1(&vec![0; length], None), &own),
+            (sec1(&vec![0xff; length], None), &own),
+            (sec1(&vec![7; length + 1], None), &own),
+        ] {
+            assert_eq!(try_with(wrong, known), Err(KeyError::Mismatch), "{name}");
+        }
+    }
+}
+
+/// A scalar of which a tool has left out the zeros in front.
+#[test]
+fn short_scalars_get_their_zeros_back() {
+    assert_eq!(full_length(&[1, 2], 4)[..], [0, 0, 1, 2]);
+    assert_eq!(full_length(&[0, 0, 0, 1, 2], 4)[..], [0, 0, 1, 2]);
+    assert_eq!(full_length(&[1, 2, 3, 4, 5], 4)[..], [1, 2, 3, 4, 5], "too long whatever is done");
+}
+
+/// PKCS#8 version 2 (RFC 5958) has a place for the public key outside of the ECPrivateKey too.
+#[test]
+fn the_public_key_may_stand_beside_the_ec_private_key() {
+    let own = PublicKey::from_spki(file("p256.spki").as_slice().into()).unwrap();
+    let scalar = &file("p256.sec1")[7..39];
+    let algorithm = own.spki()[2..23].to_vec();
+    let inner = tlv(0x30, &[&[2, 1, 1], &tlv(4, &[scalar])]);
+    let outer = tlv(0x81, &[&[0], own.key_bits()]);
+    let document = tlv(0x30, &[&[2, 1, 1], &algorithm, &tlv(4, &[&inner]), &tlv(0xa0, &[]), &outer]);
+    let key = signing_key(&from_bytes("pkcs8", document)).unwrap();
+    assert_eq!(key.public_key().unwrap().as_ref(), own.spki());
+}
+
+fn tlv(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    super::super::key_file::element(tag, parts)
+}
+
 /// A file whose public key belongs to another private key would sign what nobody can verify.
 #[test]
 fn a_public_key_that_does_not_belong_is_refused() {
