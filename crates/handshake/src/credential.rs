@@ -95,15 +95,35 @@ impl Credential {
         self.kind
     }
 
-    /// The first of the key's schemes that the peer can verify.
+    /// The first of the key's schemes that the peer can verify; `None` if it cannot verify signatures of this key.
     pub(crate) fn scheme_for(&self, offer: &CredentialOffer<'_>) -> Option<SignatureScheme> {
-        self.key.schemes().iter().copied().find(|scheme| offer.signature_schemes.contains(scheme))
+        let fits = |scheme: &SignatureScheme| {
+            offer.signature_schemes.contains(scheme)
+                && (!offer.ecdsa_fixes_curve || self.is_on_curve_of(*scheme))
+        };
+        self.key.schemes().iter().copied().find(fits).filter(|_| self.curve_is_admitted(offer))
     }
 
-    /// supported_groups also speaks of the curves of certificates in DTLS 1.2 (RFC 8422 section 5.1). It is taken as
-    /// a preference: a client that offers only X25519 for the key exchange verifies P-256 signatures all the same,
-    /// as its signature_algorithms say.
-    fn curve_fits(&self, offer: &CredentialOffer<'_>) -> bool {
+    /// Whether the curve that an ECDSA scheme names in DTLS 1.3 (RFC 9846 section 4.3.3) is the key's.
+    fn is_on_curve_of(&self, scheme: SignatureScheme) -> bool {
+        match scheme {
+            SignatureScheme::ECDSA_SECP256R1_SHA256 => self.kind == KeyKind::EcP256,
+            SignatureScheme::ECDSA_SECP384R1_SHA384 => self.kind == KeyKind::EcP384,
+            _ => true,
+        }
+    }
+
+    /// supported_groups also speaks of the curves of certificates in DTLS 1.2: the server's public key MUST be on one of
+    /// them (RFC 8422 section 5.3). A list that has none of the curves for signatures is about key exchanges alone:
+    /// such a client verifies P-256 signatures all the same, as its signature_algorithms say.
+    fn curve_is_admitted(&self, offer: &CredentialOffer<'_>) -> bool {
+        const FOR_SIGNATURES: [NamedGroup; 3] =
+            [NamedGroup::SECP256R1, NamedGroup::SECP384R1, NamedGroup::SECP521R1];
+        self.curve_is_named(offer)
+            || offer.curves.is_none_or(|groups| !groups.iter().any(|group| FOR_SIGNATURES.contains(group)))
+    }
+
+    fn curve_is_named(&self, offer: &CredentialOffer<'_>) -> bool {
         let Some(groups) = offer.curves else { return true };
         match self.kind {
             KeyKind::EcP256 => groups.contains(&NamedGroup::SECP256R1),
@@ -120,8 +140,11 @@ pub struct CredentialOffer<'a> {
     pub server_name: Option<&'a str>,
     /// The schemes that the peer can verify and that fit a common cipher suite, in the peer's order.
     pub signature_schemes: &'a [SignatureScheme],
-    /// The curves that the peer knows, where it said so (supported_groups).
+    /// The curves that the peer knows, where it said so (supported_groups of a client of DTLS 1.2).
     pub curves: Option<&'a [NamedGroup]>,
+    /// Whether an ECDSA scheme also stands for a curve, as in DTLS 1.3 (RFC 9846 section 4.3.3). In DTLS 1.2 it does not: a
+    /// P-384 key may sign with ecdsa_secp256r1_sha256.
+    pub ecdsa_fixes_curve: bool,
     /// The distinguished names (DER) of the authorities that the peer trusts; empty if it named none, as clients of DTLS
     /// 1.2 cannot.
     pub authorities: &'a [&'a [u8]],
@@ -167,7 +190,7 @@ impl CredentialResolver for Credentials {
     fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
         let verifiable = || self.0.iter().filter(|credential| credential.scheme_for(offer).is_some());
         let best =
-            verifiable().find(|credential| credential.curve_fits(offer)).or_else(|| verifiable().next());
+            verifiable().find(|credential| credential.curve_is_named(offer)).or_else(|| verifiable().next());
         Poll::Ready(best.cloned())
     }
 

@@ -2,6 +2,7 @@
 
 mod callouts;
 mod certificate_cases;
+mod curves;
 mod half_rtt;
 mod idle;
 mod key_updates_under_loss;

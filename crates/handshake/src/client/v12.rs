@@ -241,6 +241,7 @@ impl Exchange {
             server_name: None,
             signature_schemes: &schemes,
             curves: None,
+            ecdsa_fixes_curve: false,
             authorities: &authorities,
         };
         let outcome = match &cx.config.credentials {
@@ -304,6 +305,7 @@ impl AwaitCredential {
                     server_name: None,
                     signature_schemes: &self.schemes,
                     curves: None,
+                    ecdsa_fixes_curve: false,
                     authorities: &[],
                 };
                 // A credential that the server cannot verify is as good as none.

@@ -262,7 +262,13 @@ impl Flight {
 }
 
 fn offer(signature_schemes: &[SignatureScheme]) -> CredentialOffer<'_> {
-    CredentialOffer { server_name: None, signature_schemes, curves: None, authorities: &[] }
+    CredentialOffer {
+        server_name: None,
+        signature_schemes,
+        curves: None,
+        ecdsa_fixes_curve: true,
+        authorities: &[],
+    }
 }
 
 /// Waits for the application to choose the client's credential.

@@ -56,6 +56,7 @@ fn offer(ground: &CommonGround) -> CredentialOffer<'_> {
         server_name: ground.terms.server_name.as_deref(),
         signature_schemes: &ground.signature_schemes,
         curves: ground.curves.as_deref(),
+        ecdsa_fixes_curve: false,
         authorities: &[],
     }
 }

@@ -136,6 +136,7 @@ fn offer<'a>(ground: &'a CommonGround, authorities: &'a [&'a [u8]]) -> Credentia
         server_name: ground.terms.server_name.as_deref(),
         signature_schemes: &ground.signature_schemes,
         curves: None,
+        ecdsa_fixes_curve: true,
         authorities,
     }
 }
