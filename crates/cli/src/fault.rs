@@ -82,10 +82,10 @@ impl Fault {
             (CertificateError::NameMismatch { .. }, _) => {
                 return Self::NameMismatch(format!("{error}; give the name that it has with --name"));
             }
-            (CertificateError::UnknownIssuer { .. }, Trust::File) => {
+            (CertificateError::UnknownIssuer { spelled_otherwise: false, .. }, Trust::File) => {
                 "; the file of --ca must hold the certificate that vouches for it"
             }
-            (CertificateError::UnknownIssuer { .. }, Trust::System) => {
+            (CertificateError::UnknownIssuer { spelled_otherwise: false, .. }, Trust::System) => {
                 "; give the certificate that vouches for it with --ca, instead of --system-roots"
             }
             _ => "",
@@ -162,6 +162,7 @@ mod tests {
         let unknown = Error::from(CertificateError::UnknownIssuer {
             which: Which::Presented { index: 0, subject: None },
             issuer: None,
+            spelled_otherwise: false,
         });
         let advice = |trust| Fault::of(&unknown, trust).to_string();
         assert!(advice(Trust::System).contains("with --ca, instead of --system-roots"));

@@ -485,6 +485,7 @@ const fn certificate_alert(error: &CertificateError) -> AlertDescription {
         CertificateError::UnsupportedVersion { .. }
         | CertificateError::UnsupportedCriticalExtension { .. }
         | CertificateError::UnsupportedAlgorithm { .. }
+        | CertificateError::UnsupportedPolicyMappings { .. }
         | CertificateError::WrongUsage { .. } => AlertDescription::UNSUPPORTED_CERTIFICATE,
         _ => AlertDescription::BAD_CERTIFICATE,
     }

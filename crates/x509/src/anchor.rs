@@ -1,5 +1,6 @@
 //! The certificates that the user trusts. It must not know what they will be used for.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -7,6 +8,9 @@ use core::fmt;
 
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 
+use crate::der::{SEQUENCE, encode, only};
+use crate::directory::{Constraints, Split};
+use crate::dn_match::Prepared;
 use crate::error::{CertificateError, Usage, Which};
 use crate::pem::{PemError, certificates_from_pem};
 use crate::read::{Reading, Unreadable};
@@ -33,6 +37,9 @@ pub struct TrustAnchors {
     issuers: Vec<TrustAnchor<'static>>,
     /// For each of `issuers` the index of its certificate.
     issuer_certificates: Vec<usize>,
+    /// How the subjects of `issuers` are spelled there: several spellings of one name (RFC 5280 section 7.1) became the first.
+    /// The content of the Name, as webpki has it.
+    spellings: BTreeMap<Prepared, Vec<u8>>,
 }
 
 /// One certificate, and what of it is needed in every handshake.
@@ -48,6 +55,8 @@ pub(crate) struct Said {
     pub(crate) subject: Option<Arc<str>>,
     /// How many subtrees its name constraints list; `None` if it has none.
     pub(crate) name_constraints: Option<usize>,
+    /// Those of them that are checked here.
+    pub(crate) constraints: Constraints,
     may_issue: bool,
     validity: Validity,
     /// How many authorities may stand between it and a leaf; `None` if it does not say.
@@ -79,11 +88,33 @@ impl TrustAnchors {
             .to_owned();
         let said = Said::read(&certificate)?;
         if said.may_issue {
-            self.issuers.push(anchor);
+            let shown = self.shown(anchor);
+            self.issuers.push(shown);
             self.issuer_certificates.push(self.certificates.len());
         }
         self.certificates.push(Configured { der: certificate.into_owned(), said });
         Ok(())
+    }
+
+    /// What webpki is shown of an authority: its name in the spelling that others had first, and no constraints on directory
+    /// names, which are compared here.
+    fn shown(&mut self, mut anchor: TrustAnchor<'static>) -> TrustAnchor<'static> {
+        if let Some(prepared) = Prepared::of(&encode(SEQUENCE, &anchor.subject)) {
+            let spelling = self.spellings.entry(prepared).or_insert_with(|| anchor.subject.to_vec());
+            anchor.subject = spelling.clone().into();
+        }
+        let constraints = anchor.name_constraints.as_ref().map(|content| encode(SEQUENCE, content));
+        let split = constraints.as_deref().and_then(|constraints| Split::of(constraints).ok());
+        if let Some(split) = split.filter(|split| split.constraints.on_directory_names()) {
+            let others = split.others.as_deref().and_then(|others| only(others, SEQUENCE));
+            anchor.name_constraints = others.map(|content| content.to_vec().into());
+        }
+        anchor
+    }
+
+    /// How webpki is shown this name, if an authority has it. The content of the Name.
+    pub(crate) fn spelling(&self, name: &Prepared) -> Option<&[u8]> {
+        self.spellings.get(name).map(Vec::as_slice)
     }
 
     /// All certificates of a PEM file; other sections are passed over.
@@ -166,6 +197,7 @@ impl Said {
         Ok(Self {
             subject: reading.subject_text().map(Into::into),
             name_constraints: reading.name_constraints()?.map(crate::work::subtrees),
+            constraints: Constraints::of(reading)?,
             may_issue: may_issue(reading)?,
             validity: reading.validity(),
             path_length: reading.basic_constraints()?.path_length,
@@ -194,7 +226,7 @@ impl Configured {
     ) -> Result<(), CertificateError> {
         let said = &self.said;
         if let Some(extension) = &said.unknown_critical_extension {
-            let extension = Some(extension.clone());
+            let extension = extension.clone();
             return Err(CertificateError::UnsupportedCriticalExtension { which: self.which(), extension });
         }
         said.validity.check(time).map_err(|outside| outside.error(self.which(), time))?;
@@ -216,7 +248,7 @@ impl Configured {
 /// means" only, which is the user's word here, and only a self-issued one is meant as such.
 fn may_issue(reading: &Reading<'_>) -> Result<bool, Unreadable> {
     if reading.is_old()? {
-        return Ok(reading.subject() == reading.issuer());
+        return Ok(Prepared::of(reading.subject()) == Prepared::of(reading.issuer()));
     }
     Ok(reading.is_authority()? && reading.allows(Usage::KeyCertSign)?)
 }

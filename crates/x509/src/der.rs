@@ -3,7 +3,6 @@
 //! For the few fixed shapes that webpki reads without giving them away. Nothing here recurses, and every loop consumes
 //! input.
 
-#[cfg(test)]
 use alloc::vec::Vec;
 
 /// Tags (X.680 section 8.4).
@@ -89,7 +88,6 @@ pub(crate) fn values(input: &[u8]) -> impl Iterator<Item = &[u8]> {
     elements(input).map_while(|found| found.map(|found| found.content))
 }
 
-#[cfg(test)]
 /// A value with its header. Lengths that do not fit into two bytes are written too; nobody here reads them.
 pub(crate) fn encode(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();

@@ -15,10 +15,10 @@ const TEXT_LIMIT: usize = 256;
 pub(crate) const UTF8_STRING: u8 = 0x0c;
 const NUMERIC_STRING: u8 = 0x12;
 pub(crate) const PRINTABLE_STRING: u8 = 0x13;
-const TELETEX_STRING: u8 = 0x14;
+pub(crate) const TELETEX_STRING: u8 = 0x14;
 pub(crate) const IA5_STRING: u8 = 0x16;
 const UNIVERSAL_STRING: u8 = 0x1c;
-const BMP_STRING: u8 = 0x1e;
+pub(crate) const BMP_STRING: u8 = 0x1e;
 
 /// One attribute of a name: its type (content of the OBJECT IDENTIFIER) and its value.
 #[derive(Clone, Copy, Debug)]

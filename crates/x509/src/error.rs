@@ -55,18 +55,20 @@ pub enum CertificateError {
         which: Which,
     },
     /// An extension that must be understood (RFC 5280 section 4.2) is not.
-    #[error("{which} has a critical extension that is not known{}", Quoted(extension.as_deref()))]
+    #[error("{which} has a critical extension that is not known ({extension})")]
     UnsupportedCriticalExtension {
         /// The certificate.
         which: Which,
-        /// The numbers of its OBJECT IDENTIFIER, such as `1.2.3.4`, if they can be read.
-        extension: Option<String>,
+        /// The numbers of its OBJECT IDENTIFIER, such as `1.2.3.4`.
+        extension: String,
     },
     /// The kind of key or of signature is not among the policy's algorithms.
-    #[error("{which} has a key or signature of an algorithm that is not accepted")]
+    #[error("{which} {algorithm}, which is not accepted")]
     UnsupportedAlgorithm {
         /// The certificate.
         which: Which,
+        /// The algorithm, and what it is used for.
+        algorithm: Algorithm,
     },
     /// An RSA modulus below [`Policy::min_rsa_bits`](crate::Policy::min_rsa_bits).
     #[error("{which} has an RSA key of {bits} bits, at least {min} are needed")]
@@ -109,12 +111,19 @@ pub enum CertificateError {
         time: UnixTime,
     },
     /// No configured certificate, and no presented one that leads to one, has issued `which`.
-    #[error("the issuer of {which} is not known{}", Quoted(issuer.as_deref()))]
+    #[error(
+        "the issuer of {which} is not known{}{}",
+        Quoted(issuer.as_deref()),
+        if *spelled_otherwise { "; a certificate has that name in an encoding that cannot be compared" } else { "" }
+    )]
     UnknownIssuer {
         /// The certificate where the path ends.
         which: Which,
         /// The issuer's name as `which` states it.
         issuer: Option<String>,
+        /// Whether a configured or presented certificate has a subject that reads the same, but is not equal by RFC 5280
+        /// section 7.1: a TeletexString, for instance. Then it is not the user who has to give another certificate.
+        spelled_otherwise: bool,
     },
     /// The signature in `which` was not made by the key of its issuer.
     #[error("the signature of {which} is not its issuer's")]
@@ -137,6 +146,20 @@ pub enum CertificateError {
     /// More authorities below one than its path length constraint allows.
     #[error("{which} breaks a path length constraint")]
     PathLengthExceeded {
+        /// The certificate.
+        which: Which,
+    },
+    /// An authority demands a certificate policy (requireExplicitPolicy, RFC 5280 section 4.2.1.11), and down to this
+    /// certificate none is left that is valid all along the path.
+    #[error("a certificate policy is required above {which}, which has none that is valid")]
+    PolicyMissing {
+        /// The certificate.
+        which: Which,
+    },
+    /// An authority demands a certificate policy, and this certificate maps policies (RFC 5280 section 4.2.1.5): mappings are
+    /// not followed.
+    #[error("{which} has policy mappings, which are not supported where a certificate policy is required")]
+    UnsupportedPolicyMappings {
         /// The certificate.
         which: Which,
     },
@@ -165,6 +188,36 @@ pub enum CertificateError {
     /// Building the path took more steps than a sane chain needs.
     #[error("the certificates presented are too entangled to check")]
     TooComplex,
+}
+
+/// An algorithm that is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// The certificate's own key.
+    Key {
+        /// The kind of key, such as `P-521`.
+        name: String,
+    },
+    /// The signature in the certificate.
+    Signature {
+        /// Its algorithm, such as `ecdsa-with-SHA512`.
+        name: String,
+        /// The kind of key that it was made with, if that could be found out.
+        key: Option<String>,
+    },
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { name } => write!(f, "has a key of the kind {name}"),
+            Self::Signature { name, key: None } => write!(f, "is signed with {name}"),
+            Self::Signature { name, key: Some(key) } => {
+                write!(f, "is signed with {name} by a key of the kind {key}")
+            }
+        }
+    }
 }
 
 /// The certificate that an error is about.

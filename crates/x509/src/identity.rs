@@ -13,6 +13,7 @@ use crate::key::PublicKey;
 use crate::name;
 use crate::policy::{Expected, How, Policy, Verified};
 use crate::read::Reading;
+use crate::view::Chain;
 
 /// Checks what byte identity leaves open: key, dates, usage, name.
 pub(crate) fn verify(
@@ -26,7 +27,6 @@ pub(crate) fn verify(
     let which = || Which::presented(0, leaf);
     let reading = Reading::of(leaf).ok_or_else(malformed)?;
     if let Some(extension) = reading.unknown_critical_extension() {
-        let extension = Some(extension);
         return Err(CertificateError::UnsupportedCriticalExtension { which: which(), extension });
     }
     let public_key = PublicKey::of_certificate(leaf)?;
@@ -39,8 +39,10 @@ pub(crate) fn verify(
         if reading.is_old().map_err(|_| malformed())? {
             name::check_without_alternatives(policy, leaf, &reading, expected)?;
         } else {
+            let shown = Chain::of_leaf(leaf);
+            let shown = shown.shown().first().ok_or_else(malformed)?;
             let parsed =
-                EndEntityCert::try_from(leaf).map_err(|error| diagnose::unreadable(&error, 0, leaf))?;
+                EndEntityCert::try_from(shown).map_err(|error| diagnose::unreadable(&error, 0, leaf))?;
             name::check(policy, &parsed, leaf, expected)?;
         }
     }

@@ -1,5 +1,6 @@
 //! The public key of a leaf: what kind it is, and whether a signature by it is good. It must not know about trust.
 
+use alloc::string::String;
 use core::fmt;
 
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, alg_id};
@@ -7,6 +8,7 @@ use thiserror::Error;
 use webpki::{EndEntityCert, RawPublicKeyEntity};
 
 use crate::error::{CertificateError, Which};
+use crate::oid;
 use crate::spki;
 
 /// Smallest RSA modulus that is ever used, in bits.
@@ -152,6 +154,11 @@ impl PublicKey {
         spki::split(&self.spki).is_some_and(|(own, _)| {
             algorithms.iter().any(|algorithm| algorithm.public_key_alg_id().as_ref() == own)
         })
+    }
+
+    /// The kind of key in words, as precise as they are in use.
+    pub(crate) fn name(&self) -> String {
+        spki::split(&self.spki).map_or_else(String::new, |(algorithm, _)| oid::key_name(algorithm))
     }
 
     /// Refuses RSA keys outside `min_rsa_bits..=8192`.

@@ -13,10 +13,12 @@
 //! Trust is decided in one of two ways, in this order:
 //!
 //! 1. **Byte identity**: the leaf equals a configured certificate, byte for byte. Dates, name and usage still count.
-//! 2. **A path** to a configured certificate, built and checked by `rustls-webpki` (RFC 5280 section 6).
+//! 2. **A path** to a configured certificate, built and checked by `rustls-webpki` (RFC 5280 section 6); [`Policy`] says what is
+//!    added to it.
 //!
 //! What webpki does not give away (dates of anchors, key usage, the common name, version 1) is read here from the same
-//! DER; nothing that is read makes a signature or a name acceptable that webpki refuses.
+//! DER. What it does not process (other spellings of names, policies, constraints on directory names) it is not shown, and is
+//! checked here. Every signature is checked by webpki's rules over the bytes that the peer presented.
 //!
 //! The features change no verdict: `std` only gives `Error` implementations of dependencies, `system-roots` a function more.
 //!
@@ -42,10 +44,13 @@ extern crate std;
 
 mod algorithms;
 mod anchor;
+mod candidate;
 mod date;
 mod der;
 mod diagnose;
+mod directory;
 mod dn;
+mod dn_match;
 mod error;
 mod identity;
 mod key;
@@ -53,6 +58,7 @@ mod name;
 mod oid;
 mod path;
 mod pem;
+mod policies;
 mod policy;
 mod private_key;
 mod public_key;
@@ -60,13 +66,14 @@ mod read;
 mod section;
 mod spki;
 mod validity;
+mod view;
 mod work;
 
 pub use algorithms::DEFAULT_ALGORITHMS;
 #[cfg(feature = "system-roots")]
 pub use anchor::SystemRootsError;
 pub use anchor::TrustAnchors;
-pub use error::{CertificateError, Usage, Which};
+pub use error::{Algorithm, CertificateError, Usage, Which};
 pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};
 pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
 pub use policy::{Expected, How, Policy, Verified};

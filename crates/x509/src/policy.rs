@@ -1,16 +1,39 @@
 //! What is demanded of a chain, and the order in which it is checked. It must not know how a path is built.
 
+use alloc::borrow::Cow;
 use alloc::sync::Arc;
 
 use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::algorithms::DEFAULT_ALGORITHMS;
 use crate::anchor::TrustAnchors;
-use crate::error::{CertificateError, Usage, Which};
+use crate::error::{Algorithm, CertificateError, Usage, Which};
 use crate::key::{MIN_RSA_BITS, PublicKey};
 use crate::path;
 
 /// Which chains to trust. Build it once and share it.
+///
+/// # What is checked
+///
+/// A chain whose leaf is a configured certificate, byte for byte: its dates, usage, critical extensions, key and name. Any
+/// other needs a path to a configured authority, which `rustls-webpki` builds and checks by RFC 5280 section 6, with these
+/// additions:
+///
+/// * **Names of issuers** are compared as RFC 5280 section 7.1 says, without regard to string type, letter case and white space.
+///   The public web demands equal bytes; private authorities often do not have them. What decides is the signature. Unicode is not
+///   normalised, and TeletexString is compared by bytes: then the error says that the name is there in another encoding.
+/// * **Name constraints** on DNS names, addresses and directory names are compared. Where a name of another kind (e-mail, URI)
+///   meets a constraint of its kind, the chain is refused.
+/// * **Certificate policies** may be critical. Nobody asks for a policy here; where an authority demands one, it must be valid all
+///   along the path. Policy mappings are not followed: such a path is refused if a policy is demanded.
+/// * **Path lengths** do not count self-issued certificates; **key usage** is checked of every issuer and the leaf.
+/// * A **configured authority** is held to its dates, path length, extended key usage, name constraints and critical extensions.
+///
+/// # What is not
+///
+/// Revocation; key identifiers (the signature decides); serial numbers; the rules of the CA/Browser Forum. Self-issued
+/// intermediates are held to name constraints on DNS names and addresses too, where RFC 5280 exempts them. Version 1 is accepted
+/// for configured certificates only.
 ///
 /// ```
 /// use drystone_x509::{CertificateError, Expected, Policy, ServerName, TrustAnchors, UnixTime};
@@ -25,7 +48,7 @@ use crate::path;
 #[derive(Clone, Debug)]
 pub struct Policy {
     pub(crate) anchors: TrustAnchors,
-    pub(crate) algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+    pub(crate) algorithms: Cow<'static, [&'static dyn SignatureVerificationAlgorithm]>,
     pub(crate) common_name: CommonName,
     pub(crate) min_rsa_bits: usize,
     max_chain_length: usize,
@@ -111,7 +134,7 @@ impl Policy {
     pub fn new(anchors: TrustAnchors) -> Self {
         Self {
             anchors,
-            algorithms: DEFAULT_ALGORITHMS,
+            algorithms: Cow::Borrowed(DEFAULT_ALGORITHMS),
             common_name: CommonName::Never,
             min_rsa_bits: MIN_RSA_BITS,
             max_chain_length: 10,
@@ -163,12 +186,26 @@ impl Policy {
 
     /// The algorithms that certificates may be signed with, and whose kinds of key a leaf may have. Default
     /// [`DEFAULT_ALGORITHMS`].
+    ///
+    /// They may come from anywhere: what ring does not have (ECDSA with SHA-512, P-521) another library may.
     #[must_use]
     pub fn signature_algorithms(
         mut self,
-        algorithms: &'static [&'static dyn SignatureVerificationAlgorithm],
+        algorithms: impl Into<Cow<'static, [&'static dyn SignatureVerificationAlgorithm]>>,
     ) -> Self {
-        self.algorithms = algorithms;
+        self.algorithms = algorithms.into();
+        self
+    }
+
+    /// More algorithms, beside those so far.
+    ///
+    /// A leaf's own key also signs the handshake; a key of a new kind needs a verifier there too.
+    #[must_use]
+    pub fn add_signature_algorithms(
+        mut self,
+        algorithms: impl IntoIterator<Item = &'static dyn SignatureVerificationAlgorithm>,
+    ) -> Self {
+        self.algorithms.to_mut().extend(algorithms);
         self
     }
 
@@ -191,12 +228,12 @@ impl Policy {
         expected: Expected<'_>,
         time: UnixTime,
     ) -> Result<Verified, CertificateError> {
-        let (leaf, intermediates) = chain.split_first().ok_or(CertificateError::EmptyChain)?;
+        let leaf = chain.first().ok_or(CertificateError::EmptyChain)?;
         self.check_limits(chain)?;
         if let Some(configured) = self.anchors.find(leaf) {
             return crate::identity::verify(self, configured, expected, time);
         }
-        path::verify(self, leaf, intermediates, expected, time)
+        path::verify(self, chain, expected, time)
     }
 
     /// Size and kind of the leaf's key, before any arithmetic with it.
@@ -207,10 +244,11 @@ impl Policy {
     ) -> Result<(), CertificateError> {
         let (min, which) = (self.min_rsa_bits, || Which::presented(0, leaf));
         key.check_size(min).map_err(|size| size.error(which(), min))?;
-        if key.is_supported_by(self.algorithms) {
+        if key.is_supported_by(&self.algorithms) {
             Ok(())
         } else {
-            Err(CertificateError::UnsupportedAlgorithm { which: which() })
+            let algorithm = Algorithm::Key { name: key.name() };
+            Err(CertificateError::UnsupportedAlgorithm { which: which(), algorithm })
         }
     }
 

@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use rustls_pki_types::CertificateDer;
 
 use crate::der::{
-    BIT_STRING, BOOLEAN, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, elements, only,
-    optional, value,
+    BIT_STRING, BOOLEAN, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, element, elements,
+    only, optional, value,
 };
 use crate::dn;
 use crate::error::{CertificateError, Usage, Which};
@@ -33,6 +33,18 @@ pub(crate) struct Reading<'a> {
     subject: &'a [u8],
     spki: &'a [u8],
     extensions: Vec<Extension<'a>>,
+    parts: Parts<'a>,
+}
+
+/// The pieces of a certificate that are only passed on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
+    /// What stands before the issuer in the signed part: version, serial number, algorithm.
+    pub(crate) before_issuer: &'a [u8],
+    /// The validity, header included.
+    pub(crate) validity: &'a [u8],
+    /// What stands behind the signed part: algorithm and signature.
+    pub(crate) after_signed: &'a [u8],
 }
 
 /// One extension, not decoded.
@@ -43,6 +55,8 @@ pub(crate) struct Extension<'a> {
     pub(crate) critical: bool,
     /// DER.
     pub(crate) value: &'a [u8],
+    /// All of it.
+    pub(crate) whole: &'a [u8],
 }
 
 /// An extension that occurs twice or does not decode.
@@ -59,8 +73,8 @@ pub(crate) struct BasicConstraints {
 impl<'a> Reading<'a> {
     /// `None` if `der` is not exactly one certificate.
     pub(crate) fn of(der: &'a [u8]) -> Option<Self> {
-        let (tbs, rest) = element(only(der, SEQUENCE)?)?;
-        let (algorithm, rest) = value(rest, SEQUENCE)?;
+        let (tbs, after_signed) = element(only(der, SEQUENCE)?)?;
+        let (algorithm, rest) = value(after_signed, SEQUENCE)?;
         let signature = only(rest, BIT_STRING)?.strip_prefix(&[0])?;
         let (signature_oid, _) = value(algorithm, OBJECT_IDENTIFIER)?;
 
@@ -72,8 +86,9 @@ impl<'a> Reading<'a> {
         };
         let (_serial, fields) = value(fields, INTEGER)?;
         let (_algorithm, fields) = value(fields, SEQUENCE)?;
+        let before_issuer = tbs.content.get(..tbs.content.len().checked_sub(fields.len())?)?;
         let (issuer, fields) = sequence(fields)?;
-        let (validity, fields) = value(fields, SEQUENCE)?;
+        let (validity, fields) = sequence(fields)?;
         let (subject, fields) = sequence(fields)?;
         let (spki, fields) = sequence(fields)?;
         let extensions = if fields.is_empty() { Vec::new() } else { extensions(only(fields, EXTENSIONS)?)? };
@@ -83,11 +98,20 @@ impl<'a> Reading<'a> {
             signature_oid,
             signature,
             issuer,
-            validity: Validity::read(validity)?,
+            validity: Validity::read(only(validity, SEQUENCE)?)?,
             subject,
             spki,
             extensions,
+            parts: Parts { before_issuer, validity, after_signed },
         })
+    }
+
+    pub(crate) fn parts(&self) -> Parts<'a> {
+        self.parts
+    }
+
+    pub(crate) fn extensions(&self) -> &[Extension<'a>] {
+        &self.extensions
     }
 
     pub(crate) fn validity(&self) -> Validity {
@@ -135,9 +159,9 @@ impl<'a> Reading<'a> {
 
     /// The first extension that must be understood (RFC 5280 section 4.2) and is not, in words.
     ///
-    /// Understood are those that webpki processes.
+    /// Understood are those that webpki processes, and policies.
     pub(crate) fn unknown_critical_extension(&self) -> Option<String> {
-        const UNDERSTOOD: [&[u8]; 7] = [
+        const UNDERSTOOD: [&[u8]; 11] = [
             oid::KEY_USAGE,
             oid::SUBJECT_ALT_NAME,
             oid::BASIC_CONSTRAINTS,
@@ -145,6 +169,10 @@ impl<'a> Reading<'a> {
             oid::CRL_DISTRIBUTION_POINTS,
             oid::EXTENDED_KEY_USAGE,
             oid::SCT_LIST,
+            oid::CERTIFICATE_POLICIES,
+            oid::POLICY_MAPPINGS,
+            oid::POLICY_CONSTRAINTS,
+            oid::INHIBIT_ANY_POLICY,
         ];
         let mut critical = self.extensions.iter().filter(|extension| extension.critical);
         critical.find(|extension| !UNDERSTOOD.contains(&extension.oid)).map(|found| oid::dotted(found.oid))
@@ -241,7 +269,7 @@ impl<'a> Reading<'a> {
         dn::common_names(self.subject).collect()
     }
 
-    fn extension(&self, oid: &[u8]) -> Result<Option<&'a [u8]>, Unreadable> {
+    pub(crate) fn extension(&self, oid: &[u8]) -> Result<Option<&'a [u8]>, Unreadable> {
         let mut found = self.extensions.iter().filter(|extension| extension.oid == oid);
         let first = found.next().map(|extension| extension.value);
         if found.next().is_some() { Err(Unreadable) } else { Ok(first) }
@@ -256,14 +284,14 @@ fn sequence(input: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// Extensions may be an empty list, as in webpki: some tools make it so.
 fn extensions(list: &[u8]) -> Option<Vec<Extension<'_>>> {
-    let cut = |mut fields| {
-        let (oid, rest) = value(fields, OBJECT_IDENTIFIER)?;
-        fields = rest;
-        let critical = boolean(&mut fields)?;
-        Some(Extension { oid, critical, value: only(fields, OCTET_STRING)? })
-    };
     let items = elements(only(list, SEQUENCE)?);
-    items.map(|item| item.filter(|item| item.tag == SEQUENCE).and_then(|item| cut(item.content))).collect()
+    items.map(|item| item.filter(|item| item.tag == SEQUENCE).and_then(extension)).collect()
+}
+
+fn extension(item: Element<'_>) -> Option<Extension<'_>> {
+    let (oid, mut fields) = value(item.content, OBJECT_IDENTIFIER)?;
+    let critical = boolean(&mut fields)?;
+    Some(Extension { oid, critical, value: only(fields, OCTET_STRING)?, whole: item.whole })
 }
 
 /// A BOOLEAN DEFAULT FALSE at the front of `fields`. FALSE may be written out, as webpki has it.
@@ -276,7 +304,7 @@ fn boolean(fields: &mut &[u8]) -> Option<bool> {
 }
 
 /// An INTEGER that is not negative. Whatever is larger than `usize` is as good as its largest value.
-fn natural(content: &[u8]) -> Option<usize> {
+pub(crate) fn natural(content: &[u8]) -> Option<usize> {
     match content {
         [0x80..=0xff, ..] | [] => None,
         [0, 0..=0x7f, ..] => None, // longer than needed

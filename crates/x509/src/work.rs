@@ -60,7 +60,8 @@ mod constraints {
     use rustls_pki_types::CertificateDer;
 
     use crate::anchor::TrustAnchors;
-    use crate::der::{SEQUENCE, value, values};
+    use crate::der::values;
+    use crate::dn_match::Prepared;
     use crate::error::CertificateError;
     use crate::read::Reading;
 
@@ -72,16 +73,15 @@ mod constraints {
     /// Refuses a chain whose names times the constraints on it are more than a sane chain has.
     pub(crate) fn check_comparisons(
         anchors: &TrustAnchors,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
+        chain: &[CertificateDer<'_>],
     ) -> Result<(), CertificateError> {
         // Nearly all chains end here.
         let configured = anchors.authorities().any(|(own, _)| own.said.name_constraints.is_some());
-        if !configured && !intermediates.iter().any(|each| mentions_constraints(each)) {
+        if !configured && !chain.iter().skip(1).any(|each| mentions_constraints(each)) {
             return Ok(());
         }
         let (mut names, mut own_constraints, mut above) = (0_usize, 0_usize, 0_usize);
-        for certificate in core::iter::once(leaf).chain(intermediates) {
+        for certificate in chain {
             // What cannot be read costs no comparison: webpki refuses it.
             let Some(reading) = Reading::of(certificate) else { continue };
             let alternatives = reading.alternative_names().ok().flatten().map_or(0, listed);
@@ -99,8 +99,9 @@ mod constraints {
 
     /// The constraints of a configured authority with the name of this certificate's issuer.
     fn configured_above(anchors: &TrustAnchors, reading: &Reading<'_>) -> usize {
-        let Some((issuer, _)) = value(reading.issuer(), SEQUENCE) else { return 0 };
-        let named = anchors.authorities().filter(|(_, anchor)| anchor.subject.as_ref() == issuer);
+        let Some(issuer) = Prepared::of(reading.issuer()) else { return 0 };
+        let Some(spelling) = anchors.spelling(&issuer) else { return 0 };
+        let named = anchors.authorities().filter(|(_, anchor)| anchor.subject.as_ref() == spelling);
         named.filter_map(|(own, _)| own.said.name_constraints).max().unwrap_or(0)
     }
 

@@ -30,6 +30,24 @@ fn the_path_length_of_an_anchor_is_kept() {
     assert_eq!(error, E::PathLengthExceeded { which: anchor("root") });
 }
 
+/// RFC 5280 section 4.2.1.9: self-issued certificates, as of an authority that changes its key, do not count; what does
+/// count is told as what it is (PKITS 4.6.15 to 4.6.17).
+#[test]
+fn self_issued_certificates_do_not_count_for_path_lengths() {
+    let root = Authority::root("root");
+    let none_below = |p: &mut CertificateParams| p.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    let old = root.below_with("middle", none_below);
+    let new = Authority::root("middle");
+    let new_with_old = old.cross_sign(&new, "middle");
+    let chain = [new.leaf(&["a.example"]), new_with_old.clone(), old.der.clone()];
+    assert_eq!(judge(root.anchors(), &chain), Ok(How::Path { intermediates: 2 }));
+
+    let lower = new.below("lower");
+    let chain = [lower.leaf(&["a.example"]), lower.der.clone(), new_with_old, old.der.clone()];
+    let which = Which::Presented { index: 3, subject: Some("CN=middle".to_owned()) };
+    assert_eq!(judge(root.anchors(), &chain), Err(E::PathLengthExceeded { which }));
+}
+
 /// A company's authority for clients does not vouch for servers, and the other way round.
 #[test]
 fn the_extended_key_usage_of_an_anchor_is_kept() {
@@ -61,7 +79,7 @@ fn the_extended_key_usage_of_an_anchor_is_kept() {
 fn an_unknown_critical_extension_of_an_anchor_is_refused_unless_another_serves() {
     let odd = Authority::root_with("root", |p| p.custom_extensions = vec![unknown_critical()]);
     let chain = [odd.leaf(&["a.example"])];
-    let extension = Some("1.2.3.4".to_owned());
+    let extension = "1.2.3.4".to_owned();
     let refused = E::UnsupportedCriticalExtension { which: anchor("root"), extension };
     assert_eq!(judge(odd.anchors(), &chain).unwrap_err(), refused);
     let plain = odd.cross_sign(&odd, "root");

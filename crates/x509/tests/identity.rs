@@ -147,7 +147,7 @@ fn an_unknown_critical_extension_refuses_a_configured_leaf_too() {
     let name = ServerName::try_from("a.example").unwrap();
     for expected in [Expected::Server(&name), Expected::ServerUnnamed, Expected::Client] {
         let error = policy.verify(std::slice::from_ref(&leaf), expected, now()).unwrap_err();
-        let extension = Some("1.2.3.4".to_owned());
+        let extension = "1.2.3.4".to_owned();
         assert_eq!(error, E::UnsupportedCriticalExtension { which: which(), extension }, "{expected:?}");
     }
 }

@@ -4,18 +4,21 @@ mod fields;
 mod trace;
 
 use rustls_pki_types::CertificateDer;
-use webpki::{EndEntityCert, Error};
+use webpki::{
+    EndEntityCert, Error, UnsupportedSignatureAlgorithmContext,
+    UnsupportedSignatureAlgorithmForPublicKeyContext,
+};
 
 use crate::error::{CertificateError, Usage, Which};
 use crate::policy::Policy;
 use crate::read::Reading;
+use crate::view::Chain;
 use fields::{begins, ends, is_authority, is_self_issued, permits};
 
 /// A chain that webpki refused.
 pub(crate) struct Failure<'a> {
     pub(crate) policy: &'a Policy,
-    pub(crate) leaf: &'a CertificateDer<'a>,
-    pub(crate) intermediates: &'a [CertificateDer<'a>],
+    pub(crate) chain: &'a Chain<'a>,
     pub(crate) usage: Usage,
 }
 
@@ -25,8 +28,11 @@ pub(crate) fn unreadable(error: &Error, index: usize, certificate: &CertificateD
     match error {
         Error::UnsupportedCertVersion => CertificateError::UnsupportedVersion { which },
         Error::UnsupportedCriticalExtension => {
-            let extension = Reading::of(certificate).and_then(|reading| reading.unknown_critical_extension());
-            CertificateError::UnsupportedCriticalExtension { which, extension }
+            match Reading::of(certificate).and_then(|reading| reading.unknown_critical_extension()) {
+                Some(extension) => CertificateError::UnsupportedCriticalExtension { which, extension },
+                // One that is understood, but cannot be read.
+                None => CertificateError::Malformed { which },
+            }
         }
         _ => CertificateError::Malformed { which },
     }
@@ -47,19 +53,20 @@ impl Failure<'_> {
             },
             Error::UnknownIssuer => self.unknown_issuer(),
             Error::InvalidSignatureForPublicKey => self.bad_signature(),
-            Error::UnsupportedSignatureAlgorithmContext(_)
-            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-                CertificateError::UnsupportedAlgorithm { which: Which::Undetermined }
-            }
+            Error::UnsupportedSignatureAlgorithmContext(UnsupportedSignatureAlgorithmContext {
+                signature_algorithm_id,
+                ..
+            })
+            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(
+                UnsupportedSignatureAlgorithmForPublicKeyContext { signature_algorithm_id, .. },
+            ) => self.unsupported_algorithm(&signature_algorithm_id),
             Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension => {
                 let which = self.first(|each| !permits(each, self.usage));
                 CertificateError::WrongUsage { which, usage: self.usage }
             }
             // A self-signed server that is not configured: nobody vouches for it, whatever it says of itself.
-            Error::CaUsedAsEndEntity if is_self_issued(self.leaf) => self.unknown_issuer(),
-            Error::CaUsedAsEndEntity => {
-                CertificateError::AuthorityAsLeaf { which: Which::presented(0, self.leaf) }
-            }
+            Error::CaUsedAsEndEntity if self.leaf().is_some_and(is_self_issued) => self.unknown_issuer(),
+            Error::CaUsedAsEndEntity => CertificateError::AuthorityAsLeaf { which: self.first(|_| true) },
             Error::EndEntityUsedAsCa => {
                 CertificateError::NotAnAuthority { which: self.first_issuer(|each| !is_authority(each)) }
             }
@@ -74,10 +81,12 @@ impl Failure<'_> {
             | Error::MaximumPathDepthExceeded
             | Error::MaximumNameConstraintComparisonsExceeded => CertificateError::TooComplex,
             other => {
-                let same =
-                    |each: &CertificateDer<'_>| EndEntityCert::try_from(each).is_err_and(|own| own == other);
-                let found = self.presented().find(|(_, each)| same(each));
-                found.map_or(CertificateError::Malformed { which: Which::Undetermined }, |(at, each)| {
+                let same = |shown: &CertificateDer<'_>| {
+                    EndEntityCert::try_from(shown).is_err_and(|own| own == other)
+                };
+                let mut places = self.chain.shown().iter().zip(self.presented());
+                let found = places.find(|(shown, _)| same(shown));
+                found.map_or(CertificateError::Malformed { which: Which::Undetermined }, |(_, (at, each))| {
                     unreadable(&other, at, each)
                 })
             }
@@ -86,7 +95,11 @@ impl Failure<'_> {
 
     /// The presented certificates, leaf first.
     fn presented(&self) -> impl Iterator<Item = (usize, &CertificateDer<'_>)> {
-        core::iter::once(self.leaf).chain(self.intermediates).enumerate()
+        self.chain.originals().iter().enumerate()
+    }
+
+    fn leaf(&self) -> Option<&CertificateDer<'_>> {
+        self.chain.originals().first()
     }
 
     fn first(&self, matches: impl Fn(&CertificateDer<'_>) -> bool) -> Which {

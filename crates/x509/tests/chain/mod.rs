@@ -49,6 +49,18 @@ impl Authority {
         Self { der, issuer: Issuer::new(params, key) }
     }
 
+    /// The same authority and key, self-signed under another name.
+    pub(crate) fn named(&self, name: DistinguishedName) -> Self {
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(
+            &self.issuer.key().serialize_der().into(),
+            &rcgen::PKCS_ECDSA_P256_SHA256,
+        );
+        let key = key.unwrap();
+        let params = authority("", |p| p.distinguished_name = name);
+        let der = params.self_signed(&key).unwrap().into();
+        Self { der, issuer: Issuer::new(params, key) }
+    }
+
     /// Another certificate for `other`'s name and key, issued by this authority.
     pub(crate) fn cross_sign(&self, other: &Self, name: &str) -> CertificateDer<'static> {
         let params = authority(name, |_| {});

@@ -65,8 +65,9 @@ fn load(key: &PrivateKeyDer<'_>, known: Option<&PublicKey>) -> Result<Arc<dyn Si
             }
             Parts::Ec { curve, private_key, public_key } => {
                 let known = known.ok_or(KeyError::PublicKeyMissing)?;
-                let point =
-                    point_of(curve, known).filter(|point| fits(point, public_key)).ok_or(KeyError::Mismatch)?;
+                let point = point_of(curve, known)
+                    .filter(|point| fits(point, public_key))
+                    .ok_or(KeyError::Mismatch)?;
                 ecdsa(curve, private_key, point).map_err(|_| KeyError::Mismatch)?
             }
             Parts::Ed25519 { pkcs8 } => ed25519(pkcs8)?,
