@@ -48,7 +48,7 @@ pub(crate) fn run(reporter: Reporter) -> Result<(), Fault> {
     visit.and(served)
 }
 
-/// The client's side, from the first hello to the goodbye.
+/// The client's side, from the first hello to close_notify.
 fn visit(address: SocketAddr, config: ClientConfig, reporter: Reporter) -> Result<(), Fault> {
     let clock = Clock::new();
     let begin = clock.now();
@@ -81,7 +81,7 @@ fn visit(address: SocketAddr, config: ClientConfig, reporter: Reporter) -> Resul
         );
     }
     client.close();
-    say("client", "said goodbye, disconnected");
+    say("client", "sent close_notify, disconnected");
     Ok(())
 }
 
@@ -101,7 +101,7 @@ fn serve(server: &mut Server) -> Result<(), Fault> {
                 server.send(peer, WELCOME).map_err(Fault::local)?;
             }
             ServerEvent::Connection(peer, Event::Closed(_)) => {
-                say("server", format_args!("peer {peer} said goodbye"));
+                say("server", format_args!("peer {peer} closed"));
                 return Ok(());
             }
             ServerEvent::Connection(_, Event::Failed(error)) => return Err((&error).into()),

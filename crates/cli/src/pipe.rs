@@ -24,6 +24,7 @@ pub(crate) fn run(session: &mut Session, arguments: &ClientArgs) -> Result<(), F
         window: Window::new(),
         sent: 0,
         received: 0,
+        warned: false,
         last_sign: session.clock.now(),
     };
     loop {
@@ -49,6 +50,7 @@ struct Pipe {
     window: Window,
     sent: u64,
     received: u64,
+    warned: bool,
     /// When a packet was last sent or received.
     last_sign: Instant,
 }
@@ -67,11 +69,25 @@ impl Pipe {
                     "{unit} {number} has {length} bytes, but a packet holds at most {most}: use shorter {unit}s"
                 )));
             }
+            self.warn_of_fragments(session, packet.len());
             session.send(&packet)?;
             self.window.sent();
             self.last_sign = session.clock.now();
         }
         Ok(())
+    }
+
+    /// Says once that a packet exceeds the MTU: IP fragments do not pass everywhere.
+    fn warn_of_fragments(&mut self, session: &Session, length: usize) {
+        let most = session.max_unfragmented_payload();
+        if length > most && !self.warned {
+            self.warned = true;
+            let (unit, number) = (self.unit, self.sent);
+            session.reporter.warn(&format!(
+                "{unit} {number} has {length} bytes, more than the {most} that fit a datagram of --mtu: it is sent in IP \
+                 fragments"
+            ));
+        }
     }
 
     /// Takes all packets that are there, and waits a moment for the first.

@@ -68,6 +68,8 @@ pub(crate) enum Report<'a> {
         #[serde(flatten)]
         who: Who,
     },
+    /// Something went not as it may have been meant, and the run goes on.
+    Warning { reason: &'a str },
     /// A connection failed; without a peer: the command itself.
     Error {
         #[serde(flatten)]
@@ -188,6 +190,7 @@ impl fmt::Display for Report<'_> {
             }
             Self::EchoTest(report) => report.fmt(f),
             Self::Closed { who } => write!(f, "{who}closed"),
+            Self::Warning { reason } => f.write_str(reason),
             Self::Error { who, reason } => {
                 write!(f, "{who}failed: {}", Printable(reason))?;
                 who.addr.map_or(Ok(()), |addr| write!(f, " (at {addr})"))

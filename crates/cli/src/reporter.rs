@@ -48,6 +48,12 @@ impl Reporter {
         }
     }
 
+    /// A warning: for people always on standard error.
+    pub(crate) fn warn(self, reason: &str) {
+        self.json_only(&Report::Warning { reason });
+        write_line(io::stderr().lock(), format_args!("drystone: {reason}"));
+    }
+
     /// A packet that a client received: as it is where standard output has data only, else as a report.
     ///
     /// # Errors

@@ -22,11 +22,11 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
     let mut server = Server::bind_with(arguments.listen, config, options).map_err(Fault::local)?;
     let signals = Signals::install().map_err(Fault::local)?;
     reporter.report(&Report::Listening { addr: server.local_addr().map_err(Fault::local)? });
-    let mut guests = Guests::new(arguments, reporter);
+    let mut peers = Peers::new(arguments, reporter);
     let clock = Clock::new();
     let deadline = arguments.common.timeout.map(|timeout| clock.now() + timeout);
     let mut copy = Vec::new();
-    while !guests.all_gone() {
+    while !peers.all_gone() {
         if let Some(signal) = signals.received() {
             reporter.report(&Report::Status { who: Who::default(), status: signal.status() });
             // Dropping the server sends close_notify to all.
@@ -34,50 +34,50 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
         }
         let now = clock.now();
         if deadline.is_some_and(|deadline| deadline <= now) {
-            return guests.out_of_time();
+            return peers.out_of_time();
         }
         let wait = deadline.map_or(signals::GLANCE, |deadline| signals::GLANCE.min(deadline - now));
         match server.poll(wait).map_err(Fault::local)? {
             Some(ServerEvent::Packet(peer, packet)) => {
                 copy.clear();
                 copy.extend_from_slice(packet.payload);
-                guests.packet(&mut server, peer, &copy);
+                peers.packet(&mut server, peer, &copy);
             }
-            Some(ServerEvent::Connection(peer, event)) => guests.event(&server, peer, &event),
+            Some(ServerEvent::Connection(peer, event)) => peers.event(&server, peer, &event),
             Some(_) | None => {}
         }
     }
-    guests.verdict()
+    peers.verdict()
 }
 
-/// Who is there, who has gone, and what is said about it.
-struct Guests {
+/// Which peers are connected, how many have gone, and what is reported of them.
+struct Peers {
     reporter: Reporter,
     details: Details,
-    /// When a new guest's keys are renewed.
+    /// When the keys of a new peer are renewed.
     pace: Pace,
-    present: HashMap<PeerId, Guest>,
-    /// How many shall come and go, if the run ends by that.
+    connected: HashMap<PeerId, Known>,
+    /// How many peers have to come and go, if the run ends by that.
     wanted: Option<u64>,
-    /// How many have gone, those too whose handshake failed.
+    /// How many have gone, including those whose handshake failed.
     gone: u64,
     /// How many of them ended with an error.
     failed: u64,
 }
 
-/// One who is connected.
-struct Guest {
+/// One that is connected.
+struct Known {
     pace: Pace,
     addr: Option<SocketAddr>,
 }
 
-impl Guests {
+impl Peers {
     fn new(arguments: &ServerArgs, reporter: Reporter) -> Self {
         Self {
             reporter,
             details: Details::of(&arguments.common),
             pace: Pace::new(arguments.common.key_update_after),
-            present: HashMap::new(),
+            connected: HashMap::new(),
             wanted: arguments.peers,
             gone: 0,
             failed: 0,
@@ -86,11 +86,11 @@ impl Guests {
 
     /// Reports a packet, sends it back, and renews the keys as often as was asked for.
     fn packet(&mut self, server: &mut Server, peer: PeerId, payload: &[u8]) {
-        let guest = self.present.get_mut(&peer);
-        let who = Who { peer: Some(peer.number()), addr: guest.as_ref().and_then(|guest| guest.addr) };
+        let known = self.connected.get_mut(&peer);
+        let who = Who { peer: Some(peer.number()), addr: known.as_ref().and_then(|known| known.addr) };
         let content = Content::of(payload);
         self.reporter.report(&Report::Packet { who, size: payload.len(), content });
-        let renews = guest.is_some_and(|guest| guest.pace.sent_one());
+        let renews = known.is_some_and(|known| known.pace.sent_one());
         match echo(server, peer, payload, renews) {
             Ok(()) if renews => self.reporter.json_only(&Report::Status { who, status: "renewing_keys" }),
             Ok(()) => {}
@@ -103,7 +103,7 @@ impl Guests {
         let status = |status| self.reporter.report(&Report::Status { who, status });
         match event {
             Event::Connected(connected) => {
-                self.present.insert(peer, Guest { pace: self.pace, addr: who.addr });
+                self.connected.insert(peer, Known { pace: self.pace, addr: who.addr });
                 self.reporter.report(&Report::Connected(&ConnectedReport::new(connected, who)));
                 let details = server
                     .connection(peer)
@@ -128,15 +128,15 @@ impl Guests {
         }
     }
 
-    /// A peer has gone in peace. One that had not connected has only given up.
+    /// A peer has closed. One that had not connected does not count.
     fn leave(&mut self, peer: PeerId) {
-        self.gone += u64::from(self.present.remove(&peer).is_some());
+        self.gone += u64::from(self.connected.remove(&peer).is_some());
     }
 
     /// A peer's handshake or association failed.
     fn fail(&mut self, peer: PeerId, who: Who, reason: &str) {
         self.reporter.report(&Report::Error { who, reason });
-        self.present.remove(&peer);
+        self.connected.remove(&peer);
         self.gone += 1;
         self.failed += 1;
     }

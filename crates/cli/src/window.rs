@@ -92,7 +92,7 @@ mod tests {
         assert!((LONG..LONG * 5 / 2).contains(&waited), "{waited:?}");
         fill(&mut window);
         assert_eq!(window.wait(), Some(SHORT));
-        // Answers win its trust back.
+        // Answers make it wait again.
         for _ in 0..8 {
             window.received();
         }

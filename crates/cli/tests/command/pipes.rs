@@ -57,6 +57,15 @@ fn a_newline_is_sent_if_asked_for_only() {
     assert_eq!(sizes, [3, 0, 9, 11, 4, 1, 10, 11]);
 }
 
+#[test]
+fn a_line_that_exceeds_the_mtu_does_not_go_without_a_word() {
+    let (_server, address, certificate) = server("fragments", &[]);
+    let input = format!("short\n{0}\n{0}\n", "x".repeat(2000));
+    let run = client(&address, &certificate, &[], &input);
+    assert!(run.err.contains("line 2 has 2000 bytes"), "{run:?}");
+    assert_eq!(run.err.lines().count(), 1, "once: {run:?}");
+}
+
 /// Whoever reads the data has gone: there is nothing left to do, and that is no fault.
 #[test]
 fn a_closed_output_ends_the_client() {
