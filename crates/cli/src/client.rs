@@ -79,8 +79,9 @@ impl Session {
         let trust = Trust::of(arguments);
         let mut options = ClientOptions::default();
         options.local_address = arguments.bind;
-        let client = Client::with_options(addresses(arguments)?.as_slice(), name, config, options)
+        let mut client = Client::with_options(addresses(arguments)?.as_slice(), name, config, options)
             .map_err(|error| Fault::of_client(error, trust))?;
+        client.set_idle_timeout(arguments.common.idle_timeout());
         let signals = Signals::install().map_err(Fault::local)?;
         let who = Who { peer: None, addr: Some(client.server_addr()) };
         reporter.report(&Report::Status { who, status: "handshaking" });

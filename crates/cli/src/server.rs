@@ -19,6 +19,7 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
     let config = Arc::new(settings::server(arguments, reporter)?);
     let mut options = ServerOptions::default();
     options.cookies = !arguments.no_cookie;
+    options.idle_timeout = arguments.common.idle_timeout();
     let mut server = Server::bind_with(arguments.listen, config, options).map_err(Fault::local)?;
     let signals = Signals::install().map_err(Fault::local)?;
     reporter.report(&Report::Listening { addr: server.local_addr().map_err(Fault::local)? });

@@ -110,12 +110,25 @@ pub(crate) struct CommonArgs {
     /// Prints one JSON object per line
     #[arg(long)]
     pub(crate) json: bool,
+    /// Closes an association from which nothing authentic has come for so long; 0 never does
+    #[arg(
+        long, value_name = "SECONDS", default_value = "600",
+        allow_negative_numbers = true, value_parser = values::parse_wait
+    )]
+    pub(crate) idle_timeout: Duration,
     /// Ends after this time at the latest [default: no limit; a handshake has 30 s]
     #[arg(
         long, value_name = "SECONDS",
         allow_negative_numbers = true, value_parser = values::parse_seconds
     )]
     pub(crate) timeout: Option<Duration>,
+}
+
+impl CommonArgs {
+    /// The idle time-out in the library's form, if there is one.
+    pub(crate) fn idle_timeout(&self) -> Option<Duration> {
+        Some(self.idle_timeout).filter(|timeout| !timeout.is_zero())
+    }
 }
 
 #[cfg(test)]
@@ -136,7 +149,7 @@ mod tests {
             "drystone demo",
             "drystone client h:1 --insecure",
             "drystone client h:1 --insecure --min 1.3 --max 1.3 --pq-share --key-update-after 1",
-            "drystone client h:1 --insecure --echo-test 0",
+            "drystone client h:1 --insecure --echo-test 0 --idle-timeout 0",
             "drystone client h:1 --insecure -q --newline -4 --bind 127.0.0.1 --linger 0",
             "drystone client h:1 --insecure --raw --packet-size 1000",
             "drystone client h:1 --insecure --quiet --packet-size 1000 --timeout 3 --timeout 4",
@@ -198,6 +211,7 @@ mod tests {
                 "TLS_CHACHA20_POLY1305_SHA256",
                 "secp384r1",
                 "SRTP_AEAD_AES_256_GCM",
+                "[default: 600]",
                 "a handshake has 30 s",
             ] {
                 assert!(help.contains(part), "{part} is missing: {help}");
@@ -213,6 +227,7 @@ mod tests {
         let common = arguments.common;
         assert_eq!(usize::from(common.mtu), settings.mtu);
         assert_eq!((common.min, common.max), (settings.min_version, settings.max_version));
+        assert_eq!(common.idle_timeout(), drystone::ServerOptions::default().idle_timeout);
         assert_eq!(settings.handshake_deadline, Some(Duration::from_secs(30)));
     }
 }

@@ -1,6 +1,6 @@
 //! What is shown of a connection: certificates, keying material, the SRTP profile, addresses and times.
 
-use super::process::{client, drystone, server};
+use super::process::{Running, client, client_arguments, drystone, server};
 use serde_json::Value;
 
 fn find<'a>(events: &'a [Value], name: &str) -> &'a Value {
@@ -130,4 +130,25 @@ fn a_client_calls_from_the_address_that_it_is_given() {
         let refused = client(&address, &certificate, arguments, "");
         assert!(refused.code == 1 && refused.err.contains(reason), "{refused:?}");
     }
+}
+
+/// A client that is silent is gone for the server after the idle time-out, and is told by close_notify. One that waits for a
+/// server that has vanished ends with 4.
+#[test]
+fn a_silent_peer_is_given_up_after_the_idle_timeout() {
+    let (mut server_process, address, certificate) =
+        server("idle-server", &["--idle-timeout", "0.2", "--peers", "1"]);
+    let silent = Running::start(&client_arguments(&address, &certificate, &["--json"]));
+    server_process.line_with("\"event\":\"connected\"");
+    assert!(server_process.line_with("\"event\":\"error\"").contains("nothing"), "the reason is told");
+    assert_eq!(server_process.finish().code, 2);
+    assert_eq!(silent.finish().code, 0);
+
+    let (server_process, address, certificate) = server("idle-client", &[]);
+    let mut waiting =
+        Running::start(&client_arguments(&address, &certificate, &["--idle-timeout", "0.2", "--json"]));
+    waiting.line_with("\"event\":\"connected\"");
+    drop(server_process);
+    let ended = waiting.finish();
+    assert_eq!(ended.code, 4, "{ended:?}");
 }
