@@ -7,6 +7,7 @@ use drystone_x509::CertificateError;
 use thiserror::Error as ThisError;
 
 use crate::codec::{DecodeError, DecodeFault, EncodeError};
+use crate::flight::TooLong;
 use crate::message::registry::{AlertDescription, HandshakeType};
 use crate::transcript::TranscriptFull;
 use crate::verify::VerifyError;
@@ -67,6 +68,22 @@ pub enum Error {
     /// The handshake was not done within its deadline, or the peer was silent through all retransmissions.
     #[error("the handshake timed out: the peer is silent or unreachable")]
     HandshakeTimeout,
+    /// A message of the peer's is longer than its limit. In a protected record it ends the handshake at once; without keys it is
+    /// only dropped, since anybody may have sent it, and this is what the deadline of the handshake finds.
+    #[error(
+        "the peer's {message} has {length} bytes, and at most {limit} are accepted{}",
+        Raise(*.setting)
+    )]
+    MessageTooLong {
+        /// The message.
+        message: HandshakeType,
+        /// Its length in bytes.
+        length: u32,
+        /// The most bytes that are accepted.
+        limit: u32,
+        /// The field of [`Settings`](crate::Settings) that raises the limit; `None` where the protocol fixes the length.
+        setting: Option<&'static str>,
+    },
     /// A protected record was longer than 2^14 bytes or than the limit that we announced.
     #[error("the peer sent a record that is too long")]
     RecordOverflow,
@@ -102,6 +119,18 @@ pub enum Error {
         "our own handshake message exceeds what can be sent: shorten the certificate chain or the settings"
     )]
     OwnMessageTooLarge,
+}
+
+/// How to raise a limit, as the end of a sentence.
+struct Raise(Option<&'static str>);
+
+impl core::fmt::Display for Raise {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self.0 {
+            Some(setting) => write!(f, ": `Settings::{setting}` raises that"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A rule that the peer broke.
@@ -244,7 +273,7 @@ impl Error {
             Self::Signing(_) | Self::RandomFailure | Self::OwnMessageTooLarge | Self::Internal(_) => {
                 AlertDescription::INTERNAL_ERROR
             }
-            Self::TooLarge => AlertDescription::ILLEGAL_PARAMETER,
+            Self::TooLarge | Self::MessageTooLong { .. } => AlertDescription::ILLEGAL_PARAMETER,
             Self::AlertReceived { .. } | Self::HandshakeTimeout | Self::HelloReplayed => return None,
         })
     }
@@ -308,6 +337,14 @@ impl Error {
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
+    }
+}
+
+impl Error {
+    /// A message of this type exceeds its limit.
+    pub(crate) const fn too_long(message: HandshakeType, fault: TooLong) -> Self {
+        let TooLong { length, limit, setting } = fault;
+        Self::MessageTooLong { message, length, limit, setting }
     }
 }
 

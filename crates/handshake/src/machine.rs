@@ -19,6 +19,7 @@ use crate::credential::{Credential, CredentialOffer, CredentialResolver};
 use crate::crypto::KeyLogLabel;
 use crate::crypto::schedule13::TrafficSecret;
 use crate::event::{Answer, Connected, Request};
+use crate::flight::Expectation;
 pub(crate) use crate::flight::Message;
 use crate::message::registry::{HandshakeType, SignatureScheme};
 use crate::observe::{self, Direction, Observed};
@@ -46,6 +47,15 @@ pub(crate) enum Input<'m> {
 }
 
 impl State {
+    /// What the peer may send now.
+    pub(crate) fn expectation(&self) -> Expectation {
+        match self {
+            Self::Client(state) => state.expectation(),
+            Self::Server(state) => state.expectation(),
+            Self::Spent => Expectation::NOTHING,
+        }
+    }
+
     /// Runs the state of a role with the configuration of that role.
     pub(crate) fn step(
         self,

@@ -85,7 +85,7 @@ discards! {
     BadCookie, "bad cookie";
     /// A hello that cannot be read, from a peer whose address is not proven.
     MalformedHello, "malformed hello";
-    /// A limit on half-open associations or on held fragments of hellos is reached.
+    /// A limit on half-open associations, or on parts of hellos or other handshake messages, is reached.
     NoRoom, "no room";
     /// From another address than the association's.
     ForeignAddress, "foreign address";

@@ -120,18 +120,22 @@ fn row_b_fragments_that_contradict_or_exceed_are_discarded() {
     };
     let certificate = HandshakeType::CERTIFICATE;
     for (bytes, reason) in [
-        (fragment(certificate, 100, 3, 0, 10), None),
-        (fragment(certificate, 101, 3, 10, 10), Some(Discard::ContradictingFragment)),
-        (fragment(HandshakeType::FINISHED, 100, 3, 10, 10), Some(Discard::PlaintextAfterKeys)),
-        (fragment(HandshakeType::SERVER_KEY_EXCHANGE, 100, 3, 10, 10), Some(Discard::ContradictingFragment)),
-        (fragment(certificate, 65_537, 4, 0, 10), Some(Discard::FragmentBeyondLimit)),
-        (fragment(certificate, 20, 4, 15, 10), Some(Discard::MalformedFragment)),
+        (fragment(certificate, 100, 1, 0, 10), None),
+        // The pieces before it are.
+        (fragment(certificate, 101, 1, 10, 10), Some(Discard::ContradictingFragment)),
+        (fragment(HandshakeType::FINISHED, 100, 1, 10, 10), Some(Discard::PlaintextAfterKeys)),
+        // Not in this place.
+        (fragment(HandshakeType::SERVER_KEY_EXCHANGE, 100, 1, 10, 10), Some(Discard::MessageOutsideWindow)),
+        (fragment(HandshakeType::CLIENT_KEY_EXCHANGE, 100, 3, 10, 10), Some(Discard::MessageOutsideWindow)),
+        (fragment(certificate, 66_001, 1, 0, 10), Some(Discard::FragmentBeyondLimit)),
+        (fragment(certificate, 20, 1, 15, 10), Some(Discard::MalformedFragment)),
         (fragment(certificate, 100, 9, 0, 10), Some(Discard::MessageOutsideWindow)),
     ] {
         let before = reason.map(|reason| duel.victim.discards(reason));
         let record = duel.rogue.handshake_record(&bytes);
         assert_eq!(duel.give(&record), 0);
-        assert_eq!(reason.map(|reason| duel.victim.discards(reason) - 1), before, "{reason:?}");
+        let after = before.map(|before| before + 1);
+        assert_eq!(reason.map(|reason| duel.victim.discards(reason)), after, "{reason:?}");
     }
     assert!(duel.victim.error().is_none());
 }

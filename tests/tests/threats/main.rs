@@ -7,6 +7,7 @@ mod flights;
 mod honest;
 mod identity_12;
 mod identity_13;
+mod limits;
 mod messages;
 mod negotiation_12;
 mod negotiation_13;

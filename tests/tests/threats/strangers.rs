@@ -10,7 +10,7 @@ use drystone_handshake::{
     ClientAuth, Connection, CookieSettings, Credentials, Datagram, Error, Event, Gate, Path, ServerConfig,
     Verdict,
 };
-use drystone_record::ContentType;
+use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::alloc::measure;
 use drystone_tests::clock::Clock;
 use drystone_tests::counting::{Counter, CountingVerifier, counting_credential, counting_provider};
@@ -212,6 +212,55 @@ fn threat_57_the_answer_to_each_of_three_cookies_connects() {
     }
 }
 
+/// A HelloVerifyRequest is a handshake message as any other: its fragments come in any order, more than once, and with
+/// planted ones among them.
+#[test]
+fn threat_57_a_question_in_fragments_is_answered_once() {
+    let identity = Identity::p256();
+    for (size, reversed) in [(1, false), (1, true), (9, true), (30, false)] {
+        let mut duel = Duel::with_client(Victim::client(client_config(settings(), identity)), identity);
+        duel.rogue.cookie = (0..32).collect();
+        let question = duel.rogue.message(Step::HelloVerifyRequest);
+        let mut pieces = question.fragments(size);
+        if reversed {
+            pieces.reverse();
+        }
+        let plant =
+            [&fragment_header(HandshakeType::HELLO_VERIFY_REQUEST, 200, 0, 50, 3)[..], &[7; 3]].concat();
+        let mut answers = 0;
+        for bytes in [&[plant][..], &pieces, &pieces].into_iter().flatten() {
+            let number = RecordNumber { epoch: 0, sequence: 0 };
+            answers += duel.give(&raw_record(ContentType::HANDSHAKE, number, bytes));
+        }
+        assert_eq!(answers, 1, "pieces of {size}");
+        let hello = duel.rogue.last(HandshakeType::CLIENT_HELLO).unwrap();
+        assert_eq!(ClientHello::decode(&hello.body).unwrap().cookie, duel.rogue.cookie);
+        assert_eq!(duel.victim.connection().buffered_bytes(), 0);
+        duel.play(&SERVER_STEPS);
+        assert!(duel.victim.is_connected(), "pieces of {size}: {:?}", duel.victim.error());
+        duel.talk();
+    }
+}
+
+/// RFC 6347 section 4.3.2: `opaque cookie<0..2^8-1>`. The empty cookie asks for the same hello with the next number.
+#[test]
+fn threat_57_an_empty_cookie_is_answered_once() {
+    let identity = Identity::p256();
+    let mut duel = Duel::with_client(Victim::client(client_config(settings(), identity)), identity);
+    let question = duel.rogue.message(Step::HelloVerifyRequest).to_bytes();
+    let mut answers = 0;
+    for _ in 0..10 {
+        let copy = duel.rogue.handshake_record(&question);
+        answers += duel.give(&copy);
+    }
+    assert_eq!(answers, 1);
+    let hello = duel.rogue.last(HandshakeType::CLIENT_HELLO).unwrap();
+    assert_eq!((hello.message_seq, ClientHello::decode(&hello.body).unwrap().cookie), (1, &[][..]));
+    duel.play(&SERVER_STEPS);
+    assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
+    duel.talk();
+}
+
 /// RFC 6347 section 4.2.1: same parameters but for the cookie.
 #[test]
 fn threat_57_the_second_hello_differs_from_the_first_only_by_the_cookie() {
@@ -312,7 +361,7 @@ fn threat_62_no_asymmetric_operation_before_a_good_cookie() {
         duel.give(&hello);
         let share = raw_record(
             ContentType::HANDSHAKE,
-            drystone_record::RecordNumber { epoch: 0, sequence: 500 },
+            RecordNumber { epoch: 0, sequence: 500 },
             &[&fragment_header(HandshakeType::CLIENT_KEY_EXCHANGE, 33, 2, 0, 33)[..], &[32], &[9; 32]]
                 .concat(),
         );

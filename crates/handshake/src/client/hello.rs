@@ -32,9 +32,6 @@ use crate::transcript::{Framing, Transcript, TranscriptBuffer};
 /// The cookies that a client answers with: more questions than this are an attack or a broken server (threat 57).
 const MAX_COOKIES: u8 = 3;
 
-/// What may be kept of a handshake's messages for the transcript, in bytes: far more than the largest chains take.
-pub(crate) const TRANSCRIPT_LIMIT: usize = 256 * 1024;
-
 /// Waits for the server's answer to the hello.
 #[derive(Debug)]
 pub(crate) struct ExpectServerHello {
@@ -63,7 +60,7 @@ impl Share {
 #[derive(Debug)]
 enum Asked {
     /// Nothing, or cookies: the last one that was answered with, and how many there were. A server of 1.2 asks so.
-    Verify { cookie: Vec<u8>, cookies: u8, transcript: TranscriptBuffer },
+    Verify { cookie: Option<Vec<u8>>, cookies: u8, transcript: TranscriptBuffer },
     /// A cookie, or a share of another group, or both. A server of 1.3 asks so, once.
     Retry { suite: &'static CipherSuite, transcript: Transcript },
 }
@@ -79,8 +76,8 @@ pub(crate) fn start(
     } else {
         None
     };
-    let transcript = TranscriptBuffer::new(TRANSCRIPT_LIMIT);
-    let asked = Asked::Verify { cookie: Vec::new(), cookies: 0, transcript };
+    let transcript = TranscriptBuffer::new(cx.common.settings.limits.transcript());
+    let asked = Asked::Verify { cookie: None, cookies: 0, transcript };
     let mut state = ExpectServerHello { offer, share, asked };
     state.send_first_hello(cx)?;
     Ok(State::Client(ClientState::ServerHello(state)))
@@ -124,7 +121,7 @@ impl ExpectServerHello {
         let Asked::Verify { cookie, cookies, transcript } = &mut self.asked else {
             return Err(unexpected("ServerHello", message));
         };
-        if request.cookie == *cookie {
+        if cookie.as_deref() == Some(request.cookie) {
             // A copy: the answer to a retransmission of ours.
             return Ok(Next::State(State::Client(ClientState::ServerHello(self))));
         }
@@ -132,7 +129,8 @@ impl ExpectServerHello {
             return Err(Misbehaviour::TooManyCookies.into());
         }
         *cookies = cookies.saturating_add(1);
-        *cookie = request.cookie.to_vec();
+        // An empty one is a cookie too (RFC 6347 section 4.3.2: `opaque cookie<0..2^8-1>`).
+        *cookie = Some(request.cookie.to_vec());
         // Neither the first hello nor the question is part of the transcript.
         transcript.clear();
         self.send_first_hello(cx)?;
@@ -143,7 +141,8 @@ impl ExpectServerHello {
     fn send_first_hello(&mut self, cx: &mut Context<'_, ClientConfig>) -> Result<(), Error> {
         let key_share = self.share.as_ref().map(|share| (share.group.name(), share.public.as_slice()));
         if let Asked::Verify { cookie, transcript, .. } = &mut self.asked {
-            let varying = Varying { legacy_cookie: cookie, cookie: None, key_share };
+            let legacy_cookie = cookie.as_deref().unwrap_or_default();
+            let varying = Varying { legacy_cookie, cookie: None, key_share };
             let body = self.offer.hello(varying, cx.common)?;
             cx.send_hello(transcript, body)?;
             cx.flush();

@@ -1,5 +1,6 @@
 //! The client's states, in the order of the protocol.
 
+pub(crate) mod expected;
 mod grease;
 pub(crate) mod hello;
 mod offer;

@@ -96,6 +96,11 @@ pub(crate) struct ExpectServerHelloDone {
 }
 
 impl ExpectServerHelloDone {
+    /// Whether the CertificateRequest has come.
+    pub(super) fn is_asked(&self) -> bool {
+        self.request.is_some()
+    }
+
     pub(super) fn handle(
         mut self,
         message: Message<'_>,

@@ -97,6 +97,11 @@ pub(crate) struct ExpectCertificate {
 }
 
 impl ExpectCertificate {
+    /// Whether the CertificateRequest has come.
+    pub(super) fn is_asked(&self) -> bool {
+        self.request.is_some()
+    }
+
     pub(super) fn handle(mut self, message: Message<'_>) -> Result<Next, Error> {
         match message.msg_type {
             HandshakeType::CERTIFICATE_REQUEST if self.request.is_none() => {

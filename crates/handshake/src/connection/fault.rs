@@ -3,8 +3,9 @@
 //! | what arrives | unauthenticated | authenticated |
 //! | --- | --- | --- |
 //! | a record that cannot be opened | discard | - |
-//! | a fragment that is malformed, contradicts or exceeds a limit | discard | fatal |
-//! | a fragment that is early or in too many pieces | discard | discard |
+//! | a fragment that is malformed, exceeds a limit or cannot come in this state | discard | fatal |
+//! | a fragment that contradicts earlier ones | these are discarded | fatal |
+//! | a fragment that is early, in too many pieces or without room | discard | discard |
 //! | a new message under keys that the peer has left behind | discard | fatal |
 //! | a fragment without a byte of its message | discard | passed over |
 //! | a whole, expected message that offends, during the handshake | fatal | fatal |
@@ -43,7 +44,7 @@ pub(super) fn of_record(error: OpenError) -> Verdict {
 pub(super) fn of_fragment(fault: FragmentFault, authenticated: bool) -> Verdict {
     let fatal = match fault {
         // The network reorders; this is nobody's fault.
-        FragmentFault::TooFarAhead | FragmentFault::TooManyPieces => None,
+        FragmentFault::TooFarAhead | FragmentFault::TooManyPieces | FragmentFault::NoRoom => None,
         // It says nothing, and RFC 9147 section 5.5 does not forbid it.
         FragmentFault::Empty => None,
         // All that was written under the older keys has been processed: it is no straggler.
@@ -52,7 +53,10 @@ pub(super) fn of_fragment(fault: FragmentFault, authenticated: bool) -> Verdict 
             Some(Error::malformed("handshake fragment"))
         }
         FragmentFault::Contradiction => Some(Misbehaviour::ContradictingFragments.into()),
-        FragmentFault::TooLong => Some(Error::TooLarge),
+        FragmentFault::TooLong(message, fault) => Some(Error::too_long(message, fault)),
+        FragmentFault::Unexpected { expected, received } => {
+            Some(Error::UnexpectedMessage { expected, received })
+        }
     };
     match fatal {
         Some(error) if authenticated => Verdict::Fatal(error),
@@ -71,8 +75,9 @@ fn reason(fault: FragmentFault) -> Discard {
             Discard::MalformedFragment
         }
         FragmentFault::Contradiction => Discard::ContradictingFragment,
-        FragmentFault::TooLong | FragmentFault::TooManyPieces => Discard::FragmentBeyondLimit,
-        FragmentFault::TooFarAhead => Discard::MessageOutsideWindow,
+        FragmentFault::TooLong(..) | FragmentFault::TooManyPieces => Discard::FragmentBeyondLimit,
+        FragmentFault::NoRoom => Discard::NoRoom,
+        FragmentFault::TooFarAhead | FragmentFault::Unexpected { .. } => Discard::MessageOutsideWindow,
         FragmentFault::StaleEpoch => Discard::PlaintextAfterKeys,
     }
 }
@@ -80,13 +85,22 @@ fn reason(fault: FragmentFault) -> Discard {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flight::TooLong;
+    use crate::message::registry::HandshakeType;
 
-    const FAULTS: [FragmentFault; 8] = [
+    const TOO_LONG: FragmentFault =
+        FragmentFault::TooLong(HandshakeType::CERTIFICATE, TooLong { length: 2, limit: 1, setting: None });
+    const UNEXPECTED: FragmentFault =
+        FragmentFault::Unexpected { expected: "finished", received: HandshakeType::CERTIFICATE };
+
+    const FAULTS: [FragmentFault; 10] = [
         FragmentFault::Truncated,
         FragmentFault::BeyondMessage,
         FragmentFault::Empty,
         FragmentFault::Contradiction,
-        FragmentFault::TooLong,
+        TOO_LONG,
+        UNEXPECTED,
+        FragmentFault::NoRoom,
         FragmentFault::TooFarAhead,
         FragmentFault::TooManyPieces,
         FragmentFault::StaleEpoch,
@@ -111,7 +125,8 @@ mod tests {
                 FragmentFault::Truncated,
                 FragmentFault::BeyondMessage,
                 FragmentFault::Contradiction,
-                FragmentFault::TooLong,
+                TOO_LONG,
+                UNEXPECTED,
                 FragmentFault::StaleEpoch
             ]
         );

@@ -6,6 +6,7 @@ use drystone_record::RecordNumber;
 
 use crate::Error;
 use crate::config::{MAX_PLAINTEXT, Settings};
+use crate::crypto::Side;
 use crate::flight::{
     Acks, Incoming, Outgoing, RECORDS_PER_BURST, Reliability, RepeatDetector, RetransmitTimer, TimerSettings,
 };
@@ -61,9 +62,9 @@ impl MessageNumbers {
 }
 
 impl Flights {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, side: Side) -> Self {
         Self {
-            incoming: Incoming::new(settings.limits, 0),
+            incoming: Incoming::new(0, settings.limits.total(side)),
             outgoing: Outgoing::new(Reliability::Implicit),
             timer: RetransmitTimer::new(TimerSettings {
                 initial: settings.initial_timeout,
@@ -195,7 +196,7 @@ impl Flights {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Instant> {
-        let times = [self.timer.deadline(), self.acks.deadline()];
+        let times = [self.timer.deadline(), self.acks.deadline(), self.incoming.deadline()];
         times.into_iter().flatten().min().map(Instant::from_origin)
     }
 }

@@ -14,9 +14,9 @@ use super::post_handshake::PostHandshake;
 use super::{Config, Connection, Phase};
 use crate::client::{self, ClientState};
 use crate::config::Settings;
+use crate::crypto::Side;
 use crate::event::{Answer, Event, Request, RequestId};
-use crate::flight::Expired;
-use crate::flight::Message;
+use crate::flight::{Arrival, Expired, Incoming, Limits, Message};
 use crate::machine::{Context, Input, Next, OpenRequest, Outcome, State};
 use crate::message::registry::ProtocolVersion;
 use crate::observe::{self, Direction, Observed};
@@ -36,19 +36,22 @@ pub(super) struct Handshaking {
     pub(super) hello: Option<([u8; 32], u16)>,
     /// The random of the hello of a server that was not greeted, once its first fragment is here.
     pub(super) random: Option<[u8; 32]>,
+    /// Parts of a HelloVerifyRequest.
+    pub(super) verify_request: Option<Box<Incoming>>,
     /// The first record number that a client's present hello can have.
     pub(super) hello_sequence: u64,
 }
 
 impl Handshaking {
-    pub(super) fn new(settings: &Settings, start: &Start) -> Self {
+    pub(super) fn new(settings: &Settings, side: Side, start: &Start) -> Self {
         Self {
             state: State::Spent,
-            io: Io::new(settings),
+            io: Io::new(settings, side),
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
             hello: None,
             random: None,
+            verify_request: None,
             hello_sequence: 0,
         }
     }
@@ -57,13 +60,13 @@ impl Handshaking {
         [self.io.flights.next_timeout(), self.deadline].into_iter().flatten().min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+    pub(super) fn handle_timeout(&mut self, now: Instant, limits: &Limits) -> Result<(), Error> {
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(Error::HandshakeTimeout);
+            return Err(self.timed_out(limits));
         }
         match self.io.flights.timer.expire(now.since_origin()) {
             None => Ok(()),
-            Some(Expired::GiveUp) => Err(Error::HandshakeTimeout),
+            Some(Expired::GiveUp) => Err(self.timed_out(limits)),
             Some(Expired::Retransmit) => match self.io.plaintext_alert {
                 // Nothing acceptable came since: the alert was no forgery, or the forger has won (rule 1f).
                 Some(description) => Err(Error::AlertReceived { description, authenticated: false }),
@@ -73,6 +76,19 @@ impl Handshaking {
                 }
             },
         }
+    }
+
+    /// Why nothing came of the handshake: a message that we refused for its length, if the peer was not able to get it across in
+    /// another form, else its silence.
+    fn timed_out(&self, limits: &Limits) -> Error {
+        let refused = self.io.flights.incoming.refused(limits);
+        refused.map_or(Error::HandshakeTimeout, |(message, fault)| Error::too_long(message, fault))
+    }
+
+    /// Bytes of heap in which parts of the peer's messages wait for the rest.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        let verify_request = self.verify_request.as_ref().map_or(0, |incoming| incoming.held_bytes());
+        self.io.flights.incoming.held_bytes().saturating_add(verify_request)
     }
 
     pub(super) fn linger(&self, now: Instant, settings: &Settings) -> Option<LingerUntil> {
@@ -118,17 +134,21 @@ impl Connection {
 
     pub(super) fn begin_server(&mut self, greeting: Option<Greeting>) {
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        let hello = |proven| State::Server(ServerState::ClientHello(ExpectClientHello::new(proven)));
+        let expectation = hello(None).expectation();
         if let Some(greeting) = &greeting {
-            handshaking.io.flights.incoming.set_next_message_seq(greeting.message_seq);
+            let flights = &mut handshaking.io.flights;
+            flights.incoming.set_next_message_seq(greeting.message_seq);
             // The question for the cookie was message 0.
-            handshaking.io.flights.start_message_seq_at(1);
+            flights.start_message_seq_at(1);
             if let Some(hello) = greeting.held_hello() {
-                let _ = handshaking.io.flights.incoming.hold(0, hello);
+                let limits = &self.config.common().settings.limits;
+                let arrival = Arrival { epoch: 0, now: self.start.now.since_origin(), expectation, limits };
+                let _ = flights.incoming.hold(arrival, hello);
             }
             handshaking.hello = Some((*greeting.proven.client_random(), greeting.message_seq));
         }
-        let state = ExpectClientHello::new(greeting.map(|greeting| greeting.proven));
-        handshaking.state = State::Server(ServerState::ClientHello(state));
+        handshaking.state = hello(greeting.map(|greeting| greeting.proven));
     }
 
     /// Runs the state machine on a whole message.

@@ -10,6 +10,7 @@ use super::LastFinished;
 use super::epochs::MessageEpochs;
 use super::flights::Flights;
 use crate::config::Settings;
+use crate::crypto::Side;
 use crate::flight::{Outgoing, Reliability};
 use crate::message::registry::AlertDescription;
 use crate::time::Instant;
@@ -35,9 +36,9 @@ pub(crate) struct Io {
 }
 
 impl Io {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: &Settings, side: Side) -> Self {
         Self {
-            flights: Flights::new(settings),
+            flights: Flights::new(settings, side),
             staged: Outgoing::new(Reliability::Implicit),
             message_epochs: MessageEpochs::Classic,
             pending_read: None,
@@ -55,7 +56,8 @@ impl Io {
 
     /// Takes the flights out of the handshake, which is done.
     pub(super) fn take_flights(&mut self, settings: &Settings) -> Flights {
-        mem::replace(&mut self.flights, Flights::new(settings))
+        // What stands in their place is dropped with the handshake.
+        mem::replace(&mut self.flights, Flights::new(settings, Side::Client))
     }
 
     /// The version is one with ACKs.

@@ -3,6 +3,7 @@
 mod acknowledge;
 mod alert;
 mod amplification;
+mod buffered;
 mod datagram;
 mod epochs;
 mod established;
@@ -19,6 +20,7 @@ mod post_handshake;
 mod receive;
 mod room;
 mod transmit;
+mod verify_request;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -33,6 +35,7 @@ use drystone_record::{
 use drystone_x509::{CertificateDer, ServerName};
 
 use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_TIMEOUT, ServerConfig};
+use crate::crypto::Side;
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
 use crate::message::registry::{AlertDescription, ProtocolVersion};
@@ -127,6 +130,13 @@ pub(crate) enum Config {
 }
 
 impl Config {
+    fn side(&self) -> Side {
+        match self {
+            Self::Client(_) => Side::Client,
+            Self::Server(_) => Side::Server,
+        }
+    }
+
     fn common(&self) -> &Common {
         match self {
             Self::Client(config) => &config.common,
@@ -213,7 +223,7 @@ impl Connection {
 
     fn new(config: Config, path: Path, start: Start, amplification: Option<Amplification>) -> Self {
         let settings = &config.common().settings;
-        let handshaking = Handshaking::new(settings, &start);
+        let handshaking = Handshaking::new(settings, config.side(), &start);
         Self {
             mtu: settings.mtu,
             config,
@@ -473,11 +483,13 @@ impl Connection {
     /// Acts on the passing of time. Early calls do nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         let outcome = match &mut self.phase {
-            Phase::Handshaking(handshaking) => handshaking.handle_timeout(now),
+            Phase::Handshaking(handshaking) => {
+                handshaking.handle_timeout(now, &self.config.common().settings.limits)
+            }
             Phase::Connected(established) => {
                 established.forget_last_flight(now);
                 self.reads.retire_expired(now.since_origin());
-                established.post_handshake().map_or(Ok(()), |post| post.flights.handle_timeout(now))
+                established.post_handshake().map_or(Ok(()), |post| post.handle_timeout(now))
             }
             Phase::Failed(_, linger) => {
                 if linger.as_ref().is_some_and(|linger| linger.until() <= now) {

@@ -11,13 +11,13 @@ use super::key_update::KeyUpdates;
 use super::post_flights::PostFlights;
 use super::{Config, fault};
 use super::{Connection, Established, Phase};
-use crate::Error;
 use crate::event::{Event, SessionTicket};
-use crate::flight::{Accepted, Fragment, Incoming, Message};
+use crate::flight::{Accepted, Arrival, Fragment, Incoming, Message};
 use crate::message::registry::HandshakeType;
 use crate::observe::{Direction, Observed};
 use crate::time::Instant;
 use crate::v13::Traffic;
+use crate::{Error, client, server};
 
 /// Tickets that wait for the application. A server may give as many as it likes, and a client may delete them as it likes
 /// (RFC 9846 section 4.7.1): the oldest first, because the newest is good for longest.
@@ -35,7 +35,8 @@ pub(super) struct PostHandshake {
 impl PostHandshake {
     /// Takes over from the handshake.
     pub(super) fn new(flights: Flights, traffic: Traffic) -> Self {
-        let (flights, incoming) = PostFlights::new(flights);
+        let (flights, mut incoming) = PostFlights::new(flights);
+        incoming.limit_to_post_handshake();
         Self { incoming, flights, traffic, updates: KeyUpdates::default() }
     }
 
@@ -44,7 +45,14 @@ impl PostHandshake {
             // At once.
             return Some(Instant::default());
         }
-        self.flights.next_timeout()
+        let forgetting = self.incoming.deadline().map(Instant::from_origin);
+        [self.flights.next_timeout(), forgetting].into_iter().flatten().min()
+    }
+
+    /// What has been buffered for too long is forgotten, and our flights are sent again when their time has come.
+    pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
+        self.incoming.expire(now.since_origin());
+        self.flights.handle_timeout(now)
     }
 
     /// Whether data from the peer would change anything here.
@@ -84,8 +92,15 @@ impl Connection {
         number: RecordNumber,
         fragment: Fragment<'_>,
     ) -> bool {
-        let Some(post) = self.post_handshake() else { return false };
-        match post.incoming.accept(number.epoch, fragment) {
+        let expectation = match self.config {
+            Config::Client(_) => client::expected::after_handshake(),
+            Config::Server(_) => server::expected::after_handshake(),
+        };
+        let Self { phase: Phase::Connected(established), config, .. } = self else { return false };
+        let Some(post) = established.post_handshake() else { return false };
+        let limits = &config.common().settings.limits;
+        let arrival = Arrival { epoch: number.epoch, now: now.since_origin(), expectation, limits };
+        match post.incoming.accept(arrival, fragment) {
             Accepted::Whole(message) => self.late_message(now, message),
             Accepted::Kept => {}
             Accepted::Duplicate => return self.late_copy(now, number.epoch, &fragment),

@@ -6,10 +6,9 @@ use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
 use super::{Config, Connection, Data, Datagram, Phase};
 use crate::Error;
-use crate::client::ExpectServerHello;
 use crate::error::Misbehaviour;
 use crate::event::{CloseReason, Event};
-use crate::flight::{Accepted, Fragment, Message};
+use crate::flight::{Accepted, Arrival, Fragment};
 use crate::message::Alert;
 use crate::message::registry::{AlertDescription, HandshakeType};
 use crate::observe::{Direction, Observed};
@@ -298,10 +297,11 @@ impl Connection {
             && handshaking.hello.is_none()
             && fragment.msg_type == HandshakeType::CLIENT_HELLO
         {
-            if handshaking.io.flights.incoming.held_bytes() == 0 {
+            if handshaking.io.flights.incoming.next_message_seq() != Some(fragment.message_seq) {
                 // Nobody asked for a cookie here, but another server may have before us: its question had the number
-                // before this one, and our answer has the next (RFC 6347 section 4.2.2).
-                handshaking.io.flights.incoming.set_next_message_seq(fragment.message_seq);
+                // before this one, and our answer has the next (RFC 6347 section 4.2.2). Parts of a hello with another
+                // number, which anybody may have sent, give way.
+                handshaking.io.flights.incoming.restart_at(fragment.message_seq);
                 handshaking.io.flights.start_message_seq_at(fragment.message_seq);
             }
             handshaking.random = random_of(&fragment).or(handshaking.random);
@@ -320,13 +320,19 @@ impl Connection {
             self.stats.count(Discard::MessageOutsideWindow);
             return false;
         }
+        let expectation = handshaking.state.expectation();
+        let limits = &self.config.common().settings.limits;
+        let arrival = Arrival { epoch, now: now.since_origin(), expectation, limits };
         let flights = &mut handshaking.io.flights;
         let is_of_present_flight = fragment.message_seq >= flights.flight_start();
         let incoming = &mut flights.incoming;
         let accepted = match handshaking.open_request {
-            None => incoming.accept(epoch, fragment),
-            Some(_) => incoming.hold(epoch, fragment),
+            None => incoming.accept(arrival, fragment),
+            Some(_) => incoming.hold(arrival, fragment),
         };
+        if incoming.take_displaced() {
+            self.stats.count(Discard::ContradictingFragment);
+        }
         match accepted {
             Accepted::Whole(message) => self.run_message(now, message),
             // Authentic, and of the next flight: it implies an ACK of ours (RFC 9147 section 7.1).
@@ -359,32 +365,6 @@ impl Connection {
             handshaking.io.flights.acknowledge_again(now);
         }
         false
-    }
-
-    /// A stateless server numbers all its questions 0; they come whole, and in no order with the rest.
-    ///
-    /// Each repeats the record number of the hello that it answers (RFC 6347 section 4.2.1). One for an earlier hello,
-    /// late after a retransmission, has a cookie of its own but is answered already: to answer it again would
-    /// restart the handshake under the server's hands.
-    fn verify_request(&mut self, now: Instant, answers: u64, fragment: &Fragment<'_>) {
-        if !fragment.is_whole() {
-            return self.stats.count(Discard::MalformedFragment);
-        }
-        let Phase::Handshaking(handshaking) = &self.phase else { return };
-        let cookies = handshaking.expects_server_hello().map(ExpectServerHello::cookies);
-        if answers < handshaking.hello_sequence {
-            return self.stats.count(Discard::DuplicateMessage);
-        }
-        let Fragment { msg_type, message_seq, payload: body, .. } = *fragment;
-        self.run_message(now, Message { epoch: 0, msg_type, message_seq, body });
-        let next_record = self.writes.current().next_number().sequence;
-        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        if handshaking.expects_server_hello().map(ExpectServerHello::cookies) != cookies {
-            handshaking.hello_sequence = next_record;
-        }
-        if handshaking.io.flights.incoming.next_message_seq() == Some(0) {
-            handshaking.io.flights.incoming.set_next_message_seq(1);
-        }
     }
 
     /// The peer repeats the flight that ours answers: it has not seen ours. At once, but not more than once per half

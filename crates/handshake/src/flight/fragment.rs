@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use super::limits::TooLong;
 use crate::message::registry::HandshakeType;
 
 /// Bytes of the handshake header before each fragment.
@@ -105,7 +106,18 @@ pub(crate) enum FragmentFault {
     Contradiction,
     /// The message is longer than the limit for its type.
     #[error("handshake message too long")]
-    TooLong,
+    TooLong(HandshakeType, TooLong),
+    /// The state does not expect a message of this type in this place.
+    #[error("unexpected handshake message")]
+    Unexpected {
+        /// What may come.
+        expected: &'static str,
+        /// What came.
+        received: HandshakeType,
+    },
+    /// There is no room for more parts of messages.
+    #[error("too much of the handshake is buffered")]
+    NoRoom,
     /// The message lies further ahead of the next expected one than the limit.
     #[error("handshake message too far ahead")]
     TooFarAhead,

@@ -5,43 +5,14 @@
 //! are stored, next to each other, with the ranges that they fill. When the last gap closes, the store is the message.
 
 use alloc::vec::Vec;
+use core::mem;
+use core::time::Duration;
 
+use super::expectation::Expectation;
 use super::fragment::{Fragment, FragmentFault};
+use super::limits::{Bound, Limits, POST_HANDSHAKE_AHEAD, POST_HANDSHAKE_TOTAL, TooLong};
 use super::ranges::Ranges;
 use crate::message::registry::HandshakeType;
-
-/// How much of a peer's handshake is held at a time, and how far an association's numbers may go.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Limits {
-    /// Bytes of a Certificate message. Default 64 KiB.
-    pub certificate: u32,
-    /// Bytes of any other message. Default 16 KiB.
-    pub other: u32,
-    /// How many messages after the next expected one may be held. Default 7: with the expected one that is
-    /// room for the longest flight that either version has.
-    pub messages_ahead: u16,
-    /// Separate pieces in which one message may be held. Default 32: more pieces than datagrams in flight.
-    pub pieces: usize,
-    /// The greatest message_seq of our own messages. Default 65,535, the greatest there is: an association that comes so
-    /// far ends.
-    pub last_message_seq: u16,
-    /// The greatest epoch of our own records (RFC 9147 section 8). Default 2^48 - 1: its key serves until its own limit, and
-    /// is not followed by another.
-    pub last_epoch: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            certificate: 64 * 1024,
-            other: 16 * 1024,
-            messages_ahead: 7,
-            pieces: 32,
-            last_message_seq: u16::MAX,
-            last_epoch: (1 << 48) - 1,
-        }
-    }
-}
 
 /// A whole handshake message inside the record that carried it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +48,26 @@ impl OwnedMessage {
     }
 }
 
+/// How long parts of a message are buffered after the handshake.
+const POST_HANDSHAKE_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Heap for the ranges of one message in as many pieces as there are by default.
+const RANGES_ROOM: usize = 256;
+
+/// Places for as many messages as a flight has are made at once; more come only where stateless answers came before.
+const USUAL_FLIGHT: usize = 6;
+
+/// When and where a fragment arrived, and what is accepted there.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival<'a> {
+    /// The epoch of its record.
+    pub(crate) epoch: u64,
+    pub(crate) now: Duration,
+    /// What the state expects.
+    pub(crate) expectation: Expectation,
+    pub(crate) limits: &'a Limits,
+}
+
 /// What became of a fragment.
 ///
 /// A record may be acknowledged if none of its fragments was `Dropped` (RFC 9147 section 7).
@@ -94,10 +85,10 @@ pub(crate) enum Accepted<'a> {
 
 /// The receiving side of a handshake: next_receive_seq of RFC 6347 section 4.2.2 and what arrived early.
 ///
-/// After each [`accept`](Self::accept), call [`take_ready`](Self::take_ready) until it returns `None`.
+/// After each [`accept`](Self::accept), call [`take_ready`](Self::take_ready) until it returns `None`. Small, for in DTLS 1.3 it
+/// stays with the association.
 #[derive(Debug)]
 pub(crate) struct Incoming {
-    limits: Limits,
     /// Wider than message_seq: one past the last possible message when all 65,536 are used, so that the
     /// sequence never wraps.
     next: u32,
@@ -105,47 +96,82 @@ pub(crate) struct Incoming {
     epoch: u64,
     /// At most one per message_seq, in no order.
     partials: Vec<Partial>,
+    /// The most bytes of heap for `partials`, and the most that the owner of many associations grants this one.
+    total: u32,
+    granted: u32,
+    /// Whether the handshake is done: until then its own deadline is that of the parts too.
+    is_post_handshake: bool,
+    /// Pieces that somebody else may have sent were given up for others, since the last question.
+    displaced: bool,
+    /// The last message that was refused for its length.
+    refused: Option<Refused>,
 }
 
 impl Incoming {
-    /// Expects `next_message_seq` first, in any epoch.
-    pub(crate) const fn new(limits: Limits, next_message_seq: u16) -> Self {
-        Self { limits, next: next_message_seq as u32, epoch: 0, partials: Vec::new() }
+    /// Expects `next_message_seq` first, in any epoch, and buffers at most `total` bytes.
+    pub(crate) const fn new(next_message_seq: u16, total: u32) -> Self {
+        Self {
+            next: next_message_seq as u32,
+            epoch: 0,
+            partials: Vec::new(),
+            total,
+            granted: u32::MAX,
+            is_post_handshake: false,
+            displaced: false,
+            refused: None,
+        }
     }
 
-    /// Takes in a fragment that arrived in a record of `epoch`.
-    pub(crate) fn accept<'f>(&mut self, epoch: u64, fragment: Fragment<'f>) -> Accepted<'f> {
-        self.take_in(epoch, fragment, true)
+    /// The handshake is done: from now on messages are few, short and in no hurry.
+    pub(crate) fn limit_to_post_handshake(&mut self) {
+        (self.total, self.granted) = (POST_HANDSHAKE_TOTAL, u32::MAX);
+        self.is_post_handshake = true;
+        self.refused = None;
+    }
+
+    /// At most so many bytes of heap are used from now on, if that is less than the association's own total. What is
+    /// buffered already stays.
+    pub(crate) fn grant(&mut self, bytes: usize) {
+        self.granted = u32::try_from(bytes).unwrap_or(u32::MAX);
+    }
+
+    /// Takes in a fragment.
+    pub(crate) fn accept<'f>(&mut self, arrival: Arrival<'_>, fragment: Fragment<'f>) -> Accepted<'f> {
+        self.take_in(arrival, fragment, true)
     }
 
     /// Takes in a fragment for a state machine that waits for something else than messages: even the next expected
     /// message is stored.
-    pub(crate) fn hold(&mut self, epoch: u64, fragment: Fragment<'_>) -> Accepted<'static> {
-        match self.take_in(epoch, fragment, false) {
+    pub(crate) fn hold(&mut self, arrival: Arrival<'_>, fragment: Fragment<'_>) -> Accepted<'static> {
+        match self.take_in(arrival, fragment, false) {
             Accepted::Duplicate => Accepted::Duplicate,
             Accepted::Dropped(fault) => Accepted::Dropped(fault),
             Accepted::Kept | Accepted::Whole(_) => Accepted::Kept,
         }
     }
 
-    fn take_in<'f>(&mut self, epoch: u64, fragment: Fragment<'f>, deliver: bool) -> Accepted<'f> {
+    fn take_in<'f>(&mut self, arrival: Arrival<'_>, fragment: Fragment<'f>, deliver: bool) -> Accepted<'f> {
         if u32::from(fragment.message_seq) < self.next {
             return Accepted::Duplicate;
         }
-        let stored = match self.check(epoch, &fragment) {
+        let deliver = deliver && u32::from(fragment.message_seq) == self.next && fragment.is_whole();
+        let stored = self
+            .check(arrival, &fragment, deliver)
+            .and_then(|()| self.find_or_displace(arrival.epoch, &fragment));
+        let stored = match stored {
             Ok(stored) => stored,
             Err(fault) => return Accepted::Dropped(fault),
         };
-        if deliver && u32::from(fragment.message_seq) == self.next && fragment.is_whole() {
+        if deliver {
             self.advance(stored);
             return Accepted::Whole(Message {
-                epoch,
+                epoch: arrival.epoch,
                 msg_type: fragment.msg_type,
                 message_seq: fragment.message_seq,
                 body: fragment.payload,
             });
         }
-        self.store(stored, epoch, &fragment)
+        self.store(stored, arrival, &fragment)
     }
 
     /// The next expected message, if its last gap was closed by a stored fragment.
@@ -170,6 +196,12 @@ impl Incoming {
         self.keep(|partial| partial.message_seq >= next);
     }
 
+    /// Expects another message next, and forgets what is buffered of all others.
+    pub(crate) fn restart_at(&mut self, next: u16) {
+        self.next = next.into();
+        self.keep(|_| false);
+    }
+
     /// From now on messages that were not processed yet must arrive in `epoch` or later: their keys exist.
     ///
     /// Pieces held from earlier epochs are forgotten, so that no message is put together across a key change
@@ -179,60 +211,124 @@ impl Incoming {
         self.keep(|partial| partial.epoch >= epoch);
     }
 
-    /// Bytes of heap in use: at most 4 times the bytes received plus 512, with the default limits.
+    /// Bytes of heap in use: at most 4 times the bytes received plus 512, and at most the total.
     pub(crate) fn held_bytes(&self) -> usize {
         let table = self.partials.capacity().saturating_mul(size_of::<Partial>());
         self.partials.iter().map(Partial::held_bytes).fold(table, usize::saturating_add)
     }
 
-    /// Holds a fragment against the limits and against earlier ones. Returns where the earlier ones are.
-    fn check(&mut self, epoch: u64, fragment: &Fragment<'_>) -> Result<Option<usize>, FragmentFault> {
-        let limit = match fragment.msg_type {
-            HandshakeType::CERTIFICATE => self.limits.certificate,
-            _ => self.limits.other,
-        };
-        let distance = u32::from(fragment.message_seq).saturating_sub(self.next);
+    /// Whether pieces were given up for others that contradict them, since the last call.
+    pub(crate) fn take_displaced(&mut self) -> bool {
+        mem::take(&mut self.displaced)
+    }
+
+    /// The message that the peer cannot get across because of its length, if there is one: it was refused, and has not come
+    /// in another form since.
+    pub(crate) fn refused(&self, limits: &Limits) -> Option<(HandshakeType, TooLong)> {
+        let refused = self.refused.filter(|refused| u32::from(refused.message_seq) >= self.next)?;
+        Some((refused.msg_type, limits.check(refused.bound, refused.length).err()?))
+    }
+
+    /// When parts of a message have been buffered for too long.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        let deadlines = self.partials.iter().map(Partial::deadline);
+        deadlines.min().filter(|_| self.is_post_handshake)
+    }
+
+    /// Forgets what has been buffered for too long.
+    pub(crate) fn expire(&mut self, now: Duration) {
+        if self.is_post_handshake {
+            self.keep(|partial| partial.deadline() > now);
+        }
+    }
+
+    /// Holds a fragment against what may come and how long it may be. A whole message that is delivered at once costs
+    /// nothing: whether its type and its fixed length fit is the state's own question.
+    fn check(
+        &mut self,
+        arrival: Arrival<'_>,
+        fragment: &Fragment<'_>,
+        delivered: bool,
+    ) -> Result<(), FragmentFault> {
+        let Arrival { epoch, expectation, limits, .. } = arrival;
+        let (msg_type, message_seq) = (fragment.msg_type, fragment.message_seq);
+        let distance = u32::from(message_seq).saturating_sub(self.next);
         fragment.end()?;
-        if distance > self.limits.messages_ahead.into() {
+        if distance > self.messages_ahead(limits).into() {
             return Err(FragmentFault::TooFarAhead);
         }
         if epoch < self.epoch {
             return Err(FragmentFault::StaleEpoch);
         }
-        if fragment.length > limit {
-            return Err(FragmentFault::TooLong);
+        match expectation.bound_of(msg_type, distance) {
+            None if delivered => return Ok(()),
+            None => {
+                let expected = expectation.name();
+                return Err(FragmentFault::Unexpected { expected, received: msg_type });
+            }
+            Some(Bound::Fixed(_)) if delivered => {}
+            Some(bound) => limits.check(bound, fragment.length).map_err(|fault| {
+                self.refused = Some(Refused { message_seq, msg_type, length: fragment.length, bound });
+                FragmentFault::TooLong(msg_type, fault)
+            })?,
         }
         if fragment.payload.is_empty() && fragment.length != 0 {
             return Err(FragmentFault::Empty);
         }
-        let Some((index, partial)) = self.find(fragment.message_seq) else {
+        Ok(())
+    }
+
+    /// Where earlier fragments of the same message are, if they agree with this one.
+    ///
+    /// Without keys the newest fragment is as good as any, and pieces that contradict it give way: a planted piece must not
+    /// keep the genuine message out. Under keys a contradiction is the peer's own.
+    fn find_or_displace(
+        &mut self,
+        epoch: u64,
+        fragment: &Fragment<'_>,
+    ) -> Result<Option<usize>, FragmentFault> {
+        let same = |partial: &Partial| partial.message_seq == fragment.message_seq;
+        let Some((index, partial)) = self.partials.iter().enumerate().find(|(_, partial)| same(partial))
+        else {
             return Ok(None);
         };
-        if epoch > partial.epoch {
-            // Later keys are better proof: what came without them gives way.
-            self.partials.swap_remove(index);
-            return Ok(None);
-        }
         if epoch < partial.epoch {
             return Err(FragmentFault::StaleEpoch);
         }
-        if (fragment.msg_type, fragment.length) != (partial.msg_type, partial.length) {
+        let agrees = (fragment.msg_type, fragment.length) == (partial.msg_type, partial.length);
+        if agrees && epoch == partial.epoch {
+            return Ok(Some(index));
+        }
+        if epoch > 0 && epoch == partial.epoch {
             return Err(FragmentFault::Contradiction);
         }
-        Ok(Some(index))
+        // Later keys are better proof: what came without them gives way too.
+        self.displaced |= epoch == partial.epoch;
+        self.partials.swap_remove(index);
+        Ok(None)
     }
 
-    fn store(&mut self, stored: Option<usize>, epoch: u64, fragment: &Fragment<'_>) -> Accepted<'static> {
+    fn store(
+        &mut self,
+        stored: Option<usize>,
+        arrival: Arrival<'_>,
+        fragment: &Fragment<'_>,
+    ) -> Accepted<'static> {
+        let room = self.room_for(arrival, fragment.message_seq);
         if let Some(partial) = stored.and_then(|index| self.partials.get_mut(index)) {
-            return partial.add(fragment, self.limits.pieces);
+            return partial.add(fragment, arrival.limits.pieces, room);
         }
-        if self.partials.is_empty() {
-            // One allocation for as many as there can be: growing would for a moment hold two of them.
-            self.partials.reserve_exact(usize::from(self.limits.messages_ahead).saturating_add(1));
+        let mut partial = Partial::new(arrival, fragment);
+        let table = self.table_growth();
+        let Some(room) = room.checked_sub(table) else { return Accepted::Dropped(FragmentFault::NoRoom) };
+        // A first piece is always one of the allowed ones, even if the setting says none is.
+        let accepted = partial.add(fragment, arrival.limits.pieces.max(1), room);
+        if matches!(accepted, Accepted::Dropped(_)) {
+            return accepted;
         }
-        let mut partial = Partial::new(epoch, fragment);
-        // A first piece always fits, even if the setting says none does.
-        let accepted = partial.add(fragment, self.limits.pieces.max(1));
+        // One allocation for a flight: growing holds two of them for a moment.
+        let places = if self.partials.is_empty() { USUAL_FLIGHT } else { 1 };
+        self.partials.reserve_exact(places);
         self.partials.push(partial);
         match accepted {
             // The first fragment of an empty message adds no bytes, and yet it is news.
@@ -241,8 +337,40 @@ impl Incoming {
         }
     }
 
-    fn find(&self, message_seq: u16) -> Option<(usize, &Partial)> {
-        self.partials.iter().enumerate().find(|(_, partial)| partial.message_seq == message_seq)
+    fn messages_ahead(&self, limits: &Limits) -> u16 {
+        if self.is_post_handshake {
+            limits.messages_ahead.min(POST_HANDSHAKE_AHEAD)
+        } else {
+            limits.messages_ahead
+        }
+    }
+
+    /// Bytes of heap that one more message needs in the table.
+    fn table_growth(&self) -> usize {
+        let capacity = self.partials.capacity();
+        let places = match capacity {
+            0 => USUAL_FLIGHT,
+            _ => usize::from(self.partials.len() >= capacity),
+        };
+        places.saturating_mul(size_of::<Partial>())
+    }
+
+    /// Bytes of heap that a fragment of this message may take up. What comes after the next message leaves it room, so that
+    /// it can always become whole.
+    fn room_for(&self, arrival: Arrival<'_>, message_seq: u16) -> usize {
+        let total = usize::try_from(self.total.min(self.granted)).unwrap_or(usize::MAX);
+        let room = total.saturating_sub(self.held_bytes());
+        if u32::from(message_seq) == self.next {
+            return room;
+        }
+        let bounds = arrival.expectation.next_bounds();
+        let most = bounds.map(|bound| arrival.limits.most(bound)).max().unwrap_or(0);
+        let held = self.partials.iter().find(|partial| u32::from(partial.message_seq) == self.next);
+        let missing = usize::try_from(most)
+            .unwrap_or(usize::MAX)
+            .saturating_add(RANGES_ROOM)
+            .saturating_sub(held.map_or(0, Partial::held_bytes));
+        room.saturating_sub(missing)
     }
 
     /// The expected message is whole: expects the one after it, and gives up what is stored of it.
@@ -265,10 +393,21 @@ impl Incoming {
     }
 }
 
+/// A message that was longer than its limit.
+#[derive(Clone, Copy, Debug)]
+struct Refused {
+    message_seq: u16,
+    msg_type: HandshakeType,
+    length: u32,
+    bound: Bound,
+}
+
 /// A message of which something has arrived.
 #[derive(Debug)]
 struct Partial {
     epoch: u64,
+    /// When its first piece came.
+    since: Duration,
     length: u32,
     message_seq: u16,
     msg_type: HandshakeType,
@@ -279,9 +418,10 @@ struct Partial {
 }
 
 impl Partial {
-    fn new(epoch: u64, fragment: &Fragment<'_>) -> Self {
+    fn new(arrival: Arrival<'_>, fragment: &Fragment<'_>) -> Self {
         Self {
-            epoch,
+            epoch: arrival.epoch,
+            since: arrival.now,
             length: fragment.length,
             message_seq: fragment.message_seq,
             msg_type: fragment.msg_type,
@@ -290,31 +430,43 @@ impl Partial {
         }
     }
 
-    /// Merges a fragment in. Fragments may overlap in any way (RFC 9147 section 5.5); where they do, the bytes
-    /// that came last stand, so that a retransmission repairs what somebody else has written without keys.
-    fn add(&mut self, fragment: &Fragment<'_>, max_pieces: usize) -> Accepted<'static> {
+    /// Merges a fragment in, with at most `room` more bytes of heap. Fragments may overlap in any way (RFC 9147 section 5.5);
+    /// where they do, the bytes that came last stand, so that a retransmission repairs what somebody else has written
+    /// without keys.
+    fn add(&mut self, fragment: &Fragment<'_>, max_pieces: usize, room: usize) -> Accepted<'static> {
         let range = match fragment.end() {
             Ok(end) => fragment.offset..end,
             Err(fault) => return Accepted::Dropped(fault),
         };
         let covered = self.ranges.rank(range.start)..self.ranges.rank(range.end);
         let known = self.ranges.covers(range.clone());
+        let needed = self.bytes.len().saturating_add(fragment.payload.len()).saturating_sub(covered.len());
+        let growth = needed.saturating_sub(self.bytes.capacity());
+        let Some(spare) = room.checked_sub(growth.saturating_add(self.ranges.next_growth())) else {
+            return Accepted::Dropped(FragmentFault::NoRoom);
+        };
         if self.ranges.insert(range, max_pieces).is_err() {
             return Accepted::Dropped(FragmentFault::TooManyPieces);
         }
-        self.make_room(fragment.payload.len().saturating_sub(covered.len()));
+        self.make_room(needed, spare);
         self.bytes.splice(covered, fragment.payload.iter().copied());
         if known { Accepted::Duplicate } else { Accepted::Kept }
     }
 
-    /// Doubles like a vector does, but never beyond the length of the message.
-    fn make_room(&mut self, additional: usize) {
-        let needed = self.bytes.len().saturating_add(additional);
+    /// Doubles like a vector does, but never beyond the length of the message, nor by more than `spare` bytes beyond what is
+    /// needed.
+    fn make_room(&mut self, needed: usize, spare: usize) {
         if needed > self.bytes.capacity() {
             let whole = usize::try_from(self.length).unwrap_or(usize::MAX);
-            let doubled = self.bytes.capacity().saturating_mul(2).min(whole);
+            let doubled =
+                self.bytes.capacity().saturating_mul(2).min(whole).min(needed.saturating_add(spare));
             self.bytes.reserve_exact(needed.max(doubled).saturating_sub(self.bytes.len()));
         }
+    }
+
+    /// When it has been buffered for too long, after the handshake.
+    fn deadline(&self) -> Duration {
+        self.since.saturating_add(POST_HANDSHAKE_LIFETIME)
     }
 
     fn is_complete(&self) -> bool {

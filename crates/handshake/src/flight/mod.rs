@@ -4,7 +4,7 @@
 //! message means, which keys protect it, what the time is (it is an argument) or where datagrams go.
 //!
 //! ```text
-//! inbound   record payload -> Fragment -> Incoming -> whole messages in order
+//! inbound   record payload -> Fragment -> Incoming (what the state's Expectation admits) -> whole messages in order
 //!                                     \-> RepeatDetector: the peer lost our flight
 //! outbound  whole messages -> Outgoing -> datagrams, sealed by the caller's Sealer
 //!           ACK numbers    -> SentRecords -> acknowledged byte ranges
@@ -14,8 +14,10 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod acks;
+mod expectation;
 mod fragment;
 mod incoming;
+mod limits;
 mod outgoing;
 mod ranges;
 mod repeat;
@@ -28,9 +30,11 @@ pub(crate) mod fake;
 mod tests;
 
 pub(crate) use acks::Acks;
+pub(crate) use expectation::{Expectation, Expected};
 pub(crate) use fragment::{Fragment, FragmentFault, HEADER_LEN, header};
-pub use incoming::Limits;
-pub(crate) use incoming::{Accepted, Incoming, Message};
+pub(crate) use incoming::{Accepted, Arrival, Incoming, Message};
+pub use limits::Limits;
+pub(crate) use limits::{Bound, TooLong};
 pub(crate) use outgoing::{Outgoing, RECORDS_PER_BURST, Reliability, SealFailed, Sealer};
 pub(crate) use repeat::RepeatDetector;
 pub(crate) use timer::{AnswerLimit, Expired, RetransmitTimer, TimerSettings};

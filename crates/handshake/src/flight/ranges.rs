@@ -73,6 +73,13 @@ impl Ranges {
         below.fold(0, usize::saturating_add)
     }
 
+    /// Bytes by which the heap may grow when one more range is added: a vector doubles, from four on.
+    pub(crate) fn next_growth(&self) -> usize {
+        let capacity = self.pieces.capacity();
+        let ranges = if self.pieces.len() < capacity { 0 } else { capacity.max(4) };
+        ranges.saturating_mul(size_of::<Range<u32>>())
+    }
+
     /// Bytes of heap that the set occupies.
     pub(crate) fn held_bytes(&self) -> usize {
         self.pieces.capacity().saturating_mul(size_of::<Range<u32>>())

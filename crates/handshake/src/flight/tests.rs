@@ -13,6 +13,9 @@ use crate::message::registry::HandshakeType;
 /// The messages of a server's flight with a chain: epoch and length.
 const SERVER_FLIGHT: [(u64, usize); 5] = [(0, 122), (2, 40), (2, 3210), (2, 76), (2, 36)];
 
+/// What the flights of these tests are made of.
+static CERTIFICATES: [Expected; 1] = [Expected::always(HandshakeType::CERTIFICATE, Bound::Certificate)];
+
 fn body(length: usize, message_seq: u16) -> Vec<u8> {
     (0..length).map(|i| (i * 3 + i / 257) as u8 ^ message_seq as u8).collect()
 }
@@ -44,7 +47,7 @@ struct Receiver {
 impl Receiver {
     fn new(messages: &[(u64, usize)]) -> Self {
         Self {
-            incoming: Incoming::new(Limits::default(), 0),
+            incoming: Incoming::new(0, u32::MAX),
             messages: messages.to_vec(),
             done: 0,
             to_acknowledge: Vec::new(),
@@ -59,7 +62,13 @@ impl Receiver {
             let mut keep = true;
             while !rest.is_empty() {
                 let (fragment, after) = Fragment::split_first(rest).unwrap();
-                match self.incoming.accept(record.number.0, fragment) {
+                let arrival = Arrival {
+                    epoch: record.number.0,
+                    now: Duration::ZERO,
+                    expectation: Expectation::AnyOf(&CERTIFICATES),
+                    limits: &Limits::DEFAULT,
+                };
+                match self.incoming.accept(arrival, fragment) {
                     Accepted::Whole(message) => self.process(message),
                     Accepted::Kept => {}
                     Accepted::Duplicate => {

@@ -3,16 +3,25 @@
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use super::input::Input;
-use crate::flight::{Accepted, Fragment, Incoming, Limits, Message};
+use crate::flight::{Accepted, Arrival, Bound, Expectation, Expected, Fragment, Incoming, Limits, Message};
 use crate::message::registry::HandshakeType;
+
+/// The most bytes that are buffered: less than an attacker would like.
+const TOTAL: u32 = 40_000;
+
+static EXPECTED: [Expected; 2] = [
+    Expected::always(HandshakeType::CERTIFICATE, Bound::Certificate),
+    Expected::always(HandshakeType::FINISHED, Bound::Other),
+];
 
 /// Feeds [`Incoming`] a script of fragments, honest and hostile, and holds it against the model.
 ///
 /// What must hold: messages come in order of message_seq, each once, and as soon as their last byte has arrived; every
 /// byte of a message is the one that was accepted last at its place; memory is at most four times the bytes received
-/// plus 512.
+/// plus 512, and at most the total.
 pub fn reassembly(script: &[u8]) {
     let mut input = Input::new(script);
     let mut bench = Bench::new(u16::from(input.u8() & 3));
@@ -45,7 +54,7 @@ struct Held {
 
 impl Bench {
     fn new(next: u16) -> Self {
-        let incoming = Incoming::new(Limits::default(), next);
+        let incoming = Incoming::new(next, TOTAL);
         Self { incoming, model: BTreeMap::new(), next: next.into(), received: 0 }
     }
 
@@ -102,7 +111,11 @@ impl Bench {
     fn accept(&mut self, epoch: u64, fragment: Fragment<'_>) {
         self.received += 12 + fragment.payload.len();
         let old = u32::from(fragment.message_seq) < self.next;
-        match self.incoming.accept(epoch, fragment) {
+        let expectation = Expectation::AnyOf(&EXPECTED);
+        match self
+            .incoming
+            .accept(Arrival { epoch, now: Duration::ZERO, expectation, limits: &Limits::DEFAULT }, fragment)
+        {
             Accepted::Whole(message) => {
                 assert_eq!(message.body, fragment.payload);
                 self.model.remove(&fragment.message_seq);
@@ -120,7 +133,9 @@ impl Bench {
         let fresh =
             || Held { epoch, msg_type: fragment.msg_type, bytes: vec![None; fragment.length as usize] };
         let held = self.model.entry(fragment.message_seq).or_insert_with(fresh);
-        if epoch > held.epoch {
+        // Later keys give a message anew; without keys the newest fragment does so.
+        let differs = held.msg_type != fragment.msg_type || held.bytes.len() != fragment.length as usize;
+        if epoch > held.epoch || (epoch == 0 && differs) {
             *held = fresh();
         }
         assert_eq!((held.epoch, held.msg_type), (epoch, fragment.msg_type), "two messages were mixed");
@@ -161,6 +176,7 @@ impl Bench {
     fn check_memory(&self) {
         let held = self.incoming.held_bytes();
         assert!(held <= 4 * self.received + 512, "{held} bytes held, {} received", self.received);
+        assert!(held <= TOTAL as usize, "{held} bytes held");
     }
 
     /// Message numbers near the expected one, below and above.

@@ -12,7 +12,6 @@ use crate::transcript::TranscriptBuffer;
 use super::greeting::Proven;
 use super::retry::Retry;
 use super::{v12, v13};
-use crate::client::hello::TRANSCRIPT_LIMIT;
 
 /// Waits for the hello that the gate let in, whole.
 #[derive(Debug)]
@@ -41,7 +40,7 @@ impl ExpectClientHello {
             return answered_retry(&hello, version, message, retry, cx);
         }
         check_fallback(&hello, version, cx.common)?;
-        let mut transcript = TranscriptBuffer::new(TRANSCRIPT_LIMIT);
+        let mut transcript = TranscriptBuffer::new(cx.common.settings.limits.transcript());
         transcript.push(message.msg_type, message.message_seq, message.body)?;
         match version {
             ProtocolVersion::DTLS_1_3 => v13::first_hello(&hello, transcript, cx),

@@ -4,6 +4,7 @@ mod answer;
 mod begun;
 mod choice;
 pub(crate) mod cookie;
+pub(crate) mod expected;
 mod fragments;
 pub(crate) mod gate;
 pub(crate) mod greeting;

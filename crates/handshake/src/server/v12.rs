@@ -232,6 +232,11 @@ pub(crate) struct ExpectClientKeyExchange {
 }
 
 impl ExpectClientKeyExchange {
+    /// Whether the client has shown a certificate, whose key it has to prove.
+    pub(super) fn has_chain(&self) -> bool {
+        self.chain.is_some()
+    }
+
     pub(super) fn handle(
         self,
         message: Message<'_>,

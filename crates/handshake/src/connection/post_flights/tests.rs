@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::*;
 use crate::Settings;
+use crate::crypto::Side;
 use crate::flight::fake::FakeSealer;
 
 const TICKET: HandshakeType = HandshakeType::NEW_SESSION_TICKET;
@@ -23,7 +24,7 @@ fn after_handshake() -> PostFlights {
 
 fn handshake() -> Flights {
     let settings = Settings::new(crate::crypto::ring::provider(), crate::FromRng(getrandom::SysRng));
-    let mut flights = Flights::new(&settings);
+    let mut flights = Flights::new(&settings, Side::Client);
     flights.expect_acks();
     flights.start_message_seq_at(6);
     flights

@@ -4,6 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use proptest::prelude::*;
 
+use super::super::expectation::Expected;
 use super::super::fragment::{HEADER_LEN, MAX_LENGTH};
 use super::*;
 
@@ -22,13 +23,26 @@ fn body(length: usize, message_seq: u16) -> Vec<u8> {
     (0..length).map(|i| (i * 7 + i / 251) as u8 ^ (message_seq as u8).wrapping_mul(31)).collect()
 }
 
+/// Messages of every length that the settings allow.
+static ANY: [Expected; 3] = [
+    Expected::always(HandshakeType::CERTIFICATE, Bound::Certificate),
+    Expected::always(HandshakeType::SERVER_HELLO_DONE, Bound::Other),
+    Expected::always(HandshakeType::FINISHED, Bound::Other),
+];
+
+static LIMITS: Limits = Limits::DEFAULT;
+
+fn at(epoch: u64) -> Arrival<'static> {
+    Arrival { epoch, now: Duration::ZERO, expectation: Expectation::AnyOf(&ANY), limits: &LIMITS }
+}
+
 fn new() -> Incoming {
-    Incoming::new(Limits::default(), 0)
+    Incoming::new(0, u32::MAX)
 }
 
 /// Feeds a fragment of epoch 0 and collects every message that it completes.
 fn feed(incoming: &mut Incoming, fragment: Fragment<'_>, messages: &mut Vec<OwnedMessage>) {
-    if let Accepted::Whole(message) = incoming.accept(0, fragment) {
+    if let Accepted::Whole(message) = incoming.accept(at(0), fragment) {
         messages.push(OwnedMessage {
             epoch: message.epoch,
             msg_type: message.msg_type,
@@ -112,8 +126,8 @@ proptest! {
         length in 1usize..400,
         ranges in proptest::collection::vec((any::<u16>(), any::<u16>(), any::<u8>()), 1..60),
     ) {
-        let limits = Limits { pieces: 400, ..Limits::default() };
-        let mut incoming = Incoming::new(limits, 0);
+        let limits = Limits { pieces: 400, ..LIMITS };
+        let mut incoming = new();
         let mut model = vec![None; length];
         for (start, size, fill) in ranges {
             let start = start as usize % length;
@@ -124,7 +138,7 @@ proptest! {
             }
             let bytes = vec![fill; length];
             let known = model[start..end].iter().all(Option::is_some);
-            let accepted = incoming.accept(0, piece(&bytes, 0, start..end));
+            let accepted = incoming.accept(Arrival { limits: &limits, ..at(0) }, piece(&bytes, 0, start..end));
             prop_assert_eq!(accepted, if known { Accepted::Duplicate } else { Accepted::Kept });
             // The newest copy stands.
             model[start..end].fill(Some(fill));
@@ -145,12 +159,14 @@ proptest! {
         let mut incoming = new();
         let msg_type = HandshakeType(msg_type);
         let fragment = Fragment { msg_type, length, message_seq, offset, payload: &[1; 300][..payload] };
-        let limit = if msg_type == HandshakeType::CERTIFICATE { 65_536 } else { 16_384 };
+        let expected = Expectation::AnyOf(&ANY).bound_of(msg_type, 0).is_some();
+        let limit = if msg_type == HandshakeType::CERTIFICATE { 66_000 } else { 16_384 };
         let within = length <= limit && u64::from(offset) + payload as u64 <= u64::from(length);
-        let accepted = incoming.accept(0, fragment);
+        let delivered = message_seq == 0 && fragment.is_whole();
+        let accepted = incoming.accept(at(0), fragment);
         prop_assert_eq!(
             matches!(accepted, Accepted::Dropped(_)),
-            !within || message_seq > 7 || (payload == 0 && length != 0)
+            !within || message_seq > 7 || (payload == 0 && length != 0) || !(expected || delivered)
         );
         prop_assert!(incoming.held_bytes() <= 4 * (HEADER_LEN + payload) + 512);
     }
@@ -160,20 +176,20 @@ proptest! {
 fn an_unfragmented_message_in_order_costs_nothing() {
     let bytes = body(500, 0);
     let mut incoming = new();
-    match incoming.accept(0, piece(&bytes, 0, 0..500)) {
+    match incoming.accept(at(0), piece(&bytes, 0, 0..500)) {
         Accepted::Whole(message) => assert!(core::ptr::eq(message.body, &bytes[..])),
         other => panic!("{other:?}"),
     }
     assert_eq!((incoming.held_bytes(), incoming.next_message_seq()), (0, Some(1)));
-    assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..500)), Accepted::Duplicate);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 0..500)), Accepted::Duplicate);
 }
 
 #[test]
 fn a_whole_copy_overtakes_stored_pieces() {
     let bytes = body(500, 0);
     let mut incoming = new();
-    assert_eq!(incoming.accept(0, piece(&bytes, 0, 100..200)), Accepted::Kept);
-    assert!(matches!(incoming.accept(0, piece(&bytes, 0, 0..500)), Accepted::Whole(_)));
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 100..200)), Accepted::Kept);
+    assert!(matches!(incoming.accept(at(0), piece(&bytes, 0, 0..500)), Accepted::Whole(_)));
     assert_eq!(incoming.held_bytes(), 0);
 }
 
@@ -187,34 +203,70 @@ fn empty_messages_are_messages() {
         payload: &[],
     };
     let mut incoming = new();
-    assert_eq!(incoming.accept(0, done(1)), Accepted::Kept);
-    assert_eq!(incoming.accept(0, done(1)), Accepted::Duplicate);
+    assert_eq!(incoming.accept(at(0), done(1)), Accepted::Kept);
+    assert_eq!(incoming.accept(at(0), done(1)), Accepted::Duplicate);
     assert!(incoming.take_ready().is_none());
-    assert!(matches!(incoming.accept(0, done(0)), Accepted::Whole(_)));
+    assert!(matches!(incoming.accept(at(0), done(0)), Accepted::Whole(_)));
     assert_eq!(incoming.take_ready().unwrap().as_message().msg_type, HandshakeType::SERVER_HELLO_DONE);
     assert!(incoming.take_ready().is_none());
     assert_eq!(incoming.held_bytes(), 0);
 }
 
+/// A planted piece must not keep the genuine message out: without keys the newest fragment is as good as any.
 #[test]
-fn threat_01_a_contradiction_is_dropped_and_the_message_survives() {
+fn threat_01_without_keys_the_newest_fragment_starts_anew() {
+    let bytes = body(100, 0);
+    let genuine = piece(&bytes, 0, 40..100);
+    let plants = [
+        Fragment { length: 60_000, ..genuine },
+        Fragment { length: 101, ..genuine },
+        Fragment { msg_type: HandshakeType::FINISHED, ..genuine },
+    ];
+    for plant in plants {
+        let mut incoming = new();
+        assert_eq!(incoming.accept(at(0), plant), Accepted::Kept);
+        assert!(!incoming.take_displaced());
+        assert_eq!(incoming.accept(at(0), genuine), Accepted::Kept);
+        assert!(incoming.take_displaced() && !incoming.take_displaced());
+        assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 0..40)), Accepted::Kept);
+        assert_eq!(incoming.take_ready().unwrap().body, bytes);
+
+        // A whole message does so too, the next one as well as one that is early.
+        let mut incoming = new();
+        let whole = piece(&bytes, 0, 0..100);
+        let ahead = Fragment { message_seq: 1, ..whole };
+        assert_eq!(incoming.accept(at(0), plant), Accepted::Kept);
+        assert_eq!(incoming.accept(at(0), Fragment { message_seq: 1, ..plant }), Accepted::Kept);
+        assert_eq!(incoming.accept(at(0), ahead), Accepted::Kept);
+        assert!(matches!(incoming.accept(at(0), whole), Accepted::Whole(_)));
+        assert_eq!(incoming.take_ready().unwrap().body, bytes);
+        assert_eq!(incoming.held_bytes(), 0);
+    }
+    // What lies about its own bounds displaces nothing.
+    let mut incoming = new();
+    assert_eq!(incoming.accept(at(0), genuine), Accepted::Kept);
+    let held = incoming.held_bytes();
+    let beyond = Fragment { offset: 41, ..genuine };
+    assert_eq!(incoming.accept(at(0), beyond), Accepted::Dropped(FragmentFault::BeyondMessage));
+    assert_eq!((incoming.held_bytes(), incoming.take_displaced()), (held, false));
+}
+
+#[test]
+fn threat_01_under_keys_a_contradiction_is_the_peers_own() {
     let bytes = body(100, 0);
     let mut incoming = new();
-    assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..40)), Accepted::Kept);
     let genuine = piece(&bytes, 0, 40..100);
-    let dropped = Accepted::Dropped(FragmentFault::Contradiction);
-    assert_eq!(incoming.accept(0, Fragment { length: 60_000, ..genuine }), dropped);
-    assert_eq!(incoming.accept(0, Fragment { length: 101, ..genuine }), dropped);
-    assert_eq!(incoming.accept(0, Fragment { msg_type: HandshakeType::FINISHED, ..genuine }), dropped);
+    assert_eq!(incoming.accept(at(1), piece(&bytes, 0, 0..40)), Accepted::Kept);
+    let contradiction = Accepted::Dropped(FragmentFault::Contradiction);
+    assert_eq!(incoming.accept(at(1), Fragment { length: 101, ..genuine }), contradiction);
+    assert_eq!(
+        incoming.accept(at(1), Fragment { msg_type: HandshakeType::FINISHED, ..genuine }),
+        contradiction
+    );
     let whole = Fragment { length: 60, offset: 0, ..genuine };
     assert!(whole.is_whole());
-    assert_eq!(incoming.accept(0, whole), dropped, "nor does the fast path let it through");
-    let held = incoming.held_bytes();
-    assert_eq!(incoming.accept(0, Fragment { offset: 41, ..genuine }), {
-        Accepted::Dropped(FragmentFault::BeyondMessage)
-    });
-    assert_eq!(incoming.held_bytes(), held);
-    assert_eq!(incoming.accept(0, genuine), Accepted::Kept);
+    assert_eq!(incoming.accept(at(1), whole), contradiction, "nor does the fast path let it through");
+    assert_eq!(incoming.accept(at(1), genuine), Accepted::Kept);
     assert_eq!(incoming.take_ready().unwrap().body, bytes);
 }
 
@@ -224,11 +276,11 @@ fn threat_03_empty_and_header_only_fragments_change_nothing() {
     let mut incoming = new();
     for offset in [0, 1, 99, 100] {
         let empty = piece(&bytes, 0, offset..offset);
-        assert_eq!(incoming.accept(0, empty), Accepted::Dropped(FragmentFault::Empty));
+        assert_eq!(incoming.accept(at(0), empty), Accepted::Dropped(FragmentFault::Empty));
     }
     assert_eq!(incoming.held_bytes(), 0);
     let beyond = Fragment { offset: u32::MAX, ..piece(&bytes, 0, 0..1) };
-    assert_eq!(incoming.accept(0, beyond), Accepted::Dropped(FragmentFault::BeyondMessage));
+    assert_eq!(incoming.accept(at(0), beyond), Accepted::Dropped(FragmentFault::BeyondMessage));
 }
 
 #[test]
@@ -239,12 +291,12 @@ fn threat_05_memory_follows_the_bytes_received() {
         for message_seq in 0..8 {
             let fragment = Fragment {
                 msg_type: HandshakeType::CERTIFICATE,
-                length: 65_536,
+                length: 66_000,
                 message_seq,
                 offset: 65_535 - round * 1000,
                 payload: &[0],
             };
-            incoming.accept(0, fragment);
+            incoming.accept(at(0), fragment);
             received += HEADER_LEN + 1;
             assert!(incoming.held_bytes() <= 4 * received + 512, "{} for {received}", incoming.held_bytes());
         }
@@ -270,15 +322,18 @@ fn threat_06_sixteen_empty_fragments_of_16_mib_cost_nothing() {
     let mut rest = &record[..];
     while !rest.is_empty() {
         let (fragment, after) = Fragment::split_first(rest).unwrap();
-        assert!(matches!(incoming.accept(0, fragment), Accepted::Dropped(_)));
+        assert!(matches!(incoming.accept(at(0), fragment), Accepted::Dropped(_)));
         rest = after;
     }
     assert_eq!(incoming.held_bytes(), 0);
     // Nor when the limits would allow the length.
-    let limits = Limits { certificate: MAX_LENGTH, ..Limits::default() };
-    let mut generous = Incoming::new(limits, 0);
+    let limits = Limits { certificate: MAX_LENGTH, ..LIMITS };
+    let mut generous = new();
     let fragment = Fragment::split_first(&record).unwrap().0;
-    assert_eq!(generous.accept(0, fragment), Accepted::Dropped(FragmentFault::Empty));
+    assert_eq!(
+        generous.accept(Arrival { limits: &limits, ..at(0) }, fragment),
+        Accepted::Dropped(FragmentFault::Empty)
+    );
     assert_eq!(generous.held_bytes(), 0);
 }
 
@@ -297,13 +352,14 @@ fn threat_07_a_million_junk_fragments_leave_memory_flat() {
             offset: 1 + random.next(length as usize + 1) as u32,
             payload: &payload[..random.next(17)],
         };
-        incoming.accept(0, fragment);
+        // Under keys: without them what contradicts displaces what is held, and even less of it stays.
+        incoming.accept(at(1), fragment);
         assert!(incoming.take_ready().is_none());
     }
     let held: usize = incoming.partials.iter().map(|partial| partial.bytes.len()).sum();
     assert!(held > 2 * 16_000, "some junk is held: {held}");
     assert!(incoming.held_bytes() <= 8 * 16_384 + 8 * 1024);
-    incoming.require_epoch(1);
+    incoming.require_epoch(2);
     assert_eq!(incoming.held_bytes(), 0);
 }
 
@@ -312,19 +368,143 @@ fn threat_09_a_claim_above_the_limit_is_refused_before_allocation() {
     let mut incoming = new();
     let certificate = Fragment {
         msg_type: HandshakeType::CERTIFICATE,
-        length: 65_537,
+        length: 66_001,
         message_seq: 0,
         offset: 0,
         payload: &[0; 1000],
     };
-    let dropped = Accepted::Dropped(FragmentFault::TooLong);
-    assert_eq!(incoming.accept(0, certificate), dropped);
+    let too_long = |message, length, limit, setting| {
+        FragmentFault::TooLong(message, TooLong { length, limit, setting: Some(setting) })
+    };
+    let fault = too_long(HandshakeType::CERTIFICATE, 66_001, 66_000, "limits.certificate");
+    assert_eq!(incoming.accept(at(0), certificate), Accepted::Dropped(fault));
     let finished = Fragment { msg_type: HandshakeType::FINISHED, length: 16_385, ..certificate };
-    assert_eq!(incoming.accept(0, finished), dropped);
+    let fault = too_long(HandshakeType::FINISHED, 16_385, 16_384, "limits.other");
+    assert_eq!(incoming.accept(at(0), finished), Accepted::Dropped(fault));
     assert_eq!(incoming.held_bytes(), 0);
-    assert_eq!(incoming.accept(0, Fragment { length: 65_536, ..certificate }), Accepted::Kept);
+    assert_eq!(incoming.accept(at(0), Fragment { length: 66_000, ..certificate }), Accepted::Kept);
     let finished = Fragment { length: 16_384, message_seq: 1, ..finished };
-    assert_eq!(incoming.accept(0, finished), Accepted::Kept);
+    assert_eq!(incoming.accept(at(0), finished), Accepted::Kept);
+}
+
+/// What was refused is remembered until the peer gets the message across in another form.
+#[test]
+fn a_message_that_is_too_long_is_remembered_until_it_comes() {
+    let bytes = body(100, 0);
+    let mut incoming = new();
+    let long = Fragment { length: 70_000, ..piece(&bytes, 0, 0..50) };
+    assert_eq!(incoming.refused(&LIMITS), None);
+    assert!(matches!(incoming.accept(at(0), long), Accepted::Dropped(_)));
+    let (message, fault) = incoming.refused(&LIMITS).unwrap();
+    assert_eq!((message, fault.length, fault.limit), (HandshakeType::CERTIFICATE, 70_000, 66_000));
+    assert!(matches!(incoming.accept(at(0), piece(&bytes, 0, 0..100)), Accepted::Whole(_)));
+    assert_eq!(incoming.refused(&LIMITS), None);
+}
+
+#[test]
+fn threat_05_what_the_state_does_not_expect_costs_nothing() {
+    let bytes = body(100, 0);
+    let next = Arrival { expectation: Expectation::from(&ANY, HandshakeType::SERVER_HELLO_DONE), ..at(0) };
+    let mut incoming = new();
+    // Neither the type nor the place; only a whole message that is next is for the state to refuse.
+    let unexpected = |received| FragmentFault::Unexpected { expected: "ServerHelloDone", received };
+    let certificate = piece(&bytes, 0, 0..50);
+    let refused = Accepted::Dropped(unexpected(HandshakeType::CERTIFICATE));
+    assert_eq!(incoming.accept(next, certificate), refused);
+    assert_eq!(incoming.accept(next, piece(&bytes, 1, 0..100)), refused);
+    assert_eq!(incoming.hold(next, piece(&bytes, 0, 0..100)), refused);
+    let finished = Fragment { msg_type: HandshakeType::FINISHED, ..certificate };
+    let refused = Accepted::Dropped(unexpected(HandshakeType::FINISHED));
+    assert_eq!(incoming.accept(next, finished), refused);
+    assert_eq!(incoming.accept(next, Fragment { message_seq: 2, ..finished }), refused);
+    assert_eq!(incoming.held_bytes(), 0);
+    assert_eq!(incoming.accept(next, Fragment { message_seq: 1, ..finished }), Accepted::Kept);
+    assert!(matches!(incoming.accept(next, piece(&bytes, 0, 0..100)), Accepted::Whole(_)));
+}
+
+/// However much comes early, and in whatever pieces, the message that is next becomes whole within the total.
+#[test]
+fn threat_05_the_total_holds_and_leaves_room_for_the_next_message() {
+    static FLIGHT: [Expected; 3] = [
+        Expected::always(HandshakeType::CERTIFICATE, Bound::Fixed(3_000)),
+        Expected::always(HandshakeType::FINISHED, Bound::Other),
+        Expected::always(HandshakeType::SERVER_HELLO_DONE, Bound::Other),
+    ];
+    let arrival = Arrival { expectation: Expectation::from(&FLIGHT, HandshakeType::CERTIFICATE), ..at(0) };
+    let mut random = Lcg(11);
+    for total in [4_000, 6_000, 8_192, 20_480] {
+        let mut incoming = Incoming::new(0, total);
+        let mut refused = 0;
+        for _ in 0..3_000 {
+            let message_seq = 1 + random.next(2) as u16;
+            let (msg_type, length) = match message_seq {
+                1 => (HandshakeType::FINISHED, 16_000),
+                _ => (HandshakeType::SERVER_HELLO_DONE, 15_000),
+            };
+            let size = 1 + random.next(900);
+            let offset = random.next(length - size + 1) as u32;
+            let (length, payload) = (length as u32, &[7; 900][..size]);
+            let fragment = Fragment { msg_type, length, message_seq, offset, payload };
+            refused +=
+                usize::from(incoming.accept(arrival, fragment) == Accepted::Dropped(FragmentFault::NoRoom));
+            assert!(incoming.held_bytes() <= total as usize, "{} of {total}", incoming.held_bytes());
+        }
+        assert!(refused > 100, "{refused} of {total}");
+        let bytes = body(3_000, 0);
+        for start in (0..3_000).step_by(250).rev() {
+            let accepted = incoming.accept(arrival, piece(&bytes, 0, start..start + 250));
+            assert_eq!(accepted, Accepted::Kept, "{start} of {total}");
+            assert!(incoming.held_bytes() <= total as usize, "{} of {total}", incoming.held_bytes());
+        }
+        assert_eq!(incoming.take_ready().unwrap().body, bytes);
+    }
+}
+
+#[test]
+fn threat_05_what_is_granted_limits_the_total_further() {
+    let bytes = body(1_000, 0);
+    let mut incoming = new();
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 0..100)), Accepted::Kept);
+    incoming.grant(0);
+    let no_room = Accepted::Dropped(FragmentFault::NoRoom);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 200..300)), no_room);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 1, 0..10)), no_room);
+    incoming.grant(100_000);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 200..300)), Accepted::Kept);
+    // A whole message in order needs no room.
+    incoming.grant(0);
+    assert!(matches!(incoming.accept(at(0), piece(&bytes, 0, 0..1_000)), Accepted::Whole(_)));
+}
+
+#[test]
+fn after_the_handshake_pieces_are_forgotten_in_time() {
+    static SHORT: [Expected; 1] = [Expected::always(HandshakeType::CERTIFICATE, Bound::Fixed(1_000))];
+    let bytes = body(100, 0);
+    let seconds = |seconds| Arrival {
+        epoch: 3,
+        now: Duration::from_secs(seconds),
+        expectation: Expectation::AnyOf(&SHORT),
+        limits: &LIMITS,
+    };
+    let mut incoming = new();
+    // What was granted to a half-open association ends with it.
+    incoming.grant(0);
+    incoming.limit_to_post_handshake();
+    assert_eq!(incoming.deadline(), None);
+    assert_eq!(incoming.accept(seconds(10), piece(&bytes, 0, 0..50)), Accepted::Kept);
+    assert_eq!(incoming.accept(seconds(40), piece(&bytes, 1, 0..50)), Accepted::Kept);
+    // More of the same message does not prolong its time.
+    assert_eq!(incoming.accept(seconds(60), piece(&bytes, 0, 50..60)), Accepted::Kept);
+    assert_eq!(incoming.deadline(), Some(Duration::from_secs(70)));
+    incoming.expire(Duration::from_micros(69_999_999));
+    assert_eq!(incoming.partials.len(), 2);
+    incoming.expire(Duration::from_secs(70));
+    assert_eq!((incoming.partials.len(), incoming.deadline()), (1, Some(Duration::from_secs(100))));
+    incoming.expire(Duration::from_secs(100));
+    assert_eq!((incoming.held_bytes(), incoming.deadline()), (0, None));
+    let too_far = Accepted::Dropped(FragmentFault::TooFarAhead);
+    assert_eq!(incoming.accept(seconds(0), piece(&bytes, 5, 0..50)), too_far);
+    assert_eq!(incoming.accept(seconds(0), piece(&bytes, 4, 0..50)), Accepted::Kept);
 }
 
 /// Every permutation of a small flight, each fragment twice.
@@ -359,7 +539,7 @@ fn threat_10_forgetting_frees_everything() {
     let hold = || {
         let mut incoming = new();
         for message_seq in 0..8 {
-            assert_eq!(incoming.accept(0, piece(&bytes, message_seq, 0..50)), Accepted::Kept);
+            assert_eq!(incoming.accept(at(0), piece(&bytes, message_seq, 0..50)), Accepted::Kept);
         }
         incoming
     };
@@ -379,16 +559,19 @@ fn threat_12_no_message_is_put_together_across_a_key_change() {
     let forged = [0xee; 100];
     let mut incoming = new();
     // Written without keys, before they existed: gives way to the protected message.
-    assert_eq!(incoming.accept(0, piece(&forged, 1, 0..60)), Accepted::Kept);
-    assert_eq!(incoming.accept(0, piece(&forged, 2, 0..100)), Accepted::Kept);
-    assert!(matches!(incoming.accept(0, piece(&bytes, 0, 0..100)), Accepted::Whole(_)));
+    assert_eq!(incoming.accept(at(0), piece(&forged, 1, 0..60)), Accepted::Kept);
+    assert_eq!(incoming.accept(at(0), piece(&forged, 2, 0..100)), Accepted::Kept);
+    assert!(matches!(incoming.accept(at(0), piece(&bytes, 0, 0..100)), Accepted::Whole(_)));
     incoming.require_epoch(2);
     assert_eq!(incoming.held_bytes(), 0);
-    assert_eq!(incoming.accept(0, piece(&forged, 1, 0..100)), Accepted::Dropped(FragmentFault::StaleEpoch));
-    assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..100)), Accepted::Duplicate, "processed before");
-    assert_eq!(incoming.accept(2, piece(&bytes, 1, 60..100)), Accepted::Kept);
+    assert_eq!(
+        incoming.accept(at(0), piece(&forged, 1, 0..100)),
+        Accepted::Dropped(FragmentFault::StaleEpoch)
+    );
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 0..100)), Accepted::Duplicate, "processed before");
+    assert_eq!(incoming.accept(at(2), piece(&bytes, 1, 60..100)), Accepted::Kept);
     assert!(incoming.take_ready().is_none());
-    assert_eq!(incoming.accept(2, piece(&bytes, 1, 0..60)), Accepted::Kept);
+    assert_eq!(incoming.accept(at(2), piece(&bytes, 1, 0..60)), Accepted::Kept);
     let message = incoming.take_ready().unwrap();
     assert_eq!((message.as_message().epoch, message.as_message().body), (2, &bytes[..]));
 }
@@ -397,11 +580,14 @@ fn threat_12_no_message_is_put_together_across_a_key_change() {
 fn threat_12_a_later_epoch_replaces_and_an_earlier_one_is_refused() {
     let bytes = body(100, 0);
     let mut incoming = new();
-    assert_eq!(incoming.accept(1, piece(&bytes, 0, 0..60)), Accepted::Kept);
-    assert_eq!(incoming.accept(0, piece(&bytes, 0, 60..100)), Accepted::Dropped(FragmentFault::StaleEpoch));
+    assert_eq!(incoming.accept(at(1), piece(&bytes, 0, 0..60)), Accepted::Kept);
+    assert_eq!(
+        incoming.accept(at(0), piece(&bytes, 0, 60..100)),
+        Accepted::Dropped(FragmentFault::StaleEpoch)
+    );
     let shorter = body(60, 9);
-    assert_eq!(incoming.accept(2, piece(&shorter, 0, 0..40)), Accepted::Kept);
-    assert_eq!(incoming.accept(2, piece(&shorter, 0, 40..60)), Accepted::Kept);
+    assert_eq!(incoming.accept(at(2), piece(&shorter, 0, 0..40)), Accepted::Kept);
+    assert_eq!(incoming.accept(at(2), piece(&shorter, 0, 40..60)), Accepted::Kept);
     assert_eq!(incoming.take_ready().unwrap().body, shorter);
 }
 
@@ -410,14 +596,14 @@ fn threat_13_every_distance_of_message_seq() {
     let bytes = body(10, 0);
     for first in [0, 1, 1000, 65_500, 65_535] {
         for distance in [0, 1, 7, 8, 31, 32, 33, 63, 64, 65_535] {
-            let mut incoming = Incoming::new(Limits::default(), first);
+            let mut incoming = Incoming::new(first, u32::MAX);
             let Some(message_seq) = first.checked_add(distance) else {
                 // Behind the sequence's end there is nothing: what wraps around is an old message.
                 let wrapped = first.wrapping_add(distance);
-                assert_eq!(incoming.accept(0, piece(&bytes, wrapped, 0..10)), Accepted::Duplicate);
+                assert_eq!(incoming.accept(at(0), piece(&bytes, wrapped, 0..10)), Accepted::Duplicate);
                 continue;
             };
-            let accepted = incoming.accept(0, piece(&bytes, message_seq, 0..10));
+            let accepted = incoming.accept(at(0), piece(&bytes, message_seq, 0..10));
             match distance {
                 0 => assert!(matches!(accepted, Accepted::Whole(_))),
                 1..=7 => assert_eq!(accepted, Accepted::Kept),
@@ -430,11 +616,11 @@ fn threat_13_every_distance_of_message_seq() {
 #[test]
 fn threat_13_message_seq_does_not_wrap() {
     let bytes = body(10, 0);
-    let mut incoming = Incoming::new(Limits::default(), u16::MAX);
-    assert!(matches!(incoming.accept(0, piece(&bytes, u16::MAX, 0..10)), Accepted::Whole(_)));
+    let mut incoming = Incoming::new(u16::MAX, u32::MAX);
+    assert!(matches!(incoming.accept(at(0), piece(&bytes, u16::MAX, 0..10)), Accepted::Whole(_)));
     assert_eq!(incoming.next_message_seq(), None);
     for message_seq in [0, 1, u16::MAX] {
-        assert_eq!(incoming.accept(0, piece(&bytes, message_seq, 0..10)), Accepted::Duplicate);
+        assert_eq!(incoming.accept(at(0), piece(&bytes, message_seq, 0..10)), Accepted::Duplicate);
     }
 }
 
@@ -444,17 +630,17 @@ fn too_many_pieces_delay_a_message_but_do_not_lose_it() {
     let mut incoming = new();
     for island in 0..32 {
         assert_eq!(
-            incoming.accept(0, piece(&bytes, 0, 300 + island * 20..310 + island * 20)),
+            incoming.accept(at(0), piece(&bytes, 0, 300 + island * 20..310 + island * 20)),
             Accepted::Kept
         );
     }
     let too_many = Accepted::Dropped(FragmentFault::TooManyPieces);
-    assert_eq!(incoming.accept(0, piece(&bytes, 0, 0..10)), too_many);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 0, 0..10)), too_many);
     let mut repeats = 0;
     let message = loop {
         repeats += 1;
         for start in (0..1000).step_by(50) {
-            incoming.accept(0, piece(&bytes, 0, start..start + 50));
+            incoming.accept(at(0), piece(&bytes, 0, start..start + 50));
         }
         if let Some(message) = incoming.take_ready() {
             break message;
