@@ -11,7 +11,7 @@ use super::fragments::HelloFragments;
 use super::greeting::{BoundFields, Greeting, Proven};
 use super::ground13::{self, Choice};
 use super::hello::{Question, question};
-use super::partial::{PartialHellos, Stranger};
+use super::partial::{PartialHellos, Sender, Stranger};
 use super::retry::{Content, Retry};
 use crate::codec::DecodeFault;
 use crate::config::{Common, PartialHelloSettings, ServerConfig};
@@ -21,7 +21,7 @@ use crate::flight::Fragment;
 use crate::message::registry::{AlertDescription, AlertLevel, HandshakeType, NamedGroup, ProtocolVersion};
 use crate::message::{ClientHello, ClientHelloPrefix};
 use crate::observe::{self, Direction, Observed};
-use crate::time::Start;
+use crate::time::{Instant, Start};
 use crate::{ConfigError, Error, trace};
 
 /// Answers datagrams of unknown senders (RFC 6347 section 4.2.1, RFC 9147 section 5.1): asks for a cookie, and lets a
@@ -145,11 +145,12 @@ impl Gate {
         partial: &mut PartialHellos,
         reply: &mut [u8],
     ) -> Verdict {
-        let verdict = self.judge(start, stranger, datagram, Some(partial), reply);
+        let mut sender = OneSender { partial, now: start.now, stranger, sender: None };
+        let verdict = self.judge(start, stranger, datagram, Some(&mut sender), reply);
         // The hello that answers comes from now on: pieces that overtake its cookie are younger than the question, and
         // those that an accepted hello left behind are older.
         if let Ok(Verdict::Reply(_) | Verdict::Refuse { .. }) = verdict {
-            partial.forget(stranger);
+            sender.forget();
         }
         told(verdict.unwrap_or_else(Verdict::Drop))
     }
@@ -172,11 +173,16 @@ impl Gate {
         start: Start,
         stranger: Stranger<'_>,
         datagram: &Datagram<'_>,
-        mut partial: Option<&mut PartialHellos>,
+        mut partial: Option<&mut OneSender<'_>>,
         reply: &mut [u8],
     ) -> Result<Verdict, Discard> {
-        let mut held = false;
+        let (mut held, mut has_begun) = (false, false);
         for fragment in HelloFragments::new(datagram.remaining()).take(MAX_FRAGMENTS) {
+            // A hello begins once. Each beginning may cost the check of a cookie.
+            let begins = fragment.is_ok_and(|(fragment, _)| fragment.offset == 0);
+            if begins && core::mem::replace(&mut has_begun, true) {
+                break;
+            }
             let verdict = fragment.and_then(|(fragment, record_sequence)| {
                 let arrival = Arrival {
                     start,
@@ -186,7 +192,7 @@ impl Gate {
                     record_sequence,
                     allowance: allowance(datagram.length()),
                 };
-                self.judge_fragment(arrival, stranger, &fragment, partial.as_deref_mut(), reply)
+                self.judge_fragment(arrival, &fragment, partial.as_deref_mut(), reply)
             });
             match verdict {
                 Ok(Verdict::Hold) => held = true,
@@ -201,9 +207,8 @@ impl Gate {
     fn judge_fragment(
         &self,
         mut arrival: Arrival<'_>,
-        stranger: Stranger<'_>,
         fragment: &Fragment<'_>,
-        partial: Option<&mut PartialHellos>,
+        partial: Option<&mut OneSender<'_>>,
         reply: &mut [u8],
     ) -> Result<Verdict, Discard> {
         if fragment.length > self.common.settings.limits.other {
@@ -216,8 +221,7 @@ impl Gate {
             return Ok(match verdict {
                 // Fragments that overtook this one are not lost.
                 Verdict::Accept(greeting) if !is_whole => {
-                    let hello =
-                        partial.and_then(|partial| partial.complete(arrival.start.now, stranger, fragment));
+                    let hello = partial.and_then(|partial| partial.complete(fragment));
                     Verdict::Accept(Greeting { hello: hello.map(Into::into), ..greeting })
                 }
                 verdict => verdict,
@@ -228,7 +232,7 @@ impl Gate {
         }
         // Later fragments alone prove nothing; of those of 1.2 the first one holds everything up to the cookie.
         let partial = partial.filter(|_| self.offers_13()).ok_or(Discard::NotBeforeCookie)?;
-        let Some(body) = partial.insert(arrival.start.now, stranger, fragment)? else {
+        let Some(body) = partial.insert(fragment)? else {
             return Ok(Verdict::Hold);
         };
         // At least so many bytes came.
@@ -376,6 +380,32 @@ impl Gate {
 fn told(verdict: Verdict) -> Verdict {
     trace::verdict(&verdict);
     verdict
+}
+
+/// The pool as the fragments of one datagram need it: their sender is looked up when the first of them needs it, and not
+/// again.
+struct OneSender<'p> {
+    partial: &'p mut PartialHellos,
+    now: Instant,
+    stranger: Stranger<'p>,
+    sender: Option<Sender>,
+}
+
+impl OneSender<'_> {
+    fn insert(&mut self, fragment: &Fragment<'_>) -> Result<Option<&[u8]>, Discard> {
+        let sender = self.sender.get_or_insert_with(|| self.partial.sender(self.now, self.stranger));
+        self.partial.insert(self.now, sender, fragment)
+    }
+
+    fn complete(&mut self, fragment: &Fragment<'_>) -> Option<&[u8]> {
+        let sender = self.sender.get_or_insert_with(|| self.partial.sender(self.now, self.stranger));
+        self.partial.complete(sender, fragment)
+    }
+
+    fn forget(&mut self) {
+        let sender = self.sender.get_or_insert_with(|| self.partial.sender(self.now, self.stranger));
+        self.partial.forget(sender);
+    }
 }
 
 /// What a HelloRetryRequest asks for beside the cookie.

@@ -44,6 +44,9 @@ pub struct PartialHellos {
     lifetime: Duration,
     /// How many places were given out: tells which is the oldest where the clock stands still.
     given: u64,
+    /// How often all places were looked at.
+    #[cfg(test)]
+    scans: core::cell::Cell<usize>,
 }
 
 /// Memory for one hello.
@@ -80,7 +83,25 @@ impl PartialHellos {
             per_network: settings.places_per_network,
             lifetime: settings.lifetime,
             given: 0,
+            #[cfg(test)]
+            scans: core::cell::Cell::default(),
         }
+    }
+
+    /// Every place is looked at: tests count that.
+    #[cfg_attr(not(test), allow(clippy::unused_self, reason = "counts in tests alone"))]
+    fn count_scan(&self) {
+        #[cfg(test)]
+        self.scans.set(self.scans.get() + 1);
+    }
+
+    /// Looks a sender up: once for all that a datagram has, for this is the one thing here that the number of places makes
+    /// slower.
+    pub(super) fn sender(&self, now: Instant, stranger: Stranger<'_>) -> Sender {
+        let (peer, network) = (Name::of(stranger.id), Name::of(stranger.network));
+        let own = |place: &Place| place.tenant(now, self.lifetime).is_some_and(|tenant| tenant.peer == peer);
+        self.count_scan();
+        Sender { peer, network, place: self.places.iter().position(own) }
     }
 
     /// Takes in a fragment of a ClientHello; the whole body, once it is there, whose place is then free again.
@@ -91,18 +112,15 @@ impl PartialHellos {
     pub(super) fn insert(
         &mut self,
         now: Instant,
-        stranger: Stranger<'_>,
+        sender: &mut Sender,
         fragment: &Fragment<'_>,
     ) -> Result<Option<&[u8]>, Discard> {
         let piece = Piece::of(fragment)?;
         if piece.length > self.places.first().map_or(0, |place| place.bytes.len()) {
             return Err(Discard::FragmentBeyondLimit);
         }
-        let peer = Name::of(stranger.id);
-        let (lifetime, own) = (self.lifetime, |tenant: &Tenant| tenant.peer == peer);
-        let present = self.places.iter().position(|place| place.tenant(now, lifetime).is_some_and(own));
         let begins = piece.range.start == 0;
-        let index = match present {
+        let index = match sender.place {
             Some(index) if self.places.get(index).is_some_and(|place| place.agrees_with(&piece)) => index,
             // Fragments overtake each other, those of a second hello too, whose cookie may be in any of them.
             Some(index)
@@ -110,8 +128,8 @@ impl PartialHellos {
             {
                 return Err(Discard::ContradictingFragment);
             }
-            _ => {
-                let network = Name::of(stranger.network);
+            present => {
+                let Sender { peer, network, .. } = *sender;
                 let index = present.or_else(|| self.make_room(now, network)).ok_or(Discard::NoRoom)?;
                 self.given = self.given.saturating_add(1);
                 let (message_seq, length) = (piece.message_seq, piece.length);
@@ -124,20 +142,15 @@ impl PartialHellos {
         };
         let place = self.places.get_mut(index).ok_or(Discard::NoRoom)?;
         place.write(&piece);
-        Ok(place.take_whole())
+        let whole = place.take_whole();
+        sender.place = Some(index).filter(|_| whole.is_none());
+        Ok(whole)
     }
 
     /// The whole body, if this first fragment was all that was missing of a hello that is held. The sender has no place
     /// afterwards: what else comes is for its association.
-    pub(super) fn complete(
-        &mut self,
-        now: Instant,
-        stranger: Stranger<'_>,
-        fragment: &Fragment<'_>,
-    ) -> Option<&[u8]> {
-        let (peer, lifetime) = (Name::of(stranger.id), self.lifetime);
-        let own = |place: &&mut Place| place.tenant(now, lifetime).is_some_and(|tenant| tenant.peer == peer);
-        let place = self.places.iter_mut().find(own)?;
+    pub(super) fn complete(&mut self, sender: &mut Sender, fragment: &Fragment<'_>) -> Option<&[u8]> {
+        let place = self.places.get_mut(sender.place.take()?)?;
         if let Some(piece) = Piece::of(fragment).ok().filter(|piece| place.agrees_with(piece)) {
             place.write(&piece);
         }
@@ -146,16 +159,16 @@ impl PartialHellos {
 
     /// Gives up what is held of a sender's hello. What is left of an earlier attempt to connect must not become a part
     /// of the next one, which may have hellos of the same number and length.
-    pub(super) fn forget(&mut self, stranger: Stranger<'_>) {
-        let peer = Name::of(stranger.id);
-        for place in &mut self.places {
-            place.tenant.take_if(|tenant| tenant.peer == peer);
+    pub(super) fn forget(&mut self, sender: &mut Sender) {
+        if let Some(place) = sender.place.take().and_then(|index| self.places.get_mut(index)) {
+            place.tenant = None;
         }
     }
 
     /// The place for a newcomer: one of its own network if that has its share already, else a free one, else the
     /// oldest.
     fn make_room(&self, now: Instant, network: Name) -> Option<usize> {
+        self.count_scan();
         let tenant = |place: &'_ Place| place.tenant(now, self.lifetime).map(|tenant| tenant.number);
         let is_neighbour =
             |place: &Place| place.tenant(now, self.lifetime).is_some_and(|tenant| tenant.network == network);
@@ -173,6 +186,13 @@ impl core::fmt::Debug for PartialHellos {
             .field("given", &self.given)
             .finish_non_exhaustive()
     }
+}
+
+/// Who sent a datagram, and the place that it has.
+pub(super) struct Sender {
+    peer: Name,
+    network: Name,
+    place: Option<usize>,
 }
 
 /// A fragment with its place in the message as sizes of memory.

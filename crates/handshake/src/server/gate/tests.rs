@@ -799,3 +799,33 @@ fn ask_raw(gate: &Gate, pool: &mut PartialHellos, mut bytes: Vec<u8>, id: u8) {
         Verdict::Hold | Verdict::Drop(_) => {}
     }
 }
+
+/// A datagram has room for many fragments, and the pool for many places: they are not multiplied.
+#[test]
+fn the_work_for_a_datagram_does_not_grow_with_the_fragments_in_it() {
+    let (gate, body) = (dual(), Hello::large().body());
+    for count in [1, 2, 8, 16, 40] {
+        let mut pool = gate.partial_hellos();
+        for other in 0..64_u8 {
+            let from = Stranger { id: &[other], network: &[other] };
+            assert_eq!(ask(&gate, start_at(0), from, &mut pool, &piece(0, &body, 900..1000)), Said::Hold);
+        }
+        pool.take_scans();
+        let pieces = |offset: usize, step: usize| -> Vec<u8> {
+            let ranges = (0..count).map(|index| offset + index * step..offset + index * step + 10);
+            ranges.flat_map(|range| piece(0, &body, range)).collect()
+        };
+        // A newcomer is looked up, and room is made for it.
+        assert_eq!(ask(&gate, start_at(0), SENDER, &mut pool, &pieces(100, 20)), Said::Hold);
+        assert!(pool.take_scans() <= 2, "{count} fragments of a newcomer");
+        assert_eq!(ask(&gate, start_at(0), SENDER, &mut pool, &pieces(110, 20)), Said::Hold);
+        assert_eq!(pool.take_scans(), 1, "{count} fragments of one that is known");
+        // Of fragments that begin a hello the first counts: each could have a cookie to check.
+        assert_eq!(ask(&gate, start_at(0), SENDER, &mut pool, &pieces(0, 0)), Said::Hold);
+        assert_eq!(pool.take_scans(), 1, "{count} beginnings");
+    }
+    // What a datagram without pieces costs: its sender may have left some.
+    let mut pool = gate.partial_hellos();
+    assert!(matches!(ask(&gate, start_at(0), SENDER, &mut pool, &Hello::new().datagram()), Said::Retry(..)));
+    assert_eq!(pool.take_scans(), 1);
+}

@@ -12,6 +12,30 @@ const SETTINGS: PartialHelloSettings = PartialHelloSettings {
     lifetime: Duration::from_secs(2),
 };
 
+impl PartialHellos {
+    /// A fragment that is alone in its datagram.
+    fn put(
+        &mut self,
+        now: Instant,
+        stranger: Stranger<'_>,
+        fragment: &Fragment<'_>,
+    ) -> Result<Option<&[u8]>, Discard> {
+        let mut sender = self.sender(now, stranger);
+        self.insert(now, &mut sender, fragment)
+    }
+
+    /// A first fragment with a good cookie that is alone in its datagram.
+    fn fill(&mut self, now: Instant, stranger: Stranger<'_>, fragment: &Fragment<'_>) -> Option<&[u8]> {
+        let mut sender = self.sender(now, stranger);
+        self.complete(&mut sender, fragment)
+    }
+
+    /// How often all places were looked at, since the last call.
+    pub(in super::super) fn take_scans(&self) -> usize {
+        self.scans.take()
+    }
+}
+
 fn pool() -> PartialHellos {
     PartialHellos::new(Some(&SETTINGS))
 }
@@ -61,7 +85,7 @@ fn pieces_in_any_order_make_the_whole_and_the_place_is_free_again() {
         let ranges = [0..600, 600..1200, 1200..1600];
         for (count, index) in order.into_iter().enumerate() {
             let piece = fragment(0, &whole, ranges[index].clone());
-            let result = pool.insert(at(0), stranger(b"a"), &piece);
+            let result = pool.put(at(0), stranger(b"a"), &piece);
             assert_eq!(result, Ok((count == 2).then_some(&whole[..])), "{order:?}");
         }
         assert!(pool.places.iter().all(|place| place.tenant.is_none()));
@@ -73,7 +97,7 @@ fn a_first_fragment_completes_what_overtook_it_or_ends_the_waiting() {
     let whole = hello(1, 1600);
     let first = fragment(1, &whole, 0..600);
     let mut pool = pool();
-    assert_eq!(pool.complete(at(0), stranger(b"a"), &first), None, "nobody is there");
+    assert_eq!(pool.fill(at(0), stranger(b"a"), &first), None, "nobody is there");
     assert!(pool.places.iter().all(|place| place.tenant.is_none()), "and no place is taken");
     for (overtaking, seq, other, expected) in [
         (600..1600, 1, &b"a"[..], true),
@@ -82,26 +106,27 @@ fn a_first_fragment_completes_what_overtook_it_or_ends_the_waiting() {
         (600..1600, 1, b"b", false),
     ] {
         let piece = fragment(seq, &whole, overtaking.clone());
-        assert_eq!(pool.insert(at(0), stranger(other), &piece), Ok(None));
-        let completed = pool.complete(at(0), stranger(b"a"), &first);
+        assert_eq!(pool.put(at(0), stranger(other), &piece), Ok(None));
+        let completed = pool.fill(at(0), stranger(b"a"), &first);
         assert_eq!(completed, expected.then_some(&whole[..]), "{overtaking:?} {seq} {other:?}");
         let tenants = pool.places.iter().filter(|place| place.tenant.is_some()).count();
         assert_eq!(tenants, usize::from(other == b"b"), "{overtaking:?} {seq} {other:?}");
     }
     let piece = fragment(1, &whole, 600..1600);
-    assert_eq!(pool.insert(at(0), stranger(b"c"), &piece), Ok(None));
-    assert_eq!(pool.complete(at(2001), stranger(b"c"), &first), None, "its time is over");
+    assert_eq!(pool.put(at(0), stranger(b"c"), &piece), Ok(None));
+    assert_eq!(pool.fill(at(2001), stranger(b"c"), &first), None, "its time is over");
 }
 
 #[test]
 fn what_is_forgotten_is_one_senders() {
     let (whole, mut pool) = (hello(1, 300), pool());
     for id in [b"a", b"b"] {
-        assert_eq!(pool.insert(at(0), stranger(id), &fragment(0, &whole, 200..300)), Ok(None));
+        assert_eq!(pool.put(at(0), stranger(id), &fragment(0, &whole, 200..300)), Ok(None));
     }
-    pool.forget(stranger(b"a"));
-    assert_eq!(pool.complete(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), None);
-    assert_eq!(pool.complete(at(0), stranger(b"b"), &fragment(0, &whole, 0..200)), Some(&whole[..]));
+    let mut sender = pool.sender(at(0), stranger(b"a"));
+    pool.forget(&mut sender);
+    assert_eq!(pool.fill(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), None);
+    assert_eq!(pool.fill(at(0), stranger(b"b"), &fragment(0, &whole, 0..200)), Some(&whole[..]));
 }
 
 #[test]
@@ -118,10 +143,10 @@ fn copies_are_nothing_new() {
     let mut pool = pool();
     let whole = hello(1, 300);
     for _ in 0..10 {
-        assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), Ok(None));
-        assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 100..250)), Ok(None));
+        assert_eq!(pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), Ok(None));
+        assert_eq!(pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 100..250)), Ok(None));
     }
-    assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 250..300)), Ok(Some(&whole[..])));
+    assert_eq!(pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 250..300)), Ok(Some(&whole[..])));
 }
 
 #[test]
@@ -129,18 +154,18 @@ fn contradicting_pieces_are_dropped_and_a_new_beginning_replaces_the_old_one() {
     let mut pool = pool();
     let (whole, other, longer) = (hello(1, 300), hello(2, 300), hello(1, 301));
     let from = stranger(b"a");
-    assert_eq!(pool.insert(at(0), from, &fragment(1, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.put(at(0), from, &fragment(1, &whole, 0..200)), Ok(None));
     for forged in
         [fragment(1, &other, 150..300), fragment(1, &longer, 200..301), fragment(0, &whole, 200..300)]
     {
-        assert_eq!(pool.insert(at(0), from, &forged), Err(Discard::ContradictingFragment), "{forged:?}");
+        assert_eq!(pool.put(at(0), from, &forged), Err(Discard::ContradictingFragment), "{forged:?}");
     }
-    assert_eq!(pool.insert(at(0), from, &fragment(1, &whole, 200..300)), Ok(Some(&whole[..])));
+    assert_eq!(pool.put(at(0), from, &fragment(1, &whole, 200..300)), Ok(Some(&whole[..])));
 
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &other, 0..200)), Ok(None), "the client began anew");
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 150..300)), Err(Discard::ContradictingFragment));
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &other, 200..300)), Ok(Some(&other[..])));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &other, 0..200)), Ok(None), "the client began anew");
+    assert_eq!(pool.put(at(0), from, &fragment(0, &whole, 150..300)), Err(Discard::ContradictingFragment));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &other, 200..300)), Ok(Some(&other[..])));
 }
 
 #[test]
@@ -149,16 +174,16 @@ fn what_makes_no_sense_is_dropped() {
     let whole = hello(1, 300);
     let from = stranger(b"a");
     assert_eq!(
-        pool.insert(at(0), from, &fragment(0, &whole, 5..5)),
+        pool.put(at(0), from, &fragment(0, &whole, 5..5)),
         Err(Discard::MalformedFragment),
         "nothing in it"
     );
     let beyond = Fragment { offset: 200, ..fragment(0, &whole, 0..200) };
-    assert_eq!(pool.insert(at(0), from, &beyond), Err(Discard::MalformedFragment));
+    assert_eq!(pool.put(at(0), from, &beyond), Err(Discard::MalformedFragment));
     let longest = hello(1, pool.places[0].bytes.len());
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &longest, 0..longest.len())), Ok(Some(&longest[..])));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &longest, 0..longest.len())), Ok(Some(&longest[..])));
     let too_long = hello(1, longest.len() + 1);
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &too_long, 0..100)), Err(Discard::FragmentBeyondLimit));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &too_long, 0..100)), Err(Discard::FragmentBeyondLimit));
     assert!(pool.places.iter().all(|place| place.tenant.is_none()));
 }
 
@@ -168,18 +193,18 @@ fn pieces_of_a_second_hello_overtake_each_other_too() {
     let (first, second) = (hello(1, 300), hello(2, 400));
     let from = stranger(b"a");
     // A copy of the first hello is still on its way when the second comes.
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &first, 0..200)), Ok(None));
-    assert_eq!(pool.insert(at(0), from, &fragment(1, &second, 300..400)), Ok(None));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &first, 0..200)), Ok(None));
+    assert_eq!(pool.put(at(0), from, &fragment(1, &second, 300..400)), Ok(None));
     assert_eq!(
-        pool.insert(at(0), from, &fragment(0, &first, 200..300)),
+        pool.put(at(0), from, &fragment(0, &first, 200..300)),
         Err(Discard::ContradictingFragment),
         "too late"
     );
-    assert_eq!(pool.insert(at(0), from, &fragment(1, &second, 100..300)), Ok(None));
-    assert_eq!(pool.insert(at(0), from, &fragment(1, &second, 0..100)), Ok(Some(&second[..])));
+    assert_eq!(pool.put(at(0), from, &fragment(1, &second, 100..300)), Ok(None));
+    assert_eq!(pool.put(at(0), from, &fragment(1, &second, 0..100)), Ok(Some(&second[..])));
     // With no place of its own either.
-    assert_eq!(pool.insert(at(1), from, &fragment(1, &second, 100..400)), Ok(None));
-    assert_eq!(pool.insert(at(1), from, &fragment(1, &second, 0..100)), Ok(Some(&second[..])));
+    assert_eq!(pool.put(at(1), from, &fragment(1, &second, 100..400)), Ok(None));
+    assert_eq!(pool.put(at(1), from, &fragment(1, &second, 0..100)), Ok(Some(&second[..])));
 }
 
 #[test]
@@ -187,15 +212,11 @@ fn a_place_is_free_after_its_time() {
     let mut pool = pool();
     let whole = hello(1, 300);
     let from = stranger(b"a");
-    assert_eq!(pool.insert(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
-    assert_eq!(
-        pool.insert(at(2000), from, &fragment(0, &whole, 200..250)),
-        Ok(None),
-        "until then it is there"
-    );
-    assert_eq!(pool.insert(at(2001), from, &fragment(0, &whole, 250..300)), Ok(None), "a new place");
-    assert_eq!(pool.insert(at(2001), from, &fragment(0, &whole, 0..200)), Ok(None));
-    assert_eq!(pool.insert(at(2001), from, &fragment(0, &whole, 200..250)), Ok(Some(&whole[..])));
+    assert_eq!(pool.put(at(0), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.put(at(2000), from, &fragment(0, &whole, 200..250)), Ok(None), "until then it is there");
+    assert_eq!(pool.put(at(2001), from, &fragment(0, &whole, 250..300)), Ok(None), "a new place");
+    assert_eq!(pool.put(at(2001), from, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.put(at(2001), from, &fragment(0, &whole, 200..250)), Ok(Some(&whole[..])));
 }
 
 #[test]
@@ -203,10 +224,10 @@ fn a_network_has_few_places_and_its_own_oldest_makes_room() {
     let mut pool = pool();
     let whole = hello(1, 300);
     let other = stranger(b"elsewhere");
-    assert_eq!(pool.insert(at(0), other, &fragment(0, &whole, 0..200)), Ok(None));
+    assert_eq!(pool.put(at(0), other, &fragment(0, &whole, 0..200)), Ok(None));
     for id in 0..100_u8 {
         let from = Stranger { id: &[id], network: b"crowd" };
-        assert_eq!(pool.insert(at(1), from, &fragment(0, &whole, 0..200)), Ok(None));
+        assert_eq!(pool.put(at(1), from, &fragment(0, &whole, 0..200)), Ok(None));
     }
     assert_eq!(pool.places.iter().filter(|place| place.tenant.is_some()).count(), 5);
     for id in 0..100_u8 {
@@ -215,7 +236,7 @@ fn a_network_has_few_places_and_its_own_oldest_makes_room() {
             pool.places.iter().any(|place| place.tenant.as_ref().is_some_and(|tenant| tenant.peer == name));
         assert_eq!(has_place, id >= 96, "{id}");
     }
-    assert_eq!(pool.insert(at(1), other, &fragment(0, &whole, 200..300)), Ok(Some(&whole[..])));
+    assert_eq!(pool.put(at(1), other, &fragment(0, &whole, 200..300)), Ok(Some(&whole[..])));
 }
 
 #[test]
@@ -223,29 +244,25 @@ fn the_oldest_of_all_makes_room_where_the_clock_stands_still() {
     let mut pool = pool();
     let whole = hello(1, 300);
     for id in 0..65_u8 {
-        assert_eq!(pool.insert(at(0), stranger(&[id]), &fragment(0, &whole, 0..200)), Ok(None));
+        assert_eq!(pool.put(at(0), stranger(&[id]), &fragment(0, &whole, 0..200)), Ok(None));
     }
     for id in (1..65_u8).rev() {
         let rest = fragment(0, &whole, 200..300);
-        assert_eq!(pool.insert(at(0), stranger(&[id]), &rest), Ok(Some(&whole[..])), "{id}");
+        assert_eq!(pool.put(at(0), stranger(&[id]), &rest), Ok(Some(&whole[..])), "{id}");
     }
-    assert_eq!(
-        pool.insert(at(0), stranger(&[0]), &fragment(0, &whole, 200..300)),
-        Ok(None),
-        "it was put out"
-    );
+    assert_eq!(pool.put(at(0), stranger(&[0]), &fragment(0, &whole, 200..300)), Ok(None), "it was put out");
 }
 
 #[test]
 fn without_places_nothing_is_held() {
     let mut pool = PartialHellos::new(None);
     let whole = hello(1, 300);
-    let result = pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 0..200));
+    let result = pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 0..200));
     assert_eq!(result, Err(Discard::FragmentBeyondLimit));
     for places_per_network in [0, 1] {
         let mut pool = PartialHellos::new(Some(&PartialHelloSettings { places_per_network, ..SETTINGS }));
         let expected = if places_per_network == 0 { Err(Discard::NoRoom) } else { Ok(None) };
-        assert_eq!(pool.insert(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), expected);
+        assert_eq!(pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), expected);
     }
 }
 
@@ -274,7 +291,7 @@ proptest! {
             model[range.clone()].fill(true);
             let is_whole = model.iter().all(|come| *come);
             let whole = &wholes[usize::from(sender)];
-            let result = pool.insert(at(0), stranger(&[sender]), &fragment(0, whole, range));
+            let result = pool.put(at(0), stranger(&[sender]), &fragment(0, whole, range));
             prop_assert_eq!(result, Ok(is_whole.then_some(&whole[..])));
             if is_whole {
                 come.remove(&sender);
@@ -299,7 +316,7 @@ proptest! {
                 payload,
             };
             let from = Stranger { id: &[id % 8], network: &[id % 2] };
-            if let Ok(Some(whole)) = pool.insert(at(*time), from, &fragment) {
+            if let Ok(Some(whole)) = pool.put(at(*time), from, &fragment) {
                 prop_assert_eq!(whole.len(), *length as usize);
             }
         }
