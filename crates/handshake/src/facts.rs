@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use drystone_x509::{CertificateDer, PublicKey, ServerName};
 
+use crate::codec::{DecodeError, DecodeFault};
 use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
 use crate::{Connected, Error};
 
@@ -65,9 +66,18 @@ impl PeerChain {
 pub(crate) struct FinishedVerified(());
 
 impl FinishedVerified {
-    /// Compares in constant time.
+    /// Compares in constant time. verify_data has a fixed length in either version (RFC 5246 section 7.4.9, RFC 9846 section
+    /// 4.5.3), so that another one is a fault of the syntax and no wrong proof (RFC 9846 section 6.2).
     pub(crate) fn check(expected: &[u8], received: &[u8]) -> Result<Self, Error> {
         use subtle::ConstantTimeEq;
+        if received.len() != expected.len() {
+            let fault = if received.len() < expected.len() {
+                DecodeFault::Truncated
+            } else {
+                DecodeFault::TrailingBytes
+            };
+            return Err(DecodeError { what: "Finished", fault }.into());
+        }
         if bool::from(expected.ct_eq(received)) { Ok(Self(())) } else { Err(Error::BadFinished) }
     }
 }

@@ -6,11 +6,42 @@ use drystone_handshake::message::{DigitallySigned, ServerKeyExchange};
 use drystone_handshake::{ClientAuth, crypto};
 use drystone_tests::identity::{Identity, client_config, settings};
 use drystone_tests::rogue::alert::{DECODE_ERROR, DECRYPT_ERROR, ILLEGAL_PARAMETER};
-use drystone_tests::rogue::{CERTIFIED_CLIENT_STEPS, Duel, SERVER_STEPS, Step, Victim, refused};
+use drystone_tests::rogue::{
+    CERTIFIED_CLIENT_STEPS, CLIENT_STEPS, CLIENT_STEPS_13, Duel, SERVER_STEPS, SERVER_STEPS_13, Step, Victim,
+    refused,
+};
 use drystone_tests::scenario::other_identity;
 
 fn asking_server() -> Duel {
     Duel::asking_server_12(settings(), ClientAuth::Request)
+}
+
+/// RFC 9846 section 6.2, as RFC 5246 section 7.2.2: a message of the wrong length is decode_error, a wrong proof decrypt_error.
+#[test]
+fn threat_47_a_finished_of_the_wrong_length_is_no_wrong_proof() {
+    type Change = fn(&mut Vec<u8>);
+    type Begin = fn() -> Duel;
+    let changes: [(&str, u8, Change); 5] = [
+        ("empty", DECODE_ERROR, Vec::clear),
+        ("short", DECODE_ERROR, |body| body.truncate(11)),
+        ("long", DECODE_ERROR, |body| body.push(0)),
+        ("very long", DECODE_ERROR, |body| body.resize(500, 0)),
+        ("wrong", DECRYPT_ERROR, |body| body[11] ^= 0x80),
+    ];
+    let duels: [(Begin, &[Step]); 4] = [
+        (Duel::usual_client, &SERVER_STEPS),
+        (Duel::usual_server, &CLIENT_STEPS),
+        (Duel::usual_client_13, &SERVER_STEPS_13),
+        (Duel::usual_server_13, &CLIENT_STEPS_13),
+    ];
+    for (begin, steps) in duels {
+        for (what, alert, change) in changes {
+            let mut duel = begin();
+            duel.rogue.alter(Step::Finished, change);
+            duel.play(steps);
+            refused(&duel, alert, what);
+        }
+    }
 }
 
 #[test]

@@ -177,6 +177,73 @@ fn threat_50_each_message_answers_only_what_was_asked() {
     connects_and_talks(&mut duel, &SERVER_STEPS_13, "supported_groups in EncryptedExtensions");
 }
 
+/// RFC 9846 section 4.3: not more than one of a type in a block. That conforms to the syntax, so that section 6.2 has
+/// illegal_parameter for it.
+#[test]
+fn threat_50_an_extension_that_comes_twice_is_an_illegal_parameter() {
+    /// A block of extensions at this place of the body: all of them again.
+    fn double(body: &mut Vec<u8>, at: usize) {
+        let block = body[at + 2..].to_vec();
+        assert!(!block.is_empty());
+        body.extend(&block);
+        let length = (block.len() * 2) as u16;
+        body[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    }
+    // Version, random, an empty session id, suite and compression.
+    const BEFORE_EXTENSIONS: usize = 2 + 32 + 1 + 2 + 1;
+    let mut duel = Duel::usual_client();
+    duel.rogue.alter(Step::ServerHello, |body| double(body, BEFORE_EXTENSIONS));
+    duel.play(&SERVER_STEPS[..1]);
+    refused(&duel, ILLEGAL_PARAMETER, "ServerHello of 1.2");
+    let mut duel = Duel::usual_client_13();
+    duel.rogue.alter(Step::ServerHello, |body| double(body, BEFORE_EXTENSIONS));
+    duel.play(&SERVER_STEPS_13[..1]);
+    refused(&duel, ILLEGAL_PARAMETER, "ServerHello of 1.3");
+    let mut duel = Duel::usual_client_13();
+    duel.rogue.alter(Step::EncryptedExtensions, |body| {
+        *body = vec![0, 4, 0, 0, 0, 0];
+        double(body, 0);
+    });
+    duel.play(&SERVER_STEPS_13[..2]);
+    refused(&duel, ILLEGAL_PARAMETER, "EncryptedExtensions");
+    let mut duel = open_server_duel(settings_of_both());
+    // Version, random, empty session id and cookie, one suite, one compression method.
+    duel.rogue.alter(Step::ClientHello, |body| double(body, 2 + 32 + 1 + 1 + 4 + 2));
+    duel.greet();
+    refused(&duel, ILLEGAL_PARAMETER, "ClientHello");
+}
+
+/// The suite was settled by the first hello (RFC 9846 section 4.2.4), whether a gate has asked or the association.
+#[test]
+fn threat_57_the_second_hello_must_offer_the_settled_suite() {
+    for behind_gate in [true, false] {
+        for honest in [true, false] {
+            let mut duel = if behind_gate {
+                let victim = Victim::server(server_config(settings_of_both(), Identity::p256()));
+                Duel::between(Rogue::new_13(Side::Client, Identity::p256()), victim)
+            } else {
+                open_server_duel(settings_of_both())
+            };
+            let hellos = core::cell::Cell::new(0);
+            duel.rogue.alter_client_hello(move |hello| {
+                hellos.set(hellos.get() + 1);
+                match hellos.get() {
+                    // The association asks for a share that is not there, the gate for its cookie as well.
+                    1 => hello.extensions.key_share = Some((&[]).into()),
+                    _ if honest => {}
+                    _ => hello.cipher_suites = (&[CipherSuiteId::TLS_CHACHA20_POLY1305_SHA256]).into(),
+                }
+            });
+            duel.play(&[Step::ClientHello, Step::ClientHello]);
+            if honest {
+                connects_and_talks(&mut duel, &CLIENT_STEPS_13, &format!("behind a gate: {behind_gate}"));
+            } else {
+                refused(&duel, ILLEGAL_PARAMETER, &format!("behind a gate: {behind_gate}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn threat_79_shares_of_every_length_are_refused_but_for_one() {
     let cases = [
