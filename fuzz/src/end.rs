@@ -3,10 +3,12 @@
 //! * no datagram is empty or longer than the MTU and the buffer, and one input causes few of them;
 //! * a timeout that is handled, and what it made due sent, lies in the past;
 //! * an association ends at most once, with one event, after which there is none; it is connected at most once;
-//! * the heap that it holds is bounded by what it received.
+//! * the heap that it holds is bounded by what it received; what a peer makes it buffer has a bound of its own: 20 KiB on a server
+//!   before the handshake is done, and 8 KiB beyond an idle association on either side afterwards.
 
 use std::collections::VecDeque;
 
+use drystone_handshake::crypto::Side;
 use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
     Answer, Connection, Datagram, Error, Event, Instant, MIN_MTU, Misuse, Path, Request, RequestId, VerifyError,
@@ -21,6 +23,15 @@ const MOST_DATAGRAMS: usize = 24;
 
 /// What a connection may hold besides four times what it received: its own flights, their transcript and the epochs.
 const OWN_HEAP: i64 = 16 * 1024;
+
+/// What parts of messages a server may buffer before it is connected.
+const HALF_OPEN_BUFFERED: usize = 20 * 1024;
+
+/// What an idle association may hold: the budget of the benches.
+const IDLE: i64 = 3 * 1024;
+
+/// What a connected peer may make an association hold beyond that.
+const CONNECTED: i64 = 8 * 1024;
 
 /// One end of an association.
 #[derive(Debug)]
@@ -39,14 +50,17 @@ pub struct End {
     pub bytes_out: usize,
     /// Whether `Connected` was seen.
     pub was_connected: bool,
+    side: Side,
     version: Option<ProtocolVersion>,
+    /// What it held when it was connected: its last flight may not be acknowledged yet.
+    held_when_connected: i64,
     ended: bool,
     held: i64,
 }
 
 impl End {
     /// An end that was just made.
-    pub fn new(connection: Connection) -> Self {
+    pub fn new(connection: Connection, side: Side) -> Self {
         Self {
             connection,
             outbox: VecDeque::new(),
@@ -55,7 +69,9 @@ impl End {
             bytes_in: 0,
             bytes_out: 0,
             was_connected: false,
+            side,
             version: None,
+            held_when_connected: 0,
             ended: false,
             held: 0,
         }
@@ -176,7 +192,19 @@ impl End {
         self.held += heap.live_bytes;
         let bound = 4 * self.bytes_in as i64 + OWN_HEAP;
         assert!(self.held <= bound, "{} bytes held, {} received", self.held, self.bytes_in);
+        self.check_buffered();
         assert_eq!(self.connection.is_closed(), self.ended, "the end is told by one event");
+    }
+
+    fn check_buffered(&self) {
+        let buffered = self.connection.buffered_bytes();
+        if self.connection.is_connected() {
+            let bound = self.held_when_connected.max(IDLE) + CONNECTED;
+            assert!(self.held <= bound, "{} bytes held by a connected peer", self.held);
+            assert!(buffered as i64 <= CONNECTED, "{buffered} bytes buffered for a connected peer");
+        } else if self.side == Side::Server {
+            assert!(buffered <= HALF_OPEN_BUFFERED, "{buffered} bytes buffered for a half-open peer");
+        }
     }
 
     fn take_events(&mut self) {
@@ -187,6 +215,7 @@ impl End {
                     assert!(!self.was_connected, "connected twice");
                     self.version = Some(connected.version);
                     self.was_connected = true;
+                    self.held_when_connected = self.held;
                 }
                 Event::Request(id, request) => self.requests.push_back((id, request)),
                 Event::Failed(error) => {

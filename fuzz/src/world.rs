@@ -40,7 +40,7 @@ impl World {
         });
         let name = ServerName::try_from("server.test").expect("a name");
         let connection = Connection::client(setup.client(), name, start(now)).expect("random numbers");
-        let mut client = End::new(connection);
+        let mut client = End::new(connection, Side::Client);
         client.drain(Instant::from_origin(now));
         let (server, greetings) = (None, Vec::new());
         let amplification_limit = setup.amplification_limit().map(|times| times as usize);
@@ -118,7 +118,7 @@ impl World {
                 }
             }
         };
-        self.server = Some(End::new(connection.expect("a server begins")));
+        self.server = Some(End::new(connection.expect("a server begins"), Side::Server));
         true
     }
 
