@@ -131,6 +131,11 @@ impl Pair {
                 says(self.talk(server, client)?.as_ref(), "alpn", PROTOCOL)
             }),
         ];
+        cells.push(Cell::new("client certificate of one of 151 authorities", kind, move || {
+            let server = Side { trust: Some(&pki.many_roots), ..server_side(pki, KeyKind::P256) };
+            let client = Side { identity: Some(pki.client(KeyKind::P256)), ..client_side(pki) };
+            self.talk(server, client).map(drop)
+        }));
         for kind in [KeyKind::P256, KeyKind::Rsa2048] {
             cells.push(Cell::new("MTU 256 on both sides, client certificate", kind.name(), move || {
                 let server = Side { trust: Some(&pki.root), mtu: Some(SMALL_MTU), ..server_side(pki, kind) };

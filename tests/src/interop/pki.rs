@@ -30,6 +30,8 @@ pub struct Pki {
     pub root: PathBuf,
     /// A trust anchor that signed nothing here.
     pub other_root: PathBuf,
+    /// The root among 150 others whose names are long: a server that lists them all in its CertificateRequest says 26 kB.
+    pub many_roots: PathBuf,
     servers: Vec<(KeyKind, Identity)>,
     clients: Vec<(KeyKind, Identity)>,
     /// Root, intermediate, leaf; the chain file has leaf and intermediate.
@@ -79,6 +81,7 @@ impl Pki {
             stranger: other.identity(folder, KeyKind::P256, &client_params()?, "stranger")?,
             root: write(&folder.join("root.pem"), &root.pem)?,
             other_root: write(&folder.join("other-root.pem"), &other.pem)?,
+            many_roots: write(&folder.join("many-roots.pem"), &many_roots(&root)?)?,
         })
     }
 
@@ -123,6 +126,22 @@ impl Authority {
         let intermediates = (!self.is_root).then(|| write(&folder.join(format!("{file}-above.pem")), above));
         Ok(Identity { chain, intermediates: intermediates.transpose()?, key: key_file })
     }
+}
+
+/// The root and others with the same key, which signed nothing.
+fn many_roots(root: &Authority) -> Result<String, String> {
+    let mut pem = root.pem.clone();
+    for number in 0..150 {
+        let mut params =
+            authority_params(&format!("Example Global Root Certification Authority - G{number}"))?;
+        let organization = format!("Some Example Trust Services Organisation {number}");
+        params.distinguished_name.push(DnType::OrganizationName, organization);
+        params.distinguished_name.push(DnType::OrganizationalUnitName, "Public Certification Authorities");
+        params.distinguished_name.push(DnType::CountryName, "XX");
+        let certificate = params.self_signed(root.issuer.key()).map_err(|error| error.to_string())?;
+        pem.push_str(&certificate.pem());
+    }
+    Ok(pem)
 }
 
 fn self_signed(
