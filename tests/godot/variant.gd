@@ -51,18 +51,20 @@ func values():
 		["vector2s", PoolVector2Array([Vector2(1, 2), Vector2(3, 4)])],
 		["vector3s", PoolVector3Array([Vector3(1, 2, 3)])],
 		["colors", PoolColorArray([Color(1, 2, 3, 4)])],
+		["Rect2", Rect2(1, 2, 3, 4)],
+		["Transform2D", Transform2D(Vector2(1, 2), Vector2(3, 4), Vector2(5, 6))],
+		["Plane", Plane(1, 2, 3, 4)],
+		["Quat", Quat(1, 2, 3, 4)],
+		["AABB", AABB(Vector3(1, 2, 3), Vector3(4, 5, 6))],
+		["Basis", Basis(Vector3(1, 2, 3), Vector3(4, 5, 6), Vector3(7, 8, 9))],
+		["Transform", Transform(Basis(Vector3(1, 2, 3), Vector3(4, 5, 6), Vector3(7, 8, 9)), Vector3(10, 11, 12))],
+		["NodePath", NodePath("path/to_a_box:size:half")],
+		["NodePath_absolute", NodePath("/root/Room:size")],
+		["NodePath_empty", NodePath("")],
 	]
 
 func refused():
 	return [
-		["Rect2", Rect2(1, 2, 3, 4)],
-		["Transform2D", Transform2D()],
-		["Plane", Plane(1, 2, 3, 4)],
-		["Quat", Quat()],
-		["AABB", AABB()],
-		["Basis", Basis()],
-		["Transform", Transform()],
-		["NodePath", NodePath("a/b:c")],
 		["RID", RID()],
 		["object", Reference.new()],
 	]

@@ -6,7 +6,9 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use drystone::variant::{Color, VariantLimits, Vector2, Vector3};
+use drystone::variant::{
+    Aabb, Basis, Color, Plane, Quaternion, Rect2, Transform2D, Transform3D, VariantLimits, Vector2, Vector3,
+};
 use drystone::{
     PacketError, PacketPeer, PacketPeerUdp, PacketPeerVariant, VarError, Variant, VariantError, VariantFormat,
 };
@@ -48,6 +50,8 @@ fn finish(godot: &mut Process) -> Vec<String> {
 fn values() -> Vec<(&'static str, Variant)> {
     let v2 = |x, y| Vector2 { x, y };
     let v3 = |x, y, z| Vector3 { x, y, z };
+    // Godot's constructor takes the columns.
+    let basis = Basis { rows: [v3(1.0, 4.0, 7.0), v3(2.0, 5.0, 8.0), v3(3.0, 6.0, 9.0)] };
     let texts = |texts: &[&str]| Variant::PackedStringArray(texts.iter().map(|&text| text.into()).collect());
     let dictionary = vec![
         ("name".into(), "wall".into()),
@@ -92,22 +96,23 @@ fn values() -> Vec<(&'static str, Variant)> {
         ("vector2s", vec![v2(1.0, 2.0), v2(3.0, 4.0)].into()),
         ("vector3s", vec![v3(1.0, 2.0, 3.0)].into()),
         ("colors", vec![Color { r: 1.0, g: 2.0, b: 3.0, a: 4.0 }].into()),
+        ("Rect2", Rect2 { position: v2(1.0, 2.0), size: v2(3.0, 4.0) }.into()),
+        ("Transform2D", Transform2D { x: v2(1.0, 2.0), y: v2(3.0, 4.0), origin: v2(5.0, 6.0) }.into()),
+        ("Plane", Plane { normal: v3(1.0, 2.0, 3.0), d: 4.0 }.into()),
+        ("Quat", Quaternion { x: 1.0, y: 2.0, z: 3.0, w: 4.0 }.into()),
+        ("AABB", Aabb { position: v3(1.0, 2.0, 3.0), size: v3(4.0, 5.0, 6.0) }.into()),
+        ("Basis", basis.into()),
+        ("Transform", Transform3D { basis, origin: v3(10.0, 11.0, 12.0) }.into()),
+        // Names of 4 and 8 bytes: Godot pads others with whatever is in its memory.
+        ("NodePath", Variant::NodePath("path/to_a_box:size:half".into())),
+        ("NodePath_absolute", Variant::NodePath("/root/Room:size".into())),
+        ("NodePath_empty", Variant::NodePath(String::new())),
     ]
 }
 
 /// Types that Godot writes and drystone refuses, in the script's order.
-const REFUSED: [(&str, VariantError); 10] = [
-    ("Rect2", VariantError::Unsupported("Rect2")),
-    ("Transform2D", VariantError::Unsupported("Transform2D")),
-    ("Plane", VariantError::Unsupported("Plane")),
-    ("Quat", VariantError::Unsupported("Quat")),
-    ("AABB", VariantError::Unsupported("AABB")),
-    ("Basis", VariantError::Unsupported("Basis")),
-    ("Transform", VariantError::Unsupported("Transform")),
-    ("NodePath", VariantError::Unsupported("NodePath")),
-    ("RID", VariantError::Unsupported("RID")),
-    ("object", VariantError::Object),
-];
+const REFUSED: [(&str, VariantError); 2] =
+    [("RID", VariantError::Unsupported("RID")), ("object", VariantError::Object)];
 
 #[test]
 fn what_godot_writes_is_read_and_written_alike() {

@@ -3,8 +3,13 @@
 //!
 //! A count reserves nothing: memory is taken as elements are read, and each element stands on bytes that are there.
 
-use super::format::{ELEMENT_SORT, Entry, FLAG_64, KEY_SORT, Kind, NUMBER_MASK, SORT_MASK, VALUE_SORT};
-use super::value::{Color, Variant, Vector2, Vector3};
+use super::format::{
+    ELEMENT_SORT, Entry, FLAG_64, KEY_SORT, Kind, NUMBER_MASK, PATH_ABSOLUTE, PATH_HAS_PROPERTY,
+    PATH_OF_NAMES, SORT_MASK, VALUE_SORT,
+};
+use super::geometry::Reals;
+use super::node_path::Parts;
+use super::value::Variant;
 use super::{VariantError, VariantFormat, VariantLimits};
 
 /// Elements for which a container reserves room at once. The vector doubles it as they come.
@@ -53,10 +58,19 @@ impl<'a> Decoder<'a> {
             Kind::Bool => Variant::Bool(self.u32()? != 0),
             Kind::Int => Variant::Int(self.int(wide)?),
             Kind::Float => Variant::Float(self.float(wide)?),
-            Kind::String => Variant::String(text(self.bytes()?)?),
-            Kind::Vector2 => Variant::Vector2(self.vector2(wide)?),
-            Kind::Vector3 => Variant::Vector3(self.vector3(wide)?),
-            Kind::Color => Variant::Color(self.color()?),
+            Kind::String => Variant::String(text(self.bytes()?)?.to_owned()),
+            Kind::Vector2 => Variant::Vector2(self.reals(wide)?),
+            Kind::Rect2 => Variant::Rect2(self.reals(wide)?),
+            Kind::Vector3 => Variant::Vector3(self.reals(wide)?),
+            Kind::Transform2D => Variant::Transform2D(self.reals(wide)?),
+            Kind::Plane => Variant::Plane(self.reals(wide)?),
+            Kind::Quaternion => Variant::Quaternion(self.reals(wide)?),
+            Kind::Aabb => Variant::Aabb(self.reals(wide)?),
+            Kind::Basis => Variant::Basis(Box::new(self.reals(wide)?)),
+            Kind::Transform3D => Variant::Transform3D(Box::new(self.reals(wide)?)),
+            // Single precision in every build of Godot.
+            Kind::Color => Variant::Color(self.reals(false)?),
+            Kind::NodePath => Variant::NodePath(self.node_path()?),
             Kind::Dictionary => Variant::Dictionary(self.dictionary(header, depth)?),
             Kind::Array => Variant::Array(self.elements(header, depth)?),
             Kind::PackedByteArray => Variant::PackedByteArray(self.bytes()?.to_vec()),
@@ -66,12 +80,12 @@ impl<'a> Decoder<'a> {
             Kind::PackedFloat64Array => Variant::PackedFloat64Array(self.packed(8, |it| it.float(true))?),
             Kind::PackedStringArray => Variant::PackedStringArray(self.texts()?),
             Kind::PackedVector2Array => {
-                Variant::PackedVector2Array(self.packed(real_size(wide) * 2, |it| it.vector2(wide))?)
+                Variant::PackedVector2Array(self.packed(real_size(wide) * 2, |it| it.reals(wide))?)
             }
             Kind::PackedVector3Array => {
-                Variant::PackedVector3Array(self.packed(real_size(wide) * 3, |it| it.vector3(wide))?)
+                Variant::PackedVector3Array(self.packed(real_size(wide) * 3, |it| it.reals(wide))?)
             }
-            Kind::PackedColorArray => Variant::PackedColorArray(self.packed(16, Self::color)?),
+            Kind::PackedColorArray => Variant::PackedColorArray(self.packed(16, |it| it.reals(false))?),
         })
     }
 
@@ -147,7 +161,7 @@ impl<'a> Decoder<'a> {
         for _ in 0..count {
             let bytes = self.bytes()?;
             // Godot counts the NUL that ends a C string, but here only, and it reads texts without it too.
-            texts.push(text(bytes.strip_suffix(b"\0").unwrap_or(bytes))?);
+            texts.push(text(bytes.strip_suffix(b"\0").unwrap_or(bytes))?.to_owned());
         }
         Ok(texts)
     }
@@ -175,17 +189,32 @@ impl<'a> Decoder<'a> {
         Ok(items)
     }
 
-    fn vector2(&mut self, wide: bool) -> Result<Vector2, VariantError> {
-        Ok(Vector2 { x: self.real(wide)?, y: self.real(wide)? })
+    fn reals<const N: usize, T: Reals<N>>(&mut self, wide: bool) -> Result<T, VariantError> {
+        let mut reals = [0.0; N];
+        for real in &mut reals {
+            *real = self.real(wide)?;
+        }
+        Ok(T::of(reals))
     }
 
-    fn vector3(&mut self, wide: bool) -> Result<Vector3, VariantError> {
-        Ok(Vector3 { x: self.real(wide)?, y: self.real(wide)?, z: self.real(wide)? })
+    fn node_path(&mut self) -> Result<String, VariantError> {
+        let (names, subnames, flags) = (self.u32()?, self.u32()?, self.u32()?);
+        // Without the first flag it is the one text of Godot 1, which Godot refuses as well.
+        if names & PATH_OF_NAMES == 0 || flags & !(PATH_ABSOLUTE | PATH_HAS_PROPERTY) != 0 {
+            return Err(VariantError::UnknownFlags(flags));
+        }
+        let subnames = subnames.saturating_add(u32::from(flags & PATH_HAS_PROPERTY != 0));
+        let absolute = flags & PATH_ABSOLUTE != 0;
+        Parts { absolute, names: self.names(names & !PATH_OF_NAMES)?, subnames: self.names(subnames)? }.join()
     }
 
-    /// Single precision in every build of Godot.
-    fn color(&mut self) -> Result<Color, VariantError> {
-        Ok(Color { r: self.f32()?, g: self.f32()?, b: self.f32()?, a: self.f32()? })
+    fn names(&mut self, count: u32) -> Result<Vec<&'a str>, VariantError> {
+        let count = self.believable(count, 4)?;
+        let mut names = Vec::with_capacity(count.min(FIRST_ELEMENTS));
+        for _ in 0..count {
+            names.push(text(self.bytes()?)?);
+        }
+        Ok(names)
     }
 
     /// A component of a vector. Double precision is rounded; what is too large for single becomes infinite.
@@ -244,10 +273,10 @@ impl<'a> Decoder<'a> {
     }
 }
 
-fn text(bytes: &[u8]) -> Result<String, VariantError> {
+fn text(bytes: &[u8]) -> Result<&str, VariantError> {
     match str::from_utf8(bytes) {
         // Godot would cut it there, we would not: two ends that read different texts.
-        Ok(text) if !text.contains('\0') => Ok(text.to_owned()),
+        Ok(text) if !text.contains('\0') => Ok(text),
         _ => Err(VariantError::Text),
     }
 }

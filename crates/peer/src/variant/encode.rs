@@ -1,7 +1,9 @@
 //! Writes values as Godot does. It must not know where the bytes go.
 
-use super::format::FLAG_64;
-use super::value::{Color, Variant, Vector2, Vector3};
+use super::format::{FLAG_64, PATH_ABSOLUTE, PATH_OF_NAMES};
+use super::geometry::Reals;
+use super::node_path::Parts;
+use super::value::Variant;
 use super::{VariantError, VariantFormat, VariantLimits};
 
 impl Variant {
@@ -11,7 +13,7 @@ impl Variant {
     /// Then `out` is as it was.
     /// - [`VariantError::TooLarge`], [`VariantError::TooDeep`]: beyond the limits.
     /// - [`VariantError::NotInFormat`]: a packed array of 64-bit numbers for Godot 3.
-    /// - [`VariantError::Text`]: a text holds U+0000.
+    /// - [`VariantError::Text`]: a text holds U+0000, or a path has a property without a name.
     pub fn encode(
         &self,
         format: VariantFormat,
@@ -53,9 +55,17 @@ impl Encoder<'_> {
                 None => self.put(&number.to_le_bytes()),
             },
             Variant::String(text) => self.text(text, b""),
-            Variant::Vector2(vector) => self.vector2(vector),
-            Variant::Vector3(vector) => self.vector3(vector),
-            Variant::Color(color) => self.color(color),
+            Variant::Vector2(vector) => self.reals(vector),
+            Variant::Rect2(rect) => self.reals(rect),
+            Variant::Vector3(vector) => self.reals(vector),
+            Variant::Transform2D(transform) => self.reals(transform),
+            Variant::Plane(plane) => self.reals(plane),
+            Variant::Quaternion(quaternion) => self.reals(quaternion),
+            Variant::Aabb(aabb) => self.reals(aabb),
+            Variant::Basis(basis) => self.reals(&**basis),
+            Variant::Transform3D(transform) => self.reals(&**transform),
+            Variant::Color(color) => self.reals(color),
+            Variant::NodePath(path) => self.node_path(path),
             Variant::Dictionary(pairs) => self.dictionary(pairs, self.limits.deeper(depth)?),
             Variant::Array(elements) => self.array(elements, self.limits.deeper(depth)?),
             Variant::PackedByteArray(bytes) => self.bytes(&[bytes]),
@@ -65,9 +75,9 @@ impl Encoder<'_> {
             Variant::PackedFloat64Array(items) => self.packed(items, |it, item| it.put(&item.to_le_bytes())),
             // Godot counts the NUL that ends a C string, but here only.
             Variant::PackedStringArray(texts) => self.packed(texts, |it, text| it.text(text, b"\0")),
-            Variant::PackedVector2Array(items) => self.packed(items, Self::vector2),
-            Variant::PackedVector3Array(items) => self.packed(items, Self::vector3),
-            Variant::PackedColorArray(items) => self.packed(items, Self::color),
+            Variant::PackedVector2Array(items) => self.packed(items, Self::reals),
+            Variant::PackedVector3Array(items) => self.packed(items, Self::reals),
+            Variant::PackedColorArray(items) => self.packed(items, Self::reals),
         }
     }
 
@@ -104,21 +114,19 @@ impl Encoder<'_> {
         items.iter().try_for_each(|item| write(self, item))
     }
 
-    fn vector2(&mut self, vector: &Vector2) -> Result<(), VariantError> {
-        self.reals([vector.x, vector.y])
-    }
-
-    fn vector3(&mut self, vector: &Vector3) -> Result<(), VariantError> {
-        self.reals([vector.x, vector.y, vector.z])
-    }
-
-    fn color(&mut self, color: &Color) -> Result<(), VariantError> {
-        self.reals([color.r, color.g, color.b, color.a])
-    }
-
     /// Single precision, which every build of Godot reads.
-    fn reals<const N: usize>(&mut self, numbers: [f32; N]) -> Result<(), VariantError> {
-        numbers.iter().try_for_each(|number| self.put(&number.to_le_bytes()))
+    fn reals<const N: usize>(&mut self, value: &impl Reals<N>) -> Result<(), VariantError> {
+        value.reals().iter().try_for_each(|number| self.put(&number.to_le_bytes()))
+    }
+
+    fn node_path(&mut self, path: &str) -> Result<(), VariantError> {
+        let parts = Parts::of(path)?;
+        let names =
+            u32::try_from(parts.names.len()).map_err(|_| VariantError::TooLarge(self.limits.max_size))?;
+        self.put(&(names | PATH_OF_NAMES).to_le_bytes())?;
+        self.count(parts.subnames.len())?;
+        self.put(&(u32::from(parts.absolute) * PATH_ABSOLUTE).to_le_bytes())?;
+        parts.names.iter().chain(&parts.subnames).try_for_each(|name| self.text(name, b""))
     }
 
     fn text(&mut self, text: &str, end: &[u8]) -> Result<(), VariantError> {

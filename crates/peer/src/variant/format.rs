@@ -23,8 +23,16 @@ pub(super) enum Kind {
     Float,
     String,
     Vector2,
+    Rect2,
     Vector3,
+    Transform2D,
+    Plane,
+    Quaternion,
+    Aabb,
+    Basis,
+    Transform3D,
     Color,
+    NodePath,
     Dictionary,
     Array,
     PackedByteArray,
@@ -48,8 +56,16 @@ impl Kind {
             Self::Float => "float",
             Self::String => "String",
             Self::Vector2 => "Vector2",
+            Self::Rect2 => "Rect2",
             Self::Vector3 => "Vector3",
+            Self::Transform2D => "Transform2D",
+            Self::Plane => "Plane",
+            Self::Quaternion => "Quaternion",
+            Self::Aabb => "AABB",
+            Self::Basis => "Basis",
+            Self::Transform3D => "Transform3D",
             Self::Color => "Color",
+            Self::NodePath => "NodePath",
             Self::Dictionary => "Dictionary",
             Self::Array => "Array",
             Self::PackedByteArray => "PackedByteArray",
@@ -86,16 +102,16 @@ const GODOT_3: &[Entry] = &[
     Carried(Kind::Float),
     Carried(Kind::String),
     Carried(Kind::Vector2),
-    Refused("Rect2"),
+    Carried(Kind::Rect2),
     Carried(Kind::Vector3),
-    Refused("Transform2D"),
-    Refused("Plane"),
-    Refused("Quat"),
-    Refused("AABB"),
-    Refused("Basis"),
-    Refused("Transform"),
+    Carried(Kind::Transform2D),
+    Carried(Kind::Plane),
+    Carried(Kind::Quaternion),
+    Carried(Kind::Aabb),
+    Carried(Kind::Basis),
+    Carried(Kind::Transform3D),
     Carried(Kind::Color),
-    Refused("NodePath"),
+    Carried(Kind::NodePath),
     Refused("RID"),
     Object,
     Carried(Kind::Dictionary),
@@ -118,22 +134,22 @@ const GODOT_4: &[Entry] = &[
     Carried(Kind::String),
     Carried(Kind::Vector2),
     Refused("Vector2i"),
-    Refused("Rect2"),
+    Carried(Kind::Rect2),
     Refused("Rect2i"),
     Carried(Kind::Vector3),
     Refused("Vector3i"),
-    Refused("Transform2D"),
+    Carried(Kind::Transform2D),
     Refused("Vector4"),
     Refused("Vector4i"),
-    Refused("Plane"),
-    Refused("Quaternion"),
-    Refused("AABB"),
-    Refused("Basis"),
-    Refused("Transform3D"),
+    Carried(Kind::Plane),
+    Carried(Kind::Quaternion),
+    Carried(Kind::Aabb),
+    Carried(Kind::Basis),
+    Carried(Kind::Transform3D),
     Refused("Projection"),
     Carried(Kind::Color),
     Refused("StringName"),
-    Refused("NodePath"),
+    Carried(Kind::NodePath),
     Refused("RID"),
     Object,
     Refused("Callable"),
@@ -151,6 +167,13 @@ const GODOT_4: &[Entry] = &[
     Carried(Kind::PackedColorArray),
     Refused("PackedVector4Array"),
 ];
+
+/// In the first word of a `NodePath`: it consists of names (Godot 1 sent one text).
+pub(super) const PATH_OF_NAMES: u32 = 1 << 31;
+/// In the flags of a `NodePath`: it begins at the root.
+pub(super) const PATH_ABSOLUTE: u32 = 1;
+/// In the flags of a `NodePath` of Godot 2: one more property follows than is counted.
+pub(super) const PATH_HAS_PROPERTY: u32 = 2;
 
 /// In the header: the number has 64 bits, or the components of the vectors have.
 pub(super) const FLAG_64: u32 = 1 << 16;
@@ -186,7 +209,17 @@ impl VariantFormat {
             // Godot 4 built with double precision.
             (
                 Self::Godot4,
-                Kind::Vector2 | Kind::Vector3 | Kind::PackedVector2Array | Kind::PackedVector3Array,
+                Kind::Vector2
+                | Kind::Rect2
+                | Kind::Vector3
+                | Kind::Transform2D
+                | Kind::Plane
+                | Kind::Quaternion
+                | Kind::Aabb
+                | Kind::Basis
+                | Kind::Transform3D
+                | Kind::PackedVector2Array
+                | Kind::PackedVector3Array,
             ) => FLAG_64,
             (Self::Godot4, Kind::Array) => SORT_MASK << ELEMENT_SORT,
             (Self::Godot4, Kind::Dictionary) => SORT_MASK << KEY_SORT | SORT_MASK << VALUE_SORT,
@@ -217,8 +250,16 @@ mod tests {
             (Kind::Float, Some(3), Some(3)),
             (Kind::String, Some(4), Some(4)),
             (Kind::Vector2, Some(5), Some(5)),
+            (Kind::Rect2, Some(6), Some(7)),
             (Kind::Vector3, Some(7), Some(9)),
+            (Kind::Transform2D, Some(8), Some(11)),
+            (Kind::Plane, Some(9), Some(14)),
+            (Kind::Quaternion, Some(10), Some(15)),
+            (Kind::Aabb, Some(11), Some(16)),
+            (Kind::Basis, Some(12), Some(17)),
+            (Kind::Transform3D, Some(13), Some(18)),
             (Kind::Color, Some(14), Some(20)),
+            (Kind::NodePath, Some(15), Some(22)),
             (Kind::Dictionary, Some(18), Some(27)),
             (Kind::Array, Some(19), Some(28)),
             (Kind::PackedByteArray, Some(20), Some(29)),

@@ -1,6 +1,9 @@
 //! A value as Godot knows it, and how to make one from Rust's types and back. It knows nothing of bytes.
 
 use super::format::Kind;
+use super::geometry::{
+    Aabb, Basis, Color, Plane, Quaternion, Rect2, Transform2D, Transform3D, Vector2, Vector3,
+};
 
 /// A value of one of Godot's types that can be sent: the plain ones, no objects.
 ///
@@ -39,10 +42,26 @@ pub enum Variant {
     String(String),
     /// `Vector2`.
     Vector2(Vector2),
+    /// `Rect2`.
+    Rect2(Rect2),
     /// `Vector3`.
     Vector3(Vector3),
+    /// `Transform2D`.
+    Transform2D(Transform2D),
+    /// `Plane`.
+    Plane(Plane),
+    /// `Quaternion` (Godot 3: `Quat`).
+    Quaternion(Quaternion),
+    /// `AABB`.
+    Aabb(Aabb),
+    /// `Basis`.
+    Basis(Box<Basis>),
+    /// `Transform3D` (Godot 3: `Transform`).
+    Transform3D(Box<Transform3D>),
     /// `Color`.
     Color(Color),
+    /// `NodePath`, as the text that Godot makes of it: `/root/Level:position:x`.
+    NodePath(String),
     /// `Dictionary`: keys and values, in the order in which they are sent. Of equal keys Godot keeps the last value;
     /// here all of them are kept.
     Dictionary(Vec<(Self, Self)>),
@@ -66,33 +85,6 @@ pub enum Variant {
     PackedVector3Array(Vec<Vector3>),
     /// `PackedColorArray` (Godot 3: `PoolColorArray`).
     PackedColorArray(Vec<Color>),
-}
-
-/// Two coordinates. A Godot 4 that was built with double precision sends 64 bits each; they are rounded.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
-pub struct Vector2 {
-    pub x: f32,
-    pub y: f32,
-}
-
-/// Three coordinates. A Godot 4 that was built with double precision sends 64 bits each; they are rounded.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
-pub struct Vector3 {
-    pub x: f32,
-    pub y: f32,
-    pub z: f32,
-}
-
-/// Red, green, blue and opacity, each from 0 to 1 for what a screen can show.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-#[allow(missing_docs)]
-pub struct Color {
-    pub r: f32,
-    pub g: f32,
-    pub b: f32,
-    pub a: f32,
 }
 
 impl Variant {
@@ -153,8 +145,16 @@ impl Variant {
             Self::Float(_) => Kind::Float,
             Self::String(_) => Kind::String,
             Self::Vector2(_) => Kind::Vector2,
+            Self::Rect2(_) => Kind::Rect2,
             Self::Vector3(_) => Kind::Vector3,
+            Self::Transform2D(_) => Kind::Transform2D,
+            Self::Plane(_) => Kind::Plane,
+            Self::Quaternion(_) => Kind::Quaternion,
+            Self::Aabb(_) => Kind::Aabb,
+            Self::Basis(_) => Kind::Basis,
+            Self::Transform3D(_) => Kind::Transform3D,
             Self::Color(_) => Kind::Color,
+            Self::NodePath(_) => Kind::NodePath,
             Self::Dictionary(_) => Kind::Dictionary,
             Self::Array(_) => Kind::Array,
             Self::PackedByteArray(_) => Kind::PackedByteArray,
@@ -186,7 +186,8 @@ from! {
     i8 => Int, i16 => Int, i32 => Int, i64 => Int, u8 => Int, u16 => Int, u32 => Int,
     f32 => Float, f64 => Float,
     &str => String, String => String,
-    Vector2 => Vector2, Vector3 => Vector3, Color => Color,
+    Vector2 => Vector2, Vector3 => Vector3, Color => Color, Rect2 => Rect2, Transform2D => Transform2D,
+    Plane => Plane, Quaternion => Quaternion, Aabb => Aabb, Basis => Basis, Transform3D => Transform3D,
     Vec<Variant> => Array, Vec<(Variant, Variant)> => Dictionary,
     Vec<u8> => PackedByteArray, &[u8] => PackedByteArray,
     Vec<i32> => PackedInt32Array, Vec<i64> => PackedInt64Array,

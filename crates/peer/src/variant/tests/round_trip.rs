@@ -4,7 +4,9 @@ use std::mem::size_of;
 
 use proptest::prelude::*;
 
-use super::super::{Color, Vector2, Vector3};
+use super::super::{
+    Aabb, Basis, Color, Plane, Quaternion, Rect2, Transform2D, Transform3D, Vector2, Vector3,
+};
 use super::{Variant, VariantFormat, VariantLimits, decode, encode};
 use VariantFormat::{Godot3, Godot4};
 
@@ -43,6 +45,20 @@ fn list<T: std::fmt::Debug>(item: impl Strategy<Value = T>) -> impl Strategy<Val
     proptest::collection::vec(item, 0..9)
 }
 
+/// The values that consist of vectors.
+fn geometry() -> impl Strategy<Value = Variant> {
+    let basis = || [vector3(), vector3(), vector3()].prop_map(|rows| Basis { rows });
+    prop_oneof![
+        (vector2(), vector2()).prop_map(|(position, size)| Rect2 { position, size }.into()),
+        (vector2(), vector2(), vector2()).prop_map(|(x, y, origin)| Transform2D { x, y, origin }.into()),
+        (vector3(), real()).prop_map(|(normal, d)| Plane { normal, d }.into()),
+        color().prop_map(|Color { r: x, g: y, b: z, a: w }| Quaternion { x, y, z, w }.into()),
+        (vector3(), vector3()).prop_map(|(position, size)| Aabb { position, size }.into()),
+        basis().prop_map(Variant::from),
+        (basis(), vector3()).prop_map(|(basis, origin)| Transform3D { basis, origin }.into()),
+    ]
+}
+
 /// Any value that both formats have.
 fn variant() -> impl Strategy<Value = Variant> {
     let plain = prop_oneof![
@@ -54,6 +70,8 @@ fn variant() -> impl Strategy<Value = Variant> {
         vector2().prop_map(Variant::from),
         vector3().prop_map(Variant::from),
         color().prop_map(Variant::from),
+        geometry(),
+        "/?([a-z.]{1,5}(/[a-z.]{1,5}){0,3})?(:[a-z]{1,5}){0,2}".prop_map(Variant::NodePath),
     ];
     let packed = prop_oneof![
         list(any::<u8>()).prop_map(Variant::from),

@@ -1,6 +1,6 @@
 //! Known bytes of both formats. Spaces are for the reader.
 
-use super::super::{Color, Vector2, Vector3};
+use super::super::{Color, Rect2, Vector2, Vector3};
 use super::{FORMATS, Variant, VariantError, VariantFormat, decode, encode, unhex};
 use VariantFormat::{Godot3, Godot4};
 
@@ -29,6 +29,16 @@ fn both() -> Vec<(Variant, &'static str, &'static str)> {
         ("".into(), "04000000 00000000", "04000000 00000000"),
         (v2.into(), "05000000 0000803f 00000040", "05000000 0000803f 00000040"),
         (v3.into(), "07000000 0000803f 00000040 00004040", "09000000 0000803f 00000040 00004040"),
+        (
+            Rect2 { position: v2, size: Vector2 { x: 3.0, y: 4.0 } }.into(),
+            "06000000 0000803f 00000040 00004040 00008040",
+            "07000000 0000803f 00000040 00004040 00008040",
+        ),
+        (
+            Variant::NodePath("a/b:c".into()),
+            "0f000000 02000080 01000000 00000000 01000000 61000000 01000000 62000000 01000000 63000000",
+            "16000000 02000080 01000000 00000000 01000000 61000000 01000000 62000000 01000000 63000000",
+        ),
         (
             Color { r: 1.0, g: 0.5, b: 0.25, a: 0.0 }.into(),
             "0e000000 0000803f 0000003f 0000803e 00000000",
@@ -201,20 +211,15 @@ fn packed_64_bit_numbers_are_godot_4s() {
     }
 }
 
-/// The first four are what `var2bytes` of Godot 3.2.3 prints for a `Reference`, `Rect2(1, 2, 3, 4)`,
-/// `NodePath("a/b:c")`; the others are headers with the numbers of Godot 4.
+/// The first three are what `var2bytes` of Godot 3.2.3 prints for a `Reference` and a `RID`; the others are headers with the
+/// numbers of Godot 4.
 #[test]
 fn other_types_are_refused_by_name() {
     let unsupported = VariantError::Unsupported;
     let cases = [
         (Godot3, "11000100 0805000000000000", VariantError::Object),
         (Godot3, "11000000 00000000", VariantError::Object),
-        (Godot3, "06000000 0000803f 00000040 00004040 00008040", unsupported("Rect2")),
-        (
-            Godot3,
-            "0f000000 02000080 01000000 00000000 01000000 61000000 01000000 62000000 01000000 63000000",
-            unsupported("NodePath"),
-        ),
+        (Godot3, "10000000", unsupported("RID")),
         (Godot3, "1b000000 00000000", VariantError::UnknownType(27)),
         (Godot4, "18000100 0805000000000000", VariantError::Object),
         (Godot4, "06000000 01000000 02000000", unsupported("Vector2i")),
