@@ -45,6 +45,10 @@ pub(crate) fn run(arguments: &ServerArgs, reporter: Reporter) -> Result<(), Faul
                 peers.packet(&mut server, peer, &copy);
             }
             Some(ServerEvent::Connection(peer, event)) => peers.event(&server, peer, &event),
+            Some(ServerEvent::HelloRefused { address, error }) => {
+                let who = Who { peer: None, addr: Some(address) };
+                reporter.report(&Report::Error { who, reason: &error.to_string() });
+            }
             Some(_) | None => {}
         }
     }

@@ -15,8 +15,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    Answer, Connection, Event, Gate, Instant, Misuse, PartialHellos, RequestId, ServerConfig,
+    Answer, Connection, Error, Event, Gate, Instant, Misuse, PartialHellos, RequestId, ServerConfig,
 };
 
 use crate::clock::Clock;
@@ -53,6 +54,8 @@ pub struct Server {
     deadlines: Deadlines<PeerId>,
     /// What came and was not yet handed out; packets among it lie in `received` or `copy`.
     queue: VecDeque<Queued>,
+    /// Refused hellos that were not told yet, at most [`MAX_REFUSALS`].
+    refusals: VecDeque<(SocketAddr, Error)>,
     /// Addresses of associations that are forgotten while their last events wait in `queue`.
     departed: Vec<(PeerId, SocketAddr)>,
     received: Box<[u8]>,
@@ -62,6 +65,9 @@ pub struct Server {
     stats: ServerStats,
 }
 
+/// Refused hellos that wait to be told: what one series of datagrams can bring. More are only counted.
+const MAX_REFUSALS: usize = 64;
+
 /// What [`Server::poll`] brings.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -70,6 +76,14 @@ pub enum ServerEvent<'a> {
     Packet(PeerId, Packet<'a>),
     /// Something happened to a peer's connection.
     Connection(PeerId, Event),
+    /// The hello of somebody who is no peer was answered by an alert, since nothing can come of it: no common version, for
+    /// example. Anybody can cause this, under any address.
+    HelloRefused {
+        /// Where the hello came from.
+        address: SocketAddr,
+        /// Why it was refused.
+        error: Error,
+    },
 }
 
 /// One thing that waits to be handed out.
@@ -121,6 +135,7 @@ impl Server {
             options,
             deadlines: Deadlines::new(),
             queue: VecDeque::new(),
+            refusals: VecDeque::new(),
             departed: Vec::new(),
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             copy: vec![0; MAX_DATAGRAM].into_boxed_slice(),
@@ -138,6 +153,9 @@ impl Server {
         let deadline = self.clock.now() + timeout;
         let mut last_look = false;
         loop {
+            if let Some((address, error)) = self.refusals.pop_front() {
+                return Ok(Some(ServerEvent::HelloRefused { address, error }));
+            }
             if let Some(queued) = self.queue.pop_front() {
                 return Ok(Some(self.lend(queued)));
             }
@@ -182,12 +200,18 @@ impl Server {
         Ok(())
     }
 
-    /// Says goodbye to a peer, whose id means nothing afterwards. Unknown ids are ignored: the peer may have gone
+    /// Sends close_notify to a peer, whose id means nothing afterwards. Unknown ids are ignored: the peer may have gone
     /// just before.
     pub fn close(&mut self, peer: PeerId) {
+        self.close_with(peer, AlertDescription::CLOSE_NOTIFY);
+    }
+
+    /// Closes like [`close`](Self::close), but tells the peer with a fatal alert what is wrong: see
+    /// [`Connection::close_with`].
+    pub fn close_with(&mut self, peer: PeerId, alert: AlertDescription) {
         let now = self.clock.now();
         if let Some(known) = self.table.get_mut(peer) {
-            known.connection.close(now);
+            known.connection.close_with(now, alert);
             self.settle(peer, now);
         }
     }

@@ -24,6 +24,9 @@ pub(super) fn serve(side: &Side<'_>) -> Result<Server, String> {
     if let Some(file) = side.trust {
         command.args(["--client-auth", "require", "--client-ca"]).arg(file);
     }
+    if side.no_cookie {
+        command.arg("--no-cookie");
+    }
     add_common(&mut command, side);
     let mut process = Process::start(&mut command)?;
     let line = process.expect(Stream::Out, "\"event\":\"listening\"", PATIENCE)?;

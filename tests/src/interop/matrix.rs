@@ -147,7 +147,21 @@ impl Pair {
         if self.client == Stack::Drystone {
             cells.push(self.echo_test_cell(pki));
         }
+        if self.server == Stack::Drystone && self.client == Stack::OpenSsl {
+            cells.extend(self.no_cookie_cells(pki));
+        }
         cells
+    }
+
+    /// A client of DTLS 1.2 repeats its hello ever later: what waits for that comes seconds late or never.
+    fn no_cookie_cells(self, pki: &Pki) -> [Cell<'_>; 2] {
+        let large = ("RSA, intermediate of 12 kB", &pki.with_large_intermediate);
+        [(KeyKind::P256.name(), pki.server(KeyKind::P256)), large].map(|(column, identity)| {
+            Cell::new("no cookie asked for", column, move || {
+                let server = Side { identity: Some(identity), no_cookie: true, ..Side::default() };
+                self.talk(server, client_side(pki)).map(drop)
+            })
+        })
     }
 
     /// The command's own check, with every byte value and packets as long as a datagram holds; a small one, see

@@ -5,8 +5,8 @@
 
 use super::side::KeyKind;
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,6 +36,8 @@ pub struct Pki {
     clients: Vec<(KeyKind, Identity)>,
     /// Root, intermediate, leaf; the chain file has leaf and intermediate.
     pub with_intermediate: Identity,
+    /// The same with an intermediate of 12 kB: a flight of many datagrams.
+    pub with_large_intermediate: Identity,
     /// A server certificate whose time is over.
     pub expired: Identity,
     /// A server certificate that signed itself and is no authority: its own trust anchor, or nobody's.
@@ -60,7 +62,8 @@ impl Pki {
         fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let root = Authority::root(folder, "drystone interop root")?;
         let other = Authority::root(folder, "drystone interop other root")?;
-        let intermediate = Authority::below(&root, folder, "drystone interop intermediate")?;
+        let intermediate = Authority::below(&root, folder, "drystone interop intermediate", 0)?;
+        let large = Authority::below(&root, folder, "drystone interop large intermediate", 12_000)?;
         let each_kind = |params: fn() -> Result<CertificateParams, String>, role: &str| {
             KeyKind::ALL
                 .into_iter()
@@ -76,6 +79,12 @@ impl Pki {
             servers: each_kind(server_params, "server")?,
             clients: each_kind(client_params, "client")?,
             with_intermediate: intermediate.identity(folder, KeyKind::P256, &server_params()?, "chain")?,
+            with_large_intermediate: large.identity(
+                folder,
+                KeyKind::Rsa2048,
+                &server_params()?,
+                "large-chain",
+            )?,
             expired: root.identity(folder, KeyKind::P256, &expired, "expired")?,
             self_signed: self_signed(folder, KeyKind::P256, &server_params()?, "self-signed")?,
             stranger: other.identity(folder, KeyKind::P256, &client_params()?, "stranger")?,
@@ -104,9 +113,16 @@ impl Authority {
         Ok(Self { pem: certificate.pem(), issuer: Issuer::new(params, key), is_root: true })
     }
 
-    fn below(parent: &Self, folder: &Path, name: &str) -> Result<Self, String> {
+    /// With an extension of that many bytes that means nothing to anybody.
+    fn below(parent: &Self, folder: &Path, name: &str, ballast: usize) -> Result<Self, String> {
         let (_, key) = make_key(folder, KeyKind::P256, name)?;
-        let params = authority_params(name)?;
+        let mut params = authority_params(name)?;
+        if ballast > 0 {
+            // An arc for examples (RFC 5612).
+            let ballast = vec![0x04; ballast];
+            params.custom_extensions =
+                vec![CustomExtension::from_oid_content(&[1, 3, 6, 1, 4, 1, 32_473, 1], ballast)];
+        }
         let certificate = params.signed_by(&key, &parent.issuer).map_err(|error| error.to_string())?;
         Ok(Self { pem: certificate.pem(), issuer: Issuer::new(params, key), is_root: false })
     }

@@ -22,6 +22,8 @@ pub struct Side<'a> {
     pub alpn: Option<&'a str>,
     /// Largest datagram, in bytes of UDP payload.
     pub mtu: Option<u16>,
+    /// Whether a server of ours asks for no cookie.
+    pub no_cookie: bool,
 }
 
 /// A cipher suite of DTLS 1.2, by its name in each program.

@@ -38,7 +38,8 @@ pub(crate) struct ServerArgs {
     /// Takes any client certificate and prints its SHA-256 fingerprint, as WebRTC does
     #[arg(long, conflicts_with = "client_ca")]
     pub(crate) insecure_clients: bool,
-    /// Answers a hello at once instead of proving the client's address first; only for trusted networks
+    /// Sends its whole flight to whoever says hello, instead of proving the client's address by a cookie first: only where
+    /// something else vouches for addresses, such as ICE or a trusted network
     #[arg(long)]
     pub(crate) no_cookie: bool,
     /// Ends after N peers have come and gone; one whose handshake failed counts; exit code 2 if all of them failed

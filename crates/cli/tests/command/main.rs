@@ -300,6 +300,20 @@ fn without_cookies_no_hello_verify_request_is_sent() {
     assert!(!client.out.contains("HelloVerifyRequest"), "{client:?}");
 }
 
+/// A server shows whom it sent away and why, although they never became its peers.
+#[test]
+fn a_refused_hello_is_seen() {
+    let (mut server, address, certificate) = server("refused", &["--msg", "--min", "1.3"]);
+    let client = client(&address, &certificate, &["--max", "1.2"], "");
+    assert_eq!(client.code, 2, "{client:?}");
+    assert!(client.err.contains("protocol_version"), "{client:?}");
+    for text in ["\"message\":\"ClientHello\"", "\"message\":\"Alert protocol_version\"", "no common version"]
+    {
+        let line = server.line_with(text);
+        assert!(!line.contains("\"peer\""), "{line}");
+    }
+}
+
 #[test]
 fn small_datagrams_do() {
     let (_server, address, certificate) = server("mtu", &["--mtu", "256"]);

@@ -10,6 +10,7 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
+use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
     Answer, ClientConfig, Connected, Connection, Error, Event, Instant, Misuse, RequestId,
 };
@@ -272,13 +273,19 @@ impl Client {
         // What follows from it is due at once: the next `poll` begins with it.
     }
 
-    /// Says goodbye. Nothing can be sent afterwards; events that already came can still be polled.
+    /// Sends close_notify. Nothing can be sent afterwards; events that already came can still be polled.
     pub fn close(&mut self) {
+        self.close_with(AlertDescription::CLOSE_NOTIFY);
+    }
+
+    /// Closes like [`close`](Self::close), but tells the server with a fatal alert what is wrong: see
+    /// [`Connection::close_with`].
+    pub fn close_with(&mut self, alert: AlertDescription) {
         let now = self.clock.now();
         self.earlier.clear();
         self.dial.settle();
-        self.attempt.connection.close(now);
-        // The peer learns of the end by the goodbye or not at all: there is nothing to do about a failure.
+        self.attempt.connection.close_with(now, alert);
+        // The peer learns of the end by the alert or not at all: there is nothing to do about a failure.
         let _ = self.settle(now);
     }
 

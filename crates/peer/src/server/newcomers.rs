@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use drystone_handshake::{Connection, Datagram, HelloId, Instant, Path, Verdict};
+use drystone_handshake::{Connection, Datagram, Error, HelloId, Instant, Path, Verdict};
 
-use super::{Place, Server};
+use super::{MAX_REFUSALS, Place, Server};
 use crate::admission::{Room, Victim};
 use crate::route::{Greeted, PeerId, Route, SenderBytes};
 use crate::socket::FourTuple;
@@ -33,7 +33,7 @@ impl Server {
                     Greeted { hello: Some(greeting.hello_id()), greeting: Some(greeting) }
                 }
                 Verdict::Reply(length) => return self.ask_for_cookie(length, from),
-                Verdict::Refuse { length, .. } => return self.refuse(length, from),
+                Verdict::Refuse { length, error } => return self.refuse(length, from, error),
                 verdict => return self.handle_part(route, from, at, now, matches!(verdict, Verdict::Hold)),
             }
         } else {
@@ -86,8 +86,11 @@ impl Server {
     }
 
     /// Sends the alert that lies in `out`.
-    fn refuse(&mut self, length: usize, from: FourTuple) {
+    fn refuse(&mut self, length: usize, from: FourTuple, error: Error) {
         self.stats.hellos_refused += 1;
+        if self.refusals.len() < MAX_REFUSALS {
+            self.refusals.push_back((from.remote, error));
+        }
         self.answer_stranger(length, from);
     }
 
