@@ -7,6 +7,7 @@ use drystone_record::AdmittedTypes;
 use drystone_x509::ServerName;
 
 use super::alert::LingerUntil;
+use super::amplification::Amplification;
 use super::epochs::MessageEpochs;
 use super::io::Io;
 use super::last_flight::LastFlight;
@@ -32,6 +33,8 @@ pub(super) struct Handshaking {
     pub(super) io: Io,
     pub(super) open_request: Option<OpenRequest>,
     deadline: Option<Instant>,
+    /// Set while the peer's address is unproven and nobody vouches for it.
+    pub(super) amplification: Option<Amplification>,
     /// The random and the message_seq of the hello that a server was greeted with.
     pub(super) hello: Option<([u8; 32], u16)>,
     /// The random of the hello of a server that was not greeted, once its first fragment is here.
@@ -49,6 +52,7 @@ impl Handshaking {
             io: Io::new(settings, side),
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
+            amplification: None,
             hello: None,
             random: None,
             verify_request: None,
@@ -273,7 +277,6 @@ impl Connection {
             let flights = handshaking.io.take_flights(&self.config.common().settings);
             established.keep_flights(PostHandshake::new(flights, traffic));
         }
-        self.amplification = None;
         self.phase = Phase::Connected(established);
         self.limit_padding();
         self.retire_write_epochs();

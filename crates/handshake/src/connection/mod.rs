@@ -116,8 +116,6 @@ pub struct Connection {
     phase: Phase,
     events: VecDeque<Event>,
     alert: Option<PendingAlert>,
-    /// Set while the peer's address is unproven and no cookie was asked for.
-    amplification: Option<Amplification>,
     requests: u32,
     idle: Idle,
 }
@@ -160,6 +158,15 @@ enum Phase {
 }
 
 impl Phase {
+    /// The limit on what is sent, of a server whose client has not proved its address.
+    #[inline]
+    fn amplification(&mut self) -> Option<&mut Amplification> {
+        match self {
+            Self::Handshaking(handshaking) => handshaking.amplification.as_mut(),
+            _ => None,
+        }
+    }
+
     /// The message_seq with which the peer's present flight began, where there may be one to acknowledge.
     fn flight_start(&mut self) -> Option<u16> {
         match self {
@@ -181,7 +188,7 @@ impl Connection {
         server_name: ServerName<'static>,
         start: Start,
     ) -> Result<Self, Error> {
-        let mut connection = Self::new(Config::Client(config), Path::default(), start, None);
+        let mut connection = Self::new(Config::Client(config), Path::default(), start);
         // RFC 9147 section 5.1, RFC 6347 section 4.2.1: the version of the first hello's record.
         connection.writes.current_mut().set_header_version(ProtocolVersion::DTLS_1_0.0);
         connection.begin_client(server_name)?;
@@ -196,7 +203,7 @@ impl Connection {
         if !config.cookies.begin(&start, greeting.proven.cookie()) {
             return Err(Error::HelloReplayed);
         }
-        let mut connection = Self::new(Config::Server(config), greeting.path, start, None);
+        let mut connection = Self::new(Config::Server(config), greeting.path, start);
         // RFC 6347 section 4.2.2: the ServerHello continues where the stateless HelloVerifyRequest left off.
         let _ = connection.writes.current_mut().set_next_sequence(greeting.record_sequence);
         connection.begin_server(Some(greeting));
@@ -216,12 +223,15 @@ impl Connection {
     /// None at present; the result leaves room for configurations that can fail late.
     pub fn server_without_cookie(config: Arc<ServerConfig>, path: Path, start: Start) -> Result<Self, Error> {
         let amplification = config.amplification_limit.map(Amplification::new);
-        let mut connection = Self::new(Config::Server(config), path, start, amplification);
+        let mut connection = Self::new(Config::Server(config), path, start);
+        if let Phase::Handshaking(handshaking) = &mut connection.phase {
+            handshaking.amplification = amplification;
+        }
         connection.begin_server(None);
         Ok(connection)
     }
 
-    fn new(config: Config, path: Path, start: Start, amplification: Option<Amplification>) -> Self {
+    fn new(config: Config, path: Path, start: Start) -> Self {
         let settings = &config.common().settings;
         let handshaking = Handshaking::new(settings, config.side(), &start);
         Self {
@@ -239,7 +249,6 @@ impl Connection {
             phase: Phase::Handshaking(Box::new(handshaking)),
             events: VecDeque::new(),
             alert: None,
-            amplification,
             requests: 0,
             idle: Idle::default(),
         }
@@ -528,7 +537,6 @@ impl Connection {
         }
         let linger = linger.zip(pending).map(|(linger, alert)| Box::new(linger.repeating(alert)));
         self.alert = pending;
-        self.amplification = None;
         self.events.push_back(Event::Failed(error.clone()));
         self.phase = Phase::Failed(error, linger);
     }

@@ -22,7 +22,7 @@ impl Connection {
     ///
     /// Whatever is damaged, forged, repeated or unexpected is counted in [`stats`](Self::stats) and dropped.
     pub fn receive<'b>(&mut self, now: Instant, datagram: &mut Datagram<'b>) -> Option<Data<'b>> {
-        if let Some(amplification) = self.amplification.as_mut().filter(|_| datagram.is_fresh()) {
+        if let Some(amplification) = self.phase.amplification().filter(|_| datagram.is_fresh()) {
             amplification.received(datagram.length());
         }
         // Every pass consumes at least a record's header, so that the loop ends.
@@ -95,9 +95,11 @@ impl Connection {
         if number.epoch > 0 {
             self.idle.last_received = Some(now);
         }
-        if number.epoch >= HANDSHAKE_EPOCH {
+        if number.epoch >= HANDSHAKE_EPOCH
+            && let Phase::Handshaking(handshaking) = &mut self.phase
+        {
             // Whoever has the keys of the handshake has received our ServerHello at its address.
-            self.amplification = None;
+            handshaking.amplification = None;
         }
         match content_type {
             ContentType::HANDSHAKE => self.handshake(now, number, payload),

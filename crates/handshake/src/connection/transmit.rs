@@ -23,7 +23,7 @@ impl Connection {
     pub fn poll_transmit(&mut self, now: Instant, out: &mut [u8]) -> Option<Transmit> {
         self.start_key_update(now);
         let room = self.mtu.min(out.len());
-        let allowance = self.amplification.as_ref().map_or(usize::MAX, |limit| limit.allowance());
+        let allowance = self.phase.amplification().map_or(usize::MAX, |limit| limit.allowance());
         let room = room.min(allowance);
         if room < MIN_MTU {
             return None;
@@ -31,7 +31,7 @@ impl Connection {
         let out = out.get_mut(..room)?;
         let len =
             self.write_ack(now, out).or_else(|| self.write_flight(out)).or_else(|| self.write_alert(out))?;
-        if let Some(amplification) = &mut self.amplification {
+        if let Some(amplification) = self.phase.amplification() {
             amplification.sent(len);
         }
         Some(Transmit { len, path: self.path })
