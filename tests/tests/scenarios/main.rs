@@ -2,6 +2,7 @@
 
 mod callouts;
 mod certificate_cases;
+mod comes_again;
 mod curves;
 mod half_rtt;
 mod idle;

@@ -219,6 +219,9 @@ impl Connection {
     /// the address uses a [`Gate`](crate::Gate), or in DTLS 1.3 alone an
     /// [amplification limit](ServerConfig::with_amplification_limit).
     ///
+    /// A client that was killed and comes back to its address says a hello with another random:
+    /// [`is_of_hello`](Self::is_of_hello) tells it from copies.
+    ///
     /// # Errors
     /// None at present; the result leaves room for configurations that can fail late.
     pub fn server_without_cookie(config: Arc<ServerConfig>, path: Path, start: Start) -> Result<Self, Error> {
