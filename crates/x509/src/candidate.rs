@@ -22,7 +22,7 @@ pub(crate) struct Candidate<'a> {
     policy: &'a Policy,
     path: &'a VerifiedPath<'a>,
     /// The configured certificate that it leads to.
-    configured: Option<&'a Configured>,
+    configured: &'a Configured,
     /// From the leaf upwards.
     certificates: Vec<Link<'a>>,
 }
@@ -51,18 +51,21 @@ impl<'a> Candidate<'a> {
         path: &'a VerifiedPath<'a>,
         chain: &'a Chain<'a>,
     ) -> Result<Self, CertificateError> {
-        let leaf = chain.originals().first().map(|leaf| (0, leaf, false));
-        let issuers = path.intermediate_certificates().filter_map(|issuer| {
-            let (index, original) = chain.find(&issuer.der())?;
+        let leaf = chain.originals().first().map(|leaf| (0, leaf));
+        let leaf = core::iter::once((leaf, false));
+        let issuers = path.intermediate_certificates().map(|issuer| {
             // Of the names as they are shown, equal ones are equal in bytes.
-            Some((index, original, issuer.subject() == issuer.issuer()))
+            (chain.find(&issuer.der()), issuer.subject() == issuer.issuer())
         });
-        let link = |(index, der, is_self_issued): (usize, &'a CertificateDer<'a>, bool)| {
+        // webpki has been given these certificates and these anchors, so that none is missing.
+        let missing = || CertificateError::Malformed { which: Which::Undetermined };
+        let link = |(found, is_self_issued): (Option<(usize, &'a CertificateDer<'a>)>, bool)| {
+            let (index, der) = found.ok_or_else(missing)?;
             let malformed = || CertificateError::Malformed { which: Which::presented(index, der) };
             Ok(Link { index, der, reading: Reading::of(der).ok_or_else(malformed)?, is_self_issued })
         };
-        let certificates = leaf.into_iter().chain(issuers).map(link).collect::<Result<_, _>>()?;
-        let configured = policy.anchors.certificate_of(path.anchor());
+        let certificates = leaf.chain(issuers).map(link).collect::<Result<_, _>>()?;
+        let configured = policy.anchors.certificate_of(path.anchor()).ok_or_else(missing)?;
         Ok(Self { policy, path, configured, certificates })
     }
 
@@ -79,16 +82,14 @@ impl<'a> Candidate<'a> {
             // Self-issued ones do not count (RFC 5280 section 6.1.4 (l)).
             below = below.saturating_add(usize::from(!issuer.is_self_issued));
         }
-        if let Some(configured) = self.configured {
-            configured.check_issuer(usage, below, time)?;
-        }
+        self.configured.check_issuer(usage, below, time)?;
         self.check_directory_names()?;
         self.check_policies()
     }
 
-    /// Whether some authority of the path has name constraints, or cannot be asked.
+    /// Whether some authority of the path has name constraints, or some that cannot be read.
     pub(crate) fn is_constrained(&self) -> bool {
-        self.configured.is_none_or(|anchor| anchor.said.name_constraints.is_some())
+        self.configured.said.name_constraints.is_some()
             || self.issuers().any(|issuer| issuer.reading.name_constraints() != Ok(None))
     }
 
@@ -105,7 +106,7 @@ impl<'a> Candidate<'a> {
     fn check_keys(&self) -> Result<(), CertificateError> {
         let min = self.policy.min_rsa_bits;
         if let Some(size) = key::odd_size(webpki::spki_for_anchor(self.path.anchor()), min) {
-            return Err(size.error(self.configured.map_or(Which::Undetermined, Configured::which), min));
+            return Err(size.error(self.configured.which(), min));
         }
         for (issuer, shown) in self.issuers().zip(self.path.intermediate_certificates()) {
             if let Some(size) = key::odd_size(shown.subject_public_key_info(), min) {
@@ -120,7 +121,7 @@ impl<'a> Candidate<'a> {
         let read = |issuer: &Link<'_>| Constraints::of(&issuer.reading).map_err(|_| issuer.malformed());
         // For each certificate those of its issuer.
         let mut constraints: Vec<_> = self.issuers().map(read).collect::<Result<_, _>>()?;
-        constraints.push(self.configured.map(|own| own.said.constraints.clone()).unwrap_or_default());
+        constraints.push(self.configured.said.constraints.clone());
         if constraints.iter().all(Constraints::is_empty) {
             return Ok(());
         }
@@ -137,14 +138,13 @@ impl<'a> Candidate<'a> {
     }
 
     fn check_policies(&self) -> Result<(), CertificateError> {
-        let configured = self.configured.and_then(|own| Some((own, Reading::of(&own.der)?)));
-        let readings = self.certificates.iter().map(|each| &each.reading);
-        if !readings.chain(configured.as_ref().map(|(_, reading)| reading)).any(may_demand) {
+        let malformed = || CertificateError::Malformed { which: self.configured.which() };
+        let anchor = Reading::of(&self.configured.der).ok_or_else(malformed)?;
+        let mut readings = self.certificates.iter().map(|each| &each.reading).chain([&anchor]);
+        if !readings.any(may_demand) {
             return Ok(());
         }
-        let anchor = configured.as_ref().map_or(Ok(Policies::default()), |(own, reading)| {
-            Policies::of(reading).map_err(|_| CertificateError::Malformed { which: own.which() })
-        })?;
+        let anchor = Policies::of(&anchor).map_err(|_| malformed())?;
         let step = |each: &Link<'a>| {
             let policies = Policies::of(&each.reading).map_err(|_| each.malformed())?;
             Ok(Step { policies, is_self_issued: each.is_self_issued })

@@ -11,6 +11,7 @@
 //! rewritten only, and not if a peer presents the rewritten bytes itself, so nothing else can borrow it.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use rustls_pki_types::{
@@ -148,7 +149,7 @@ impl SignatureVerificationAlgorithm for Original<'_> {
 
 /// The first spelling of each name that occurs below the configured authorities.
 #[derive(Default)]
-struct Spellings<'a>(Vec<(Prepared, &'a [u8])>);
+struct Spellings<'a>(BTreeMap<Prepared, &'a [u8]>);
 
 impl<'a> Spellings<'a> {
     /// The spelling to show for a whole Name, if it is another than its own.
@@ -158,11 +159,8 @@ impl<'a> Spellings<'a> {
             let configured = encode(SEQUENCE, configured);
             return (configured != name).then_some(Cow::Owned(configured));
         }
-        if let Some((_, first)) = self.0.iter().find(|(known, _)| *known == prepared) {
-            return (*first != name).then_some(Cow::Borrowed(*first));
-        }
-        self.0.push((prepared, name));
-        None
+        let first = *self.0.entry(prepared).or_insert(name);
+        (first != name).then_some(Cow::Borrowed(first))
     }
 }
 

@@ -3,11 +3,11 @@
 
 mod chain;
 
-use chain::{Authority, anchors, now, tlv};
+use chain::{Authority, anchors, common_name, now, tlv};
 use drystone_x509::{
     CertificateDer, CertificateError as E, Expected, How, Policy, ServerName, Which, certificates_from_pem,
 };
-use rcgen::CustomExtension;
+use rcgen::{CustomExtension, GeneralSubtree, NameConstraints};
 
 const POLICIES: u64 = 32;
 const MAPPINGS: u64 = 33;
@@ -118,6 +118,29 @@ fn policies_that_cannot_be_read_are_malformed() {
     let twice = root.leaf_with(&["a.example"], |p| p.custom_extensions = vec![listed(&[1]), listed(&[2])]);
     let error = judge(&root.der, &[twice], "a.example").unwrap_err();
     assert!(matches!(error, E::Malformed { .. }), "{error:?}");
+}
+
+/// What webpki is shown rewritten is signed as it was presented: no change of any byte goes unnoticed.
+#[test]
+fn no_changed_byte_of_a_chain_with_policies_is_accepted() {
+    let root = Authority::root("root");
+    let middle = root.below_with("middle", |p| {
+        let permitted_subtrees = vec![GeneralSubtree::DirectoryName(common_name("LEAF"))];
+        p.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
+        p.custom_extensions = vec![listed(&[1]), demanded()];
+    });
+    let leaf = middle.leaf_with(&["a.example"], |p| p.custom_extensions = vec![listed(&[1])]);
+    let chain = [leaf, middle.der.clone()];
+    judge(&root.der, &chain, "a.example").unwrap();
+    for (index, certificate) in chain.iter().enumerate() {
+        for place in 0..certificate.len() {
+            let mut changed = certificate.to_vec();
+            changed[place] ^= 0x01;
+            let mut chain = chain.clone();
+            chain[index] = changed.into();
+            assert!(judge(&root.der, &chain, "a.example").is_err(), "byte {place} of {index}");
+        }
+    }
 }
 
 /// Threat 87: thousands of policies in every certificate cost what reading them costs.
