@@ -11,11 +11,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 
-use drystone::{CryptoKey, KeyLogFile};
-use drystone_handshake::KeyLog;
+use drystone::{Crypto, CryptoKey, KeyAlgorithm, KeyLogFile, SelfSigned};
 use drystone_handshake::crypto::{KeyLogLabel, ring};
 use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
-use drystone_handshake::{FromRng, Settings};
+use drystone_handshake::{
+    Datagram, Error, FromRng, Gate, Instant, KeyLog, Path as DatagramPath, SecureRandom, Settings, Start,
+};
 use drystone_tests::identity::{Identity, client_config, name, only, server_config};
 use drystone_tests::learning::telling_provider;
 use drystone_tests::memory::{Found, Learnt};
@@ -171,6 +172,34 @@ fn a_key_update_leaves_nothing_of_the_keys_before_it() {
     assert!(!new.is_empty(), "those in use are somewhere");
 }
 
+/// Random numbers that are learnt.
+#[derive(Debug)]
+struct TellingRandom(Arc<Learnt>);
+
+impl SecureRandom for TellingRandom {
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), Error> {
+        getrandom::fill(bytes).map_err(|_| Error::RandomFailure)?;
+        self.0.note("random", bytes);
+        Ok(())
+    }
+}
+
+#[test]
+fn no_root_of_cookies_is_left() {
+    let learnt = Arc::new(Learnt::default());
+    let found = learnt.find_after(|| {
+        let settings = Settings::new(ring::provider(), TellingRandom(Arc::clone(&learnt)));
+        let config = server_config(settings, Identity::p256());
+        let gate = Gate::new(&config).expect("random numbers");
+        let mut reply = [0; Gate::MAX_REPLY];
+        let start = Start { now: Instant::from_origin(Duration::ZERO), unix: None };
+        let mut datagram = Datagram::new(DatagramPath::default(), &mut []);
+        gate.answer(start, b"stranger", &mut datagram, &mut reply);
+    });
+    assert_eq!(learnt.names(), ["random"]);
+    assert_nothing(&found);
+}
+
 /// A key in PKCS#8, and which part of it is private. It lies in the program's file, where the search does not look.
 struct KeyFile {
     name: &'static str,
@@ -238,6 +267,27 @@ fn no_private_key_of_a_file_is_left() {
         let pem = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("memory-{name}.pem"));
         assert_nothing(&learnt.find_after(|| use_key(&path, &pem)));
         fs::remove_file(pem).expect("it was written");
+    }
+}
+
+/// A new key signs a certificate, is written and read, and is gone.
+#[test]
+fn no_generated_key_is_left() {
+    for (algorithm, private) in
+        [(KeyAlgorithm::EcP256, 36..68), (KeyAlgorithm::EcP384, 35..83), (KeyAlgorithm::Ed25519, 16..48)]
+    {
+        let learnt = Learnt::default();
+        let found = learnt.find_after(|| {
+            let crypto = Crypto::new();
+            let key = crypto.generate_key(algorithm).expect("random numbers");
+            learnt.note("new key", &key.private_key().expect("it is private").secret_der()[private]);
+            crypto
+                .generate_self_signed_certificate(&key, &SelfSigned::default())
+                .expect("a request that works");
+            let text = Zeroizing::new(key.save_to_string(false).expect("it is private"));
+            CryptoKey::new().load_from_string(&text, false).expect("the same key");
+        });
+        assert_nothing(&found);
     }
 }
 

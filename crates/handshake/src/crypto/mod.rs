@@ -25,7 +25,7 @@ mod kx;
 mod mlkem;
 mod secret;
 mod sign;
-mod stack;
+pub(crate) mod stack;
 mod suite;
 
 #[cfg(test)]

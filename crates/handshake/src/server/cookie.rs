@@ -20,7 +20,7 @@ use ring::hmac;
 use super::begun::Begun;
 use crate::ConfigError;
 use crate::config::{CookieSecret, CookieSettings, Settings};
-use crate::crypto::Digest;
+use crate::crypto::{Digest, stack};
 use crate::message::ClientHelloPrefix;
 use crate::time::Start;
 
@@ -92,7 +92,10 @@ impl Cookies {
             Some(secret) => secret,
             None => CookieSecret::draw(settings)?,
         };
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret.expose());
+        let root = stack::wiping::<{ stack::SYMMETRIC }, _>(|| {
+            // In ring's form, which cannot be wiped when it is dropped.
+            hmac::Key::new(hmac::HMAC_SHA256, secret.expose())
+        });
         let deadline = settings.handshake_deadline.unwrap_or(MIN_LIFETIME);
         // A cookie may be a step older than its date says; parts of a second count as a whole one.
         let lifetime = cookies.lifetime.max(MIN_LIFETIME).max(deadline).as_secs().saturating_add(STEP);

@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 use drystone_handshake::SecureRandom as _;
 use drystone_x509::PrivateKeyDer;
-use zeroize::Zeroizing;
+use zeroize::{Zeroizing, zeroize_stack};
 
 pub use self::error::GenerateError;
 pub use self::self_signed::SelfSigned;
@@ -106,7 +106,19 @@ impl Crypto {
 }
 
 fn ecdsa(algorithm: &'static rcgen::SignatureAlgorithm) -> Result<Vec<u8>, GenerateError> {
-    Ok(rcgen::KeyPair::generate_for(algorithm).map_err(failed)?.serialize_der())
+    /// Bytes of stack that making a key uses at most.
+    const STACK: usize = 32 << 10;
+    let der = generate(algorithm);
+    zeroize_stack::<STACK>();
+    der
+}
+
+/// In a frame of its own, which begins where the wiping begins.
+#[inline(never)]
+fn generate(algorithm: &'static rcgen::SignatureAlgorithm) -> Result<Vec<u8>, GenerateError> {
+    // rcgen wipes its key when it is asked to, not on drop.
+    let pair = Zeroizing::new(rcgen::KeyPair::generate_for(algorithm).map_err(failed)?);
+    Ok(pair.serialize_der())
 }
 
 /// Version 1 of PKCS#8 (RFC 8410 section 10.3), which holds the seed alone. The second version, which ring writes, is refused by
