@@ -104,7 +104,8 @@ fn expect_association(tally: &Tally, renumbered: &[Discard]) {
 
 fn report(what: &str, begin: Watch, heap: Allocations) {
     println!("{what}: {:.1} s, {heap:?}", begin.elapsed().as_secs_f64());
-    assert_eq!(heap.live_bytes, 0, "memory stays");
+    // Through sockets time is the machine's: a slow one comes to the end of the time in which a last flight is kept.
+    assert!(heap.live_bytes <= 0, "memory stays");
 }
 
 // ---- without sockets ----

@@ -127,6 +127,7 @@ fn five_hundred_peers_are_served_while_strangers_knock() {
     let mut host = Host::new();
     // A handshake that is 2 s old would make room for another, and here it is the machine that takes its time.
     host.udp.set_max_half_open(CLIENTS);
+    host.udp.set_max_half_open_per_network(CLIENTS);
     host.dtls.set_handshake_deadline(PATIENCE);
     let (server, mut hellos) = (host.address(), Hellos::new());
     let mut peers = Vec::with_capacity(CLIENTS);
