@@ -43,6 +43,8 @@ pub(crate) struct Peer<C = Connection> {
     /// When it began.
     begun: Instant,
     half_open: bool,
+    /// Bytes that it buffered of its peer's handshake when that was last counted.
+    pub(crate) buffered: usize,
     /// The entry in the heap of deadlines that counts.
     pub(crate) armed: Option<Instant>,
 }
@@ -150,7 +152,8 @@ impl<C, G: Kept> Table<C, G> {
     pub(crate) fn insert(&mut self, ends: FourTuple, connection: C, now: Instant) -> PeerId {
         self.last = self.last.saturating_add(1);
         let id = PeerId(self.last);
-        self.peers.insert(id, Peer { connection, ends, begun: now, half_open: true, armed: None });
+        self.peers
+            .insert(id, Peer { connection, ends, begun: now, half_open: true, buffered: 0, armed: None });
         self.admission.entered(id, Network::of(ends.remote.ip()), now);
         self.routes
             .entry(Sender::of(ends.remote))

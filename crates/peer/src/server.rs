@@ -63,6 +63,8 @@ pub struct Server {
     copy: Box<[u8]>,
     out: Box<[u8]>,
     stats: ServerStats,
+    /// Bytes that half-open associations buffer of their peers' handshakes.
+    buffered: usize,
 }
 
 /// Refused hellos that wait to be told: what one series of datagrams can bring. More are only counted.
@@ -141,6 +143,7 @@ impl Server {
             copy: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             stats: ServerStats::default(),
+            buffered: 0,
         })
     }
 
@@ -254,6 +257,12 @@ impl Server {
         self.socket.local_addr()
     }
 
+    /// Bytes of heap in which half-open associations buffer parts of handshake messages, at most
+    /// [`max_half_open_bytes`](ServerOptions::max_half_open_bytes).
+    pub fn half_open_bytes(&self) -> usize {
+        self.buffered
+    }
+
     /// The server's own counters.
     pub fn stats(&self) -> ServerStats {
         self.stats
@@ -320,7 +329,13 @@ impl Server {
         let Some(peer) = self.table.get_mut(id) else {
             return;
         };
-        let _span = (!peer.connection.is_connected()).then(|| trace::peer(id, peer.ends.remote));
+        let is_half_open = !peer.connection.is_connected();
+        let _span = is_half_open.then(|| trace::peer(id, peer.ends.remote));
+        if is_half_open {
+            let others = self.buffered.saturating_sub(peer.buffered);
+            let left = self.options.max_half_open_bytes.saturating_sub(others);
+            peer.connection.limit_buffered_bytes(left);
+        }
         let buffer = match place {
             Place::Received => &mut self.received,
             Place::Copy => &mut self.copy,
@@ -347,6 +362,11 @@ impl Server {
         }
         self.deadlines.arm(id, &mut peer.armed, peer.connection.poll_timeout());
         let connected = peer.connection.is_connected();
+        if !connected || peer.buffered > 0 {
+            let now_buffered = if connected { 0 } else { peer.connection.buffered_bytes() };
+            self.buffered = self.buffered.saturating_sub(peer.buffered).saturating_add(now_buffered);
+            peer.buffered = now_buffered;
+        }
         // A failed one stays until its own deadline, to repeat its alert to a peer that missed it.
         let over = peer.connection.is_closed() && peer.connection.poll_timeout().is_none();
         if connected && let Some(replaced) = self.table.establish(id, now) {
@@ -373,10 +393,11 @@ impl Server {
     }
 
     fn forget(&mut self, id: PeerId) {
-        if let Some(Peer { ends, .. }) = self.table.remove(id)
-            && self.queue.iter().any(|queued| queued.peer == id)
-        {
-            self.departed.push((id, ends.remote));
+        if let Some(Peer { ends, buffered, .. }) = self.table.remove(id) {
+            self.buffered = self.buffered.saturating_sub(buffered);
+            if self.queue.iter().any(|queued| queued.peer == id) {
+                self.departed.push((id, ends.remote));
+            }
         }
         let table = &self.table;
         self.deadlines.sweep(table.len(), |id| table.get(id)?.armed);

@@ -334,6 +334,53 @@ fn threat_59_half_open_associations_are_capped() {
     expect_packet(&mut client, b"still here");
 }
 
+/// A piece of a Certificate message of 16,000 bytes, the client's third message.
+fn piece_of_certificate(record: u8, offset: u16) -> Vec<u8> {
+    const CERTIFICATE: u8 = 11;
+    let length = [16_000_u32.to_be_bytes(), u32::from(offset).to_be_bytes(), 1_000_u32.to_be_bytes()];
+    let [length, offset, size] = length.map(|[_, a, b, c]| [a, b, c]);
+    let header = [&[CERTIFICATE][..], &length, &[0, 2], &offset, &size].concat();
+    let record = [&[22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0, record][..], &1_012_u16.to_be_bytes()].concat();
+    [&record[..], &header, &[0x30; 1_000]].concat()
+}
+
+/// Whoever has proved an address may send pieces of its certificates; all together make a server hold what its options say.
+#[test]
+fn threat_05_half_open_associations_together_buffer_what_the_options_say() {
+    const MOST: usize = 40_000;
+    let (client_config, server_config) = configs::asking_configs_12();
+    let mut options = ServerOptions::default();
+    options.max_half_open_bytes = MOST;
+    let mut server = Server::bind_with(LOOPBACK.into(), server_config, options).unwrap();
+    let address = server.local_addr().unwrap();
+    let mut crowd: Vec<_> = (0..8).map(|_| Wire::new(address, Arc::clone(&client_config))).collect();
+    for stranger in &mut crowd {
+        stranger.flush();
+        assert_eq!(serve_until_idle(&mut server), []);
+        stranger.receive_one();
+        stranger.flush();
+        assert_eq!(serve_until_idle(&mut server), []);
+        for piece in 0..14 {
+            stranger.send_raw(&piece_of_certificate(10 + piece, 1_000 + 1_000 * u16::from(piece)));
+            serve_until_idle(&mut server);
+            assert!(server.half_open_bytes() <= MOST, "{} bytes", server.half_open_bytes());
+        }
+    }
+    assert_eq!((server.peers().count(), server.stats().accepted), (8, 8));
+    assert!(server.half_open_bytes() > MOST * 9 / 10, "{} bytes", server.half_open_bytes());
+    // An honest client needs none of it, and what its association holds is not counted once it is connected.
+    let mut client = Client::new(address, localhost(), client_config).unwrap();
+    let before = server.half_open_bytes();
+    connect(&mut client, &mut server);
+    assert_eq!(server.half_open_bytes(), before);
+    // Associations that go take theirs along.
+    let half_open: Vec<_> = server.peers().collect();
+    for peer in half_open {
+        server.close(peer);
+    }
+    assert_eq!(server.half_open_bytes(), 0);
+}
+
 /// Rule 9 (RFC 6347 section 4.2.8): a client that lost its state connects anew from the same address. The old
 /// association works until the new one is proved, and ends then.
 #[test]

@@ -28,6 +28,9 @@ pub struct ServerOptions {
     /// The most of them in one network, whose newcomers then take the place of its own oldest that had 2 s, or wait.
     /// Default: 64.
     pub max_half_open_per_network: usize,
+    /// Bytes of heap in which all half-open associations together buffer parts of handshake messages. Default: 16 MiB. Where
+    /// they are used up, messages still arrive that come whole and in order, as nearly all do.
+    pub max_half_open_bytes: usize,
     /// The most associations in all. Default: 65,536. When there are so many, a newcomer takes the place of the connected
     /// one that has been silent for longest, if that is more than [`displaced_after`](Self::displaced_after).
     pub max_peers: usize,
@@ -54,6 +57,7 @@ impl Default for ServerOptions {
             cookies: true,
             max_half_open: admission::HALF_OPEN,
             max_half_open_per_network: admission::HALF_OPEN_PER_NETWORK,
+            max_half_open_bytes: 16 * 1024 * 1024,
             max_peers: admission::PEERS,
             max_peers_per_network: None,
             displaced_after: admission::LONG_SILENCE,

@@ -2,18 +2,35 @@
 
 use std::sync::Arc;
 
+use drystone::message::registry::ProtocolVersion;
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
-use drystone::{ClientConfig, Credential, Credentials, ServerConfig};
+use drystone::{ClientAuth, ClientConfig, Credential, Credentials, ServerConfig, Settings};
 
 pub(crate) fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    configs_with(drystone::settings(), |_| ClientAuth::None)
+}
+
+/// The same of DTLS 1.2 alone, whose flights are plaintext, and with a server that asks its clients for certificates.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn asking_configs_12() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    let mut settings = drystone::settings();
+    settings.max_version = ProtocolVersion::DTLS_1_2;
+    configs_with(settings, |policy| ClientAuth::Request(Arc::new(policy)))
+}
+
+fn configs_with(
+    settings: Settings,
+    client_auth: impl FnOnce(Policy) -> ClientAuth,
+) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
     let mut anchors = TrustAnchors::new();
     anchors.add(made.cert.der().clone()).unwrap();
     let credential = Credential::new(vec![made.cert.der().clone()], &key).unwrap();
-    let client = ClientConfig::new(drystone::settings(), Policy::new(anchors)).unwrap();
-    let server = ServerConfig::new(drystone::settings(), Credentials::single(credential)).unwrap();
-    (Arc::new(client), Arc::new(server))
+    let policy = Policy::new(anchors);
+    let client = ClientConfig::new(settings.clone(), policy.clone()).unwrap();
+    let server = ServerConfig::new(settings, Credentials::single(credential)).unwrap();
+    (Arc::new(client), Arc::new(server.with_client_auth(client_auth(policy))))
 }
 
 pub(crate) fn localhost() -> ServerName<'static> {
