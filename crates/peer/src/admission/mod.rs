@@ -8,9 +8,11 @@
 //! * **Associations in all** are limited in number, also by network. When the table is full, the one that has been
 //!   silent for longest gives way, if that is more than 60 s ([`silence`]).
 //! * **A hello that finds no place** waits for one ([`waiting`]), and newcomers stand behind those who wait.
+//! * **What half-open associations buffer** of their handshakes has one bound for all ([`buffered`]).
 //! * **Newcomers at a time** are limited: each costs a signature and a key exchange, and peers that are connected
 //!   wait meanwhile.
 
+mod buffered;
 mod network;
 mod places;
 mod silence;
@@ -23,6 +25,7 @@ use std::time::Duration;
 use drystone_handshake::Instant;
 
 use crate::route::PeerId;
+pub(crate) use buffered::{HALF_OPEN_BYTES, HalfOpenBytes};
 pub(crate) use network::Network;
 pub(crate) use places::has_had_its_time;
 use places::{Place, PlaceLimits, Places};

@@ -10,7 +10,7 @@ use std::time::Duration;
 use drystone_handshake::{Datagram, Gate, Greeting, HelloId, Instant, PartialHellos, Path, Verdict};
 
 use super::queue::PacketQueue;
-use crate::admission::{self, Room, Victim};
+use crate::admission::{self, HalfOpenBytes, Room, Victim};
 use crate::clock::Clock;
 use crate::route::{Greeted, PeerId, Route, SenderBytes, Table, may_be_client_hello};
 use crate::socket::{Arrival, FourTuple, Socket};
@@ -21,6 +21,8 @@ pub(super) const DATAGRAMS_PER_POLL: usize = 1024;
 /// One socket for many peers. The lock is taken once per poll of the server and of each peer, never per datagram.
 pub(super) struct Exchange {
     socket: Socket,
+    /// What the half-open associations of all peers buffer.
+    half_open_bytes: HalfOpenBytes,
     state: Mutex<State>,
 }
 
@@ -28,6 +30,7 @@ pub(super) struct Exchange {
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
     pub(super) pending: usize,
+    pub(super) half_open_bytes: usize,
     pub(super) admission: admission::Limits,
 }
 
@@ -144,7 +147,11 @@ impl Exchange {
             stopped: false,
             dropped: 0,
         };
-        Self { socket, state: Mutex::new(state) }
+        Self { socket, half_open_bytes: HalfOpenBytes::new(limits.half_open_bytes), state: Mutex::new(state) }
+    }
+
+    pub(super) fn half_open_bytes(&self) -> &HalfOpenBytes {
+        &self.half_open_bytes
     }
 
     pub(super) fn socket(&self) -> &Socket {
@@ -162,6 +169,7 @@ impl Exchange {
         let mut state = self.lock();
         state.now = state.clock.now();
         state.table.admission.set_limits(limits.admission);
+        self.half_open_bytes.set_most(limits.half_open_bytes);
         state.admit_waiting(until, limits);
         while *budget > 0 && !state.is_done(until) {
             *budget -= 1;
@@ -449,6 +457,7 @@ mod tests {
 
     const LIMITS: Limits = Limits {
         pending: 16,
+        half_open_bytes: admission::HALF_OPEN_BYTES,
         admission: admission::Limits {
             half_open: 16,
             half_open_per_network: 16,

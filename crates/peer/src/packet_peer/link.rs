@@ -179,6 +179,10 @@ impl Link {
     fn take_in(&mut self, out: &mut Vec<u8>, inbox: &mut Inbox) -> Result<(), Error> {
         for _ in 0..DATAGRAMS_PER_POLL {
             let now = self.clock.now();
+            let was_connected = self.connection.is_connected();
+            if !was_connected && let Some(grant) = self.udp.buffer_grant() {
+                self.connection.limit_buffered_bytes(grant);
+            }
             let outcome = match self.udp.receive() {
                 Received::Nothing => {
                     self.contact.on_nothing();
@@ -194,9 +198,18 @@ impl Link {
                 Received::Failed(error) => self.contact.on_receive_error(error),
                 Received::Ended(fate) => return Err(self.ended(fate, out)),
             };
+            if !was_connected {
+                self.note_buffered();
+            }
             outcome.map_err(|trouble| self.explain_trouble(trouble))?;
         }
         Ok(())
+    }
+
+    /// Tells the server what the handshake buffers: nothing once it is done.
+    fn note_buffered(&mut self) {
+        let bytes = if self.connection.is_connected() { 0 } else { self.connection.buffered_bytes() };
+        self.udp.note_buffered(bytes);
     }
 
     fn transmit(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {

@@ -89,10 +89,13 @@ struct Seat {
     ends: FourTuple,
     /// How long nothing authentic has come from the peer, for the server's table.
     silence: Duration,
+    /// What its handshake buffers, as it was told to the server.
+    buffered: usize,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
+        self.exchange.half_open_bytes().note(&mut self.buffered, 0);
         self.exchange.forget(self.id);
     }
 }
@@ -114,7 +117,10 @@ impl PacketPeerUdp {
     }
 
     pub(super) fn of_server(exchange: Arc<Exchange>, id: PeerId, ends: FourTuple) -> Self {
-        Self { line: Line::Seat(Seat { exchange, id, ends, silence: Duration::ZERO }), ..Self::default() }
+        Self {
+            line: Line::Seat(Seat { exchange, id, ends, silence: Duration::ZERO, buffered: 0 }),
+            ..Self::default()
+        }
     }
 
     /// Sends to this host from now on and receives from nobody else. The host is an IP address or a name; of a name
@@ -266,6 +272,21 @@ impl PacketPeerUdp {
         match &self.line {
             Line::Own(own) => own.socket.dropped(),
             Line::Closed | Line::Seat(_) => 0,
+        }
+    }
+
+    /// What the handshake of a server's peer may buffer now.
+    pub(super) fn buffer_grant(&self) -> Option<usize> {
+        match &self.line {
+            Line::Seat(seat) => Some(seat.exchange.half_open_bytes().grant(seat.buffered)),
+            Line::Closed | Line::Own(_) => None,
+        }
+    }
+
+    /// Tells the server what the handshake of this peer buffers.
+    pub(super) fn note_buffered(&mut self, bytes: usize) {
+        if let Line::Seat(seat) = &mut self.line {
+            seat.exchange.half_open_bytes().note(&mut seat.buffered, bytes);
         }
     }
 

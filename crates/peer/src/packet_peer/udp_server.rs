@@ -61,7 +61,7 @@ impl UdpServer {
             long_silence: admission::LONG_SILENCE,
             newcomers: NEWCOMERS_PER_FRAME,
         };
-        let limits = Limits { pending: MAX_PENDING, admission };
+        let limits = Limits { pending: MAX_PENDING, half_open_bytes: admission::HALF_OPEN_BYTES, admission };
         Self { exchange: None, received: Box::default(), limits }
     }
 
@@ -142,6 +142,12 @@ impl UdpServer {
     /// wait. Default: 64.
     pub fn set_max_half_open_per_network(&mut self, most: usize) {
         self.limits.admission.half_open_per_network = most;
+    }
+
+    /// Sets how many bytes of handshake messages all of them together may buffer, while parts of those are missing.
+    /// Default: 16 MiB.
+    pub fn set_max_half_open_bytes(&mut self, most: usize) {
+        self.limits.half_open_bytes = most;
     }
 
     /// Sets how many peers there may be in all. Default: 65,536. When there are so many, a newcomer takes the place of the

@@ -57,7 +57,7 @@ impl Default for ServerOptions {
             cookies: true,
             max_half_open: admission::HALF_OPEN,
             max_half_open_per_network: admission::HALF_OPEN_PER_NETWORK,
-            max_half_open_bytes: 16 * 1024 * 1024,
+            max_half_open_bytes: admission::HALF_OPEN_BYTES,
             max_peers: admission::PEERS,
             max_peers_per_network: None,
             displaced_after: admission::LONG_SILENCE,
