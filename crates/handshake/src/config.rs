@@ -97,12 +97,13 @@ pub struct Settings {
     pub grease: bool,
     /// The time until the first retransmission of a flight, doubled for each further one. Default: 400 ms, a
     /// deliberate exception to the 1 s that RFC 6347 section 4.2.4.1 and RFC 9147 section 5.8.2 recommend: games
-    /// and calls should not wait a second for one lost datagram.
+    /// and calls should not wait a second for one lost datagram. Once the round trip has been measured, flights begin with
+    /// 1.5 times of it where that is longer; until then they keep the time that the flight before has come to.
     pub initial_timeout: Duration,
     /// The retransmissions of one flight after which the peer counts as unreachable. Default: 12.
     pub max_retransmissions: u8,
-    /// The time after which an unfinished handshake fails; `None` waits as long as retransmissions go on.
-    /// Default: 30 s; more than zero, and at most a day.
+    /// The time after which an unfinished handshake fails; `None` waits as long as retransmissions go on. A server's runs
+    /// from the client's first datagram. Default: 30 s; more than zero, and at most a day.
     pub handshake_deadline: Option<Duration>,
     /// Whether a fatal alert in plaintext waits for the next retransmission before it ends the handshake, because
     /// anybody can forge one. Default: true; false obeys it at once.
@@ -439,13 +440,14 @@ pub struct PartialHelloSettings {
     pub place_bytes: usize,
     /// How many of them one network may have. Default: 4, at least 1.
     pub places_per_network: usize,
-    /// How long the pieces are held, from the first one on. Default: 2 s.
+    /// How long an incomplete hello is kept after its last fragment. Default: 20 s: clients whose first timeout is the 1 s
+    /// of the RFCs send it again after 1, 3, 7 and 15 s, and the fragments of all attempts count together.
     pub lifetime: Duration,
 }
 
 impl Default for PartialHelloSettings {
     fn default() -> Self {
-        Self { places: 64, place_bytes: 4096, places_per_network: 4, lifetime: Duration::from_secs(2) }
+        Self { places: 64, place_bytes: 4096, places_per_network: 4, lifetime: Duration::from_secs(20) }
     }
 }
 

@@ -182,7 +182,7 @@ impl<C> Context<'_, C> {
 
     /// The flight is complete: it replaces the previous one, which the peer has thereby answered.
     pub(crate) fn flush(&mut self) {
-        self.io.flush(self.now);
+        self.io.flush();
     }
 
     /// Nothing of our flight is missing any more.

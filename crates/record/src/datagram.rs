@@ -108,6 +108,16 @@ impl<'d> Protected<'d> {
         rest.get(..self.header.connection_id_length()).unwrap_or(&[])
     }
 
+    /// The header as it arrived.
+    pub fn header_bytes(&self) -> &[u8] {
+        self.header_bytes
+    }
+
+    /// What follows the header, as it arrived.
+    pub fn body(&self) -> &[u8] {
+        self.body
+    }
+
     /// The length of what follows the header, in bytes.
     pub fn body_length(&self) -> usize {
         self.body.len()

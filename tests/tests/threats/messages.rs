@@ -461,7 +461,7 @@ fn pad_to_1600(body: &mut Vec<u8>) {
 }
 
 #[test]
-fn threat_15_threat_16_records_of_a_future_epoch_are_not_kept() {
+fn threat_15_threat_16_of_records_of_a_future_epoch_two_are_kept() {
     for mut duel in [Duel::usual_client(), Duel::usual_server()] {
         let mut flood: Vec<_> = (0..10_000_u64)
             .map(|number| {
@@ -474,8 +474,8 @@ fn threat_15_threat_16_records_of_a_future_epoch_are_not_kept() {
             })
             .collect();
         let heap = duel.victim.flood(&mut flood);
-        assert_eq!((heap.live_bytes, heap.count), (0, 0));
-        assert_eq!(duel.victim.discards(Discard::FutureEpoch), 10_000);
+        assert!(heap.live_bytes <= 2048 && heap.count <= 1, "{heap:?}");
+        assert_eq!(duel.victim.discards(Discard::FutureEpoch), 9_998);
         assert!(duel.victim.error().is_none());
         assert!(!duel.rogue.heard.iter().any(|heard| matches!(heard, Heard::Alert { .. })));
     }

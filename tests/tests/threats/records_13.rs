@@ -30,13 +30,15 @@ fn keyed_duels() -> Vec<Scene> {
 }
 
 #[test]
-fn threat_16_records_of_epochs_without_keys_are_not_kept() {
+fn threat_16_of_records_of_epochs_without_keys_two_are_kept() {
     for (mut duel, rest) in Script::V13.states() {
         let mut flood: Vec<_> = (0..10_000_u16)
             .map(|number| raw_unified_record(u64::from(number % 4), number, &[5; 900]))
             .collect();
         let heap = duel.victim.flood(&mut flood);
-        assert_eq!((heap.live_bytes, heap.peak_bytes), (0, 0), "{rest:?}");
+        // A client before ServerHello: nobody else waits for the keys of the next epoch.
+        let most = if rest.contains(&Step::ServerHello) { 2048 } else { 0 };
+        assert!(heap.live_bytes <= most && heap.peak_bytes <= most as u64, "{rest:?}: {heap:?}");
         duel.listen();
         connects_and_talks(&mut duel, rest, "after a flood");
     }

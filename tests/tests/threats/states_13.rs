@@ -350,7 +350,7 @@ fn send_flight(duel: &mut Duel, steps: &[Step], accident: Accident, place: usize
         duel.give(&datagram);
     }
     let has_all = rest.iter().all(|step| order.contains(step));
-    // What comes under keys that the victim does not have yet is lost: the hello that makes them came second.
-    let lost = rest.first() == Some(&Step::ServerHello) && order.first() != rest.first();
-    repeats || (has_all && !lost)
+    // Of what comes before the hello that makes its keys, two records are kept.
+    let overtaking = order.iter().position(|step| *step == Step::ServerHello).unwrap_or(0);
+    repeats || (has_all && overtaking <= 2)
 }

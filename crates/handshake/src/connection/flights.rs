@@ -1,6 +1,7 @@
 //! The flights of a handshake in both directions. What follows in DTLS 1.3 is in `post_flights`.
 
 use core::mem;
+use core::time::Duration;
 
 use drystone_record::RecordNumber;
 
@@ -114,6 +115,11 @@ impl Flights {
         self.came_too_early = true;
     }
 
+    /// A datagram of the flight in force is sent.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        self.timer.sent(now.since_origin());
+    }
+
     /// The message_seq of our next message.
     pub(crate) fn take_message_seq(&mut self) -> Result<u16, Error> {
         self.numbers.take()
@@ -126,24 +132,46 @@ impl Flights {
 
     /// This flight is in force from now on. The peer has answered the previous one, and with this one we answer what
     /// the peer sent.
-    pub(crate) fn put_in_force(&mut self, flight: Outgoing, now: Instant) {
+    pub(crate) fn put_in_force(&mut self, flight: Outgoing) {
         self.outgoing = flight;
-        self.timer.start(now.since_origin());
+        self.timer.arm();
         self.acks.clear();
         self.came_too_early = false;
         self.flight_start = self.incoming.next_message_seq().unwrap_or(u16::MAX);
     }
 
     /// Takes the flight that is being built out of its place.
-    pub(crate) fn flush(&mut self, staged: &mut Outgoing, now: Instant) {
+    pub(crate) fn flush(&mut self, staged: &mut Outgoing) {
         let flight = mem::replace(staged, self.new_flight());
-        self.put_in_force(flight, now);
+        self.put_in_force(flight);
     }
 
     /// Sends the flight in force again, but not before it went out whole once: what an unproven address may not be
     /// sent yet comes first.
     pub(crate) fn repeat(&mut self) {
         repeat(&mut self.outgoing);
+    }
+
+    /// The timer has expired: sends the flight again, or what is enough of it where the peer has it.
+    pub(crate) fn retransmit(&mut self) {
+        if self.timer.is_answered() { self.send_probe() } else { self.repeat() }
+    }
+
+    /// The end of the peer's next flight is here, and something before it is missing, in a version without ACKs: a peer that
+    /// sees the flight repeated that its own answers sends its own again (RFC 6347 section 4.2.4), at once and not when its
+    /// timer expires.
+    pub(crate) fn probe(&mut self, now: Instant) {
+        if self.reliability == Reliability::Implicit && self.timer.may_probe(now.since_origin()) {
+            self.send_probe();
+        }
+    }
+
+    /// Sends the last message of the flight in force again. One record: peers that read one for each expiry of their timer
+    /// lose no more than one by it.
+    pub(crate) fn send_probe(&mut self) {
+        if !self.outgoing.is_empty() && !self.outgoing.has_unsent() {
+            self.outgoing.rewind_to_last_message();
+        }
     }
 
     /// The message_seq with which the peer's present flight began.
@@ -176,17 +204,26 @@ impl Flights {
         acknowledged(&mut self.outgoing, &mut self.timer, numbers, now)
     }
 
+    /// A new fragment came, of a message of the peer's next flight that is not whole yet, or not the last.
+    pub(crate) fn partly_answered(&mut self, now: Instant, epoch: u64, sent: Option<Duration>) {
+        if self.outgoing.is_empty() {
+            return;
+        }
+        self.timer.answered(now.since_origin(), sent);
+        match self.reliability {
+            // In DTLS 1.2 there is no other word of ours that would make the peer send what is missing.
+            Reliability::Implicit => self.timer.partly_answered(now.since_origin()),
+            // Authentic, and of the next flight: it implies an ACK of ours (RFC 9147 section 7.1).
+            Reliability::Acked if epoch > 0 => self.wait_for_peer(now),
+            Reliability::Acked => self.timer.sign_of_life(now.since_origin()),
+        }
+    }
+
     /// The peer has our flight, and it is its turn now. The timer goes on: it is what ends a handshake whose peer has
     /// gone silent.
     pub(crate) fn wait_for_peer(&mut self, now: Instant) {
         self.outgoing = self.new_flight();
         self.timer.start(now.since_origin());
-    }
-
-    /// Whether any part of the peer's next flight shows that it has the whole of ours (RFC 9147 section 7.1). In DTLS 1.2
-    /// our repeat is what makes the peer repeat what is still missing.
-    pub(crate) fn is_answered_by_parts(&self) -> bool {
-        self.reliability == Reliability::Acked && !self.outgoing.is_empty()
     }
 
     /// The peer has our flight: nothing is sent any more.
@@ -229,7 +266,7 @@ pub(super) fn acknowledged(
     }
     // What is missing goes out again at once (RFC 9147 section 7.2); an ACK of nothing asks for the same. Limited,
     // because the peer may acknowledge record by record. What had to wait for the ACK goes on in any case.
-    if (news || !said_something) && timer.may_answer_repeat(now.since_origin()) {
+    if (news || !said_something) && timer.may_send_missing(now.since_origin()) {
         outgoing.resume();
     } else if news {
         outgoing.go_on();

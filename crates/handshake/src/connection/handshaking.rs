@@ -2,16 +2,19 @@
 
 use alloc::boxed::Box;
 use core::mem;
+use core::time::Duration;
 
 use drystone_record::AdmittedTypes;
 use drystone_x509::ServerName;
 
 use super::alert::LingerUntil;
 use super::amplification::Amplification;
+use super::early::EarlyRecords;
 use super::epochs::MessageEpochs;
 use super::io::Io;
 use super::last_flight::LastFlight;
 use super::post_handshake::PostHandshake;
+use super::sent_hellos::SentHellos;
 use super::{Config, Connection, Phase};
 use crate::client::{self, ClientState};
 use crate::config::Settings;
@@ -35,6 +38,9 @@ pub(super) struct Handshaking {
     deadline: Option<Instant>,
     /// Set while the peer's address is unproven and nobody vouches for it.
     pub(super) amplification: Option<Amplification>,
+    /// The time for the handshake of a server that waits for its client: the deadline is so long after the client's first
+    /// datagram.
+    limit: Option<Duration>,
     /// The random and the message_seq of the hello that a server was greeted with.
     pub(super) hello: Option<([u8; 32], u16)>,
     /// The random of the hello of a server that was not greeted, once its first fragment is here.
@@ -43,6 +49,10 @@ pub(super) struct Handshaking {
     pub(super) verify_request: Option<Box<Incoming>>,
     /// The first record number that a client's present hello can have.
     pub(super) hello_sequence: u64,
+    /// The copies of a client's present hello.
+    pub(super) sent_hellos: SentHellos,
+    /// Records whose keys are not there yet.
+    pub(super) early: EarlyRecords,
 }
 
 impl Handshaking {
@@ -53,10 +63,20 @@ impl Handshaking {
             open_request: None,
             deadline: settings.handshake_deadline.map(|limit| start.now + limit),
             amplification: None,
+            limit: None,
             hello: None,
             random: None,
             verify_request: None,
             hello_sequence: 0,
+            sent_hellos: SentHellos::default(),
+            early: EarlyRecords::default(),
+        }
+    }
+
+    /// The handshake of a server that was made before its client came begins now.
+    pub(super) fn start_deadline(&mut self, now: Instant) {
+        if let Some(limit) = self.limit.take() {
+            self.deadline = Some(now + limit);
         }
     }
 
@@ -71,11 +91,15 @@ impl Handshaking {
         match self.io.flights.timer.expire(now.since_origin()) {
             None => Ok(()),
             Some(Expired::GiveUp) => Err(self.timed_out(limits)),
+            Some(Expired::Probe) => {
+                self.io.flights.send_probe();
+                Ok(())
+            }
             Some(Expired::Retransmit) => match self.io.plaintext_alert {
                 // Nothing acceptable came since: the alert was no forgery, or the forger has won (rule 1f).
                 Some(description) => Err(Error::AlertReceived { description, authenticated: false }),
                 None => {
-                    self.io.flights.repeat();
+                    self.io.flights.retransmit();
                     Ok(())
                 }
             },
@@ -118,6 +142,11 @@ impl Handshaking {
         matches!(&self.state, State::Server(state) if !state.expects_client_hello())
     }
 
+    /// Whether records may be kept until their keys come: not before there is a hello, which the peer's keys follow from.
+    pub(super) fn may_keep_early(&self) -> bool {
+        matches!(&self.state, State::Client(_)) || self.begun_as_server()
+    }
+
     /// Whether a server waits for its first message.
     pub(super) fn expects_client_hello(&self) -> bool {
         matches!(self.state, State::Server(ServerState::ClientHello(_)))
@@ -137,7 +166,12 @@ impl Connection {
     }
 
     pub(super) fn begin_server(&mut self, greeting: Option<Greeting>) {
+        let limit = self.common().settings.handshake_deadline;
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        if greeting.is_none() {
+            handshaking.deadline = None;
+            handshaking.limit = limit;
+        }
         let hello = |proven| State::Server(ServerState::ClientHello(ExpectClientHello::new(proven)));
         let expectation = hello(None).expectation();
         if let Some(greeting) = &greeting {
@@ -170,8 +204,8 @@ impl Connection {
         self.run(now, Input::Message(message));
         if let Phase::Handshaking(handshaking) = &mut self.phase {
             let flights = &mut handshaking.io.flights;
-            if flights.is_answered_by_parts() && flights.flight_start() == flight {
-                flights.wait_for_peer(now);
+            if flights.flight_start() == flight {
+                flights.partly_answered(now, message.epoch, None);
             }
             // The peer goes on: the alert was not its own (rule 1f).
             handshaking.io.plaintext_alert = None;

@@ -13,7 +13,6 @@ use crate::config::Settings;
 use crate::crypto::Side;
 use crate::flight::{Outgoing, Reliability};
 use crate::message::registry::AlertDescription;
-use crate::time::Instant;
 
 #[derive(Debug)]
 pub(crate) struct Io {
@@ -50,8 +49,8 @@ impl Io {
     }
 
     /// The staged flight replaces the one in force: the peer has answered that one.
-    pub(crate) fn flush(&mut self, now: Instant) {
-        self.flights.flush(&mut self.staged, now);
+    pub(crate) fn flush(&mut self) {
+        self.flights.flush(&mut self.staged);
     }
 
     /// Takes the flights out of the handshake, which is done.

@@ -53,7 +53,7 @@ impl LastFlight {
             finished,
             is_unsent: true,
             plaintext_sequence: writes.get(0).map_or(0, |epoch| epoch.next_number().sequence),
-            limit: flights.timer.answer_limit(),
+            limit: flights.timer.answer_limit(now.since_origin()),
             repeats: core::mem::take(&mut flights.repeats),
             until: now + LIFE,
         }

@@ -5,6 +5,7 @@ mod alert;
 mod amplification;
 mod buffered;
 mod datagram;
+mod early;
 mod epochs;
 mod established;
 mod export;
@@ -19,6 +20,7 @@ mod post_flights;
 mod post_handshake;
 mod receive;
 mod room;
+mod sent_hellos;
 mod transmit;
 mod verify_request;
 
@@ -221,6 +223,9 @@ impl Connection {
     ///
     /// A client that was killed and comes back to its address says a hello with another random:
     /// [`is_of_hello`](Self::is_of_hello) tells it from copies.
+    ///
+    /// It may be made long before its client comes: the
+    /// [`handshake_deadline`](crate::Settings::handshake_deadline) runs from the first datagram.
     ///
     /// # Errors
     /// None at present; the result leaves room for configurations that can fail late.
@@ -458,6 +463,7 @@ impl Connection {
         self.take_request(id, &answer)?;
         self.run(now, Input::Answer(answer));
         self.run_ready(now);
+        self.open_early(now);
         Ok(())
     }
 

@@ -106,7 +106,9 @@ impl PostFlights {
         let mut outgoing = Outgoing::new(Reliability::Acked);
         outgoing.push_message(epoch, msg_type, message_seq, body).map_err(|_| Error::OwnMessageTooLarge)?;
         let mut timer = self.timer.clone();
-        timer.start(now.since_origin());
+        timer.arm();
+        // Such flights are begun when they can be written.
+        timer.sent(now.since_origin());
         self.under_way.push(Flight { last: msg_type, outgoing, timer });
         Ok(message_seq)
     }
@@ -139,6 +141,7 @@ impl PostFlights {
             }
             done.any = true;
             done.key_update |= flight.last == HandshakeType::KEY_UPDATE;
+            flight.timer.answered(now.since_origin(), None);
             flight.timer.stop();
             self.timer.clone_from(&flight.timer);
             // It cannot have arrived otherwise.
@@ -158,7 +161,8 @@ impl PostFlights {
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
         for flight in &mut self.under_way {
             match flight.timer.expire(now.since_origin()) {
-                None => {}
+                // With ACKs there are no probes.
+                None | Some(Expired::Probe) => {}
                 Some(Expired::GiveUp) => return Err(Error::HandshakeTimeout),
                 Some(Expired::Retransmit) => flights::repeat(&mut flight.outgoing),
             }
@@ -172,7 +176,7 @@ impl PostFlights {
     }
 
     /// Writes the next datagram of our flights to the front of `out`. Its length; 0 if there is nothing to send now.
-    pub(super) fn write_datagram(&mut self, sealer: &mut impl Sealer, out: &mut [u8]) -> usize {
+    pub(super) fn write_datagram(&mut self, sealer: &mut impl Sealer, out: &mut [u8], now: Instant) -> usize {
         let mut written = 0_usize;
         for flight in &mut self.under_way {
             // All of a datagram gets through, or nothing: the most careful flight in it says how large it may be.
@@ -180,8 +184,11 @@ impl PostFlights {
             let room = out.get_mut(written..mtu).unwrap_or_default();
             let limit = room.len();
             // What finds no room, or no key, waits for the next datagram or times out.
-            written =
-                written.saturating_add(flight.outgoing.write_datagram(sealer, room, limit).unwrap_or(0));
+            let length = flight.outgoing.write_datagram(sealer, room, limit).unwrap_or(0);
+            if length > 0 {
+                flight.timer.sent(now.since_origin());
+            }
+            written = written.saturating_add(length);
             self.finished_is_out |= flight.last == HandshakeType::FINISHED && flight.outgoing.is_through();
         }
         written

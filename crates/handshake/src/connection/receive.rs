@@ -1,6 +1,6 @@
 //! The way in: a datagram's records are opened where they lie and handed to whom they concern.
 
-use drystone_record::{ContentType, Discard, Opened, RecordNumber};
+use drystone_record::{ContentType, Discard, Opened, Protected, RecordNumber};
 
 use super::alert::{FATAL, PendingAlert};
 use super::fault::{self, Verdict};
@@ -27,22 +27,40 @@ impl Connection {
         }
         // Every pass consumes at least a record's header, so that the loop ends.
         loop {
-            let opened = match datagram.next_record(0) {
+            let record = match datagram.next_record(0) {
                 None => return None,
                 Some(Err(reason)) => {
                     self.stats.count(reason);
                     continue;
                 }
-                Some(Ok(_)) if self.is_over(now) => continue,
-                Some(Ok(record)) => self.reads.open(record, now.since_origin()),
+                Some(Ok(record)) => record,
             };
-            match opened {
-                Err(error) => self.apply(now, fault::of_record(error)),
-                Ok(opened) => {
-                    if let Some(data) = self.opened(now, opened) {
-                        return Some(data);
-                    }
-                }
+            if !self.is_connected() && !self.is_awaited(now, &record) {
+                continue;
+            }
+            if let Some(data) = self.open(now, record) {
+                return Some(data);
+            }
+        }
+    }
+
+    /// Whether to open a record now, of an association that is not connected.
+    #[cold]
+    fn is_awaited(&mut self, now: Instant, record: &Protected<'_>) -> bool {
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            handshaking.start_deadline(now);
+        }
+        !self.is_over(now) && !self.keep_early(now, record)
+    }
+
+    /// Opens a record. Returns its payload if that is application data.
+    #[inline]
+    pub(super) fn open<'b>(&mut self, now: Instant, record: Protected<'b>) -> Option<Data<'b>> {
+        match self.reads.open(record, now.since_origin()) {
+            Ok(opened) => self.opened(now, opened),
+            Err(error) => {
+                self.apply(now, fault::of_record(error));
+                None
             }
         }
     }
@@ -64,7 +82,6 @@ impl Connection {
 
     pub(super) fn apply(&mut self, now: Instant, verdict: Verdict) {
         match verdict {
-            Verdict::Discard(Discard::FutureEpoch) => self.answer_future_epoch(now),
             Verdict::Discard(Discard::UnknownEpoch) => self.note_early_record(),
             Verdict::Discard(Discard::AuthenticationFailed) => self.after_forgery(),
             _ => {}
@@ -109,6 +126,7 @@ impl Connection {
             // The epoch admits no other types.
             _ => self.stats.count(Discard::UnexpectedContentType),
         }
+        self.open_early(now);
     }
 
     /// RFC 8449 section 4: our limit binds a peer that has answered it with its own. Padding, which counts as well, is gone
@@ -274,6 +292,7 @@ impl Connection {
     /// Returns whether the record may be acknowledged: the fragment was processed, kept or known.
     fn handshake_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) -> bool {
         let epoch = number.epoch;
+        let sent = self.hello_sent_at(number);
         let Phase::Handshaking(handshaking) = &mut self.phase else { return false };
         if let Err(verdict) = handshaking.io.message_epochs.check(epoch, fragment.msg_type) {
             self.apply(now, verdict);
@@ -336,12 +355,11 @@ impl Connection {
             self.stats.count(Discard::ContradictingFragment);
         }
         match accepted {
-            Accepted::Whole(message) => self.run_message(now, message),
-            // Authentic, and of the next flight: it implies an ACK of ours (RFC 9147 section 7.1).
-            Accepted::Kept if epoch >= HANDSHAKE_EPOCH && flights.is_answered_by_parts() => {
-                flights.wait_for_peer(now);
+            Accepted::Whole(message) => {
+                flights.timer.answered(now.since_origin(), sent);
+                self.run_message(now, message);
             }
-            Accepted::Kept => flights.timer.sign_of_life(now.since_origin()),
+            Accepted::Kept => flights.partly_answered(now, epoch, sent),
             Accepted::Duplicate => {
                 self.stats.count(Discard::DuplicateMessage);
                 self.answer_repeat(now, epoch, &fragment);
@@ -384,18 +402,6 @@ impl Connection {
     fn note_early_record(&mut self) {
         if let Phase::Handshaking(handshaking) = &mut self.phase {
             handshaking.io.flights.record_came_too_early();
-        }
-    }
-
-    /// The peer already writes with keys that we do not have yet: part of its flight was lost. RFC 6347 section
-    /// 4.2.4 lets us repeat ours, which makes the peer repeat its own at once and not when its timer expires. The
-    /// same limit holds as for other repeats, since anybody can send such records.
-    fn answer_future_epoch(&mut self, now: Instant) {
-        self.note_early_record();
-        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
-        let flights = &mut handshaking.io.flights;
-        if !flights.outgoing.is_empty() && flights.timer.may_answer_repeat(now.since_origin()) {
-            flights.repeat();
         }
     }
 

@@ -29,25 +29,30 @@ impl Connection {
             return None;
         }
         let out = out.get_mut(..room)?;
-        let len =
-            self.write_ack(now, out).or_else(|| self.write_flight(out)).or_else(|| self.write_alert(out))?;
+        let len = self
+            .write_ack(now, out)
+            .or_else(|| self.write_flight(now, out))
+            .or_else(|| self.write_alert(out))?;
         if let Some(amplification) = self.phase.amplification() {
             amplification.sent(len);
         }
         Some(Transmit { len, path: self.path })
     }
 
-    fn write_flight(&mut self, out: &mut [u8]) -> Option<usize> {
+    fn write_flight(&mut self, now: Instant, out: &mut [u8]) -> Option<usize> {
         let Self { phase, writes, .. } = self;
         match phase {
-            Phase::Handshaking(handshaking) => write_flights(&mut handshaking.io.flights, writes, out),
+            Phase::Handshaking(handshaking) => {
+                handshaking.note_hello(now, writes.get(0));
+                write_flights(now, &mut handshaking.io.flights, writes, out)
+            }
             Phase::Connected(established) => match established.post_handshake() {
-                Some(post) => write_post_flights(&mut post.flights, writes, out),
+                Some(post) => write_post_flights(now, &mut post.flights, writes, out),
                 None => established.last_flight()?.write(writes, out),
             },
             Phase::Closed(unsent) => match unsent.as_mut()? {
                 Unsent::Implicit(flight) => flight.write(writes, out),
-                Unsent::Acked(flights) => write_post_flights(flights, writes, out),
+                Unsent::Acked(flights) => write_post_flights(now, flights, writes, out),
             },
             Phase::Draining { .. } | Phase::Failed(..) => None,
         }
@@ -72,17 +77,29 @@ impl Connection {
     }
 }
 
-fn write_flights(flights: &mut Flights, writes: &mut WriteEpochs, out: &mut [u8]) -> Option<usize> {
+fn write_flights(
+    now: Instant,
+    flights: &mut Flights,
+    writes: &mut WriteEpochs,
+    out: &mut [u8],
+) -> Option<usize> {
     let mtu = flights.timer.effective_mtu(out.len());
     // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
     let mut sealer = WriteSealer { writes, max_plaintext: flights.max_plaintext() };
     let written = flights.outgoing.write_datagram(&mut sealer, out, mtu);
-    written.ok().filter(|len| *len > 0)
+    let length = written.ok().filter(|len| *len > 0)?;
+    flights.sent(now);
+    Some(length)
 }
 
-fn write_post_flights(flights: &mut PostFlights, writes: &mut WriteEpochs, out: &mut [u8]) -> Option<usize> {
+fn write_post_flights(
+    now: Instant,
+    flights: &mut PostFlights,
+    writes: &mut WriteEpochs,
+    out: &mut [u8],
+) -> Option<usize> {
     let mut sealer = WriteSealer { writes, max_plaintext: flights.max_plaintext() };
-    Some(flights.write_datagram(&mut sealer, out)).filter(|len| *len > 0)
+    Some(flights.write_datagram(&mut sealer, out, now)).filter(|len| *len > 0)
 }
 
 /// Seals a flight's records with the connection's epochs.

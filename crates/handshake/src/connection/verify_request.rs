@@ -9,7 +9,7 @@ use crate::client::ExpectServerHello;
 use crate::flight::{Accepted, Arrival, Bound, Expectation, Expected, Fragment, Incoming, Message};
 use crate::message::registry::HandshakeType;
 use crate::time::Instant;
-use drystone_record::Discard;
+use drystone_record::{Discard, RecordNumber};
 
 /// server_version, and a cookie of 255 bytes behind its length.
 const LONGEST: u32 = 2 + 1 + 255;
@@ -35,7 +35,7 @@ impl Connection {
             // It displaces parts of others.
             handshaking.verify_request = None;
             let Fragment { msg_type, message_seq, payload: body, .. } = *fragment;
-            return self.run_verify_request(now, Message { epoch: 0, msg_type, message_seq, body });
+            return self.run_verify_request(now, answers, Message { epoch: 0, msg_type, message_seq, body });
         }
         let expectation = Expectation::AnyOf(&VERIFY_REQUEST);
         let limits = &self.config.common().settings.limits;
@@ -55,12 +55,14 @@ impl Connection {
             if let Phase::Handshaking(handshaking) = &mut self.phase {
                 handshaking.verify_request = None;
             }
-            self.run_verify_request(now, message.as_message());
+            self.run_verify_request(now, answers, message.as_message());
         }
     }
 
-    fn run_verify_request(&mut self, now: Instant, message: Message<'_>) {
-        let Phase::Handshaking(handshaking) = &self.phase else { return };
+    fn run_verify_request(&mut self, now: Instant, answers: u64, message: Message<'_>) {
+        let sent = self.hello_sent_at(RecordNumber { epoch: 0, sequence: answers });
+        let Phase::Handshaking(handshaking) = &mut self.phase else { return };
+        handshaking.io.flights.timer.answered(now.since_origin(), sent);
         let cookies = handshaking.expects_server_hello().map(ExpectServerHello::cookies);
         self.run_message(now, message);
         let next_record = self.writes.current().next_number().sequence;

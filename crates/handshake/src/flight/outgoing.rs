@@ -217,6 +217,13 @@ impl Outgoing {
         self.burst = 0;
     }
 
+    /// Sends the last message alone again, which is what tells the peer that a flight is repeated.
+    pub(crate) fn rewind_to_last_message(&mut self) {
+        let is_message = |item: &Item| matches!(item, Item::Message(_));
+        self.cursor = Cursor { item: self.items.iter().rposition(is_message).unwrap_or(0), offset: 0 };
+        self.burst = 0;
+    }
+
     /// Sends what is not acknowledged again, from the beginning, and goes on from there: the peer has told what it has,
     /// so that nothing stands in the way of the rest.
     pub(crate) fn resume(&mut self) {
@@ -263,6 +270,11 @@ impl Outgoing {
     /// Whether the present transmission has come to its end: everything was sent, or had arrived before.
     pub(crate) fn is_through(&self) -> bool {
         self.piece(self.cursor).is_none()
+    }
+
+    /// Whether the next datagram is the first of a transmission.
+    pub(crate) fn is_at_start(&self) -> bool {
+        self.cursor == Cursor::default()
     }
 
     /// Whether there is nothing to send, now or ever again.

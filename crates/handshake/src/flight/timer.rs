@@ -10,8 +10,11 @@ pub(crate) const MINIMUM_MTU: usize = 228;
 const CAUTIOUS_MTU: usize = 508;
 
 /// Expiries of one flight after which its size is taken for the cause of the losses.
-const CAUTIOUS_AFTER: u32 = 2;
-const MINIMUM_AFTER: u32 = 4;
+const CAUTIOUS_AFTER: u32 = 3;
+const MINIMUM_AFTER: u32 = 5;
+
+/// The least wait before a flight that has arrived is sent again, to make the peer send the rest of its own.
+const ANSWERED_WAIT: Duration = Duration::from_secs(1);
 
 /// How long to wait for an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +39,9 @@ impl Default for TimerSettings {
 pub(crate) enum Expired {
     /// Send what is not acknowledged again. The timer runs once more, twice as long.
     Retransmit,
+    /// Send the last message of the flight again, and nothing else: a part of the peer's next flight is here, and nothing
+    /// has come for half the wait. The timer goes on as it was.
+    Probe,
     /// The flight was sent as often as the settings allow. The timer has stopped.
     GiveUp,
 }
@@ -44,55 +50,165 @@ pub(crate) enum Expired {
 #[derive(Clone, Debug)]
 pub(crate) struct RetransmitTimer {
     settings: TimerSettings,
-    /// When the present wait began; `None` while stopped.
+    /// The wait before the first retransmission of the present flight.
+    wait: Duration,
+    /// The last round trip measured.
+    round_trip: Option<Duration>,
+    state: State,
+    /// When the present wait began; `None` while stopped, and until the present flight is sent.
     started: Option<Duration>,
+    /// The transmissions of the present flight; `None` if there are none.
+    sent: Option<Transmissions>,
+    /// When to send a probe.
+    probe_at: Option<Duration>,
     /// How often the timer has expired for the present flight: how small to cut it.
     expirations: u32,
     /// How often of these since the last sign of life from the peer: how long to wait.
     backoff: u32,
-    /// When the flight was last sent again, by timer or in answer to a repeat.
-    last_repeat: Option<Duration>,
+}
+
+/// What is known of the present flight.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Nothing is waited for.
+    Stopped,
+    /// It is not sent yet.
+    Unsent,
+    /// The peer may not have it.
+    Unanswered,
+    /// A part of the peer's next flight is here, in a version without ACKs: the peer has it.
+    Answered {
+        /// Whether the present wait has been lengthened for that.
+        is_lengthened: bool,
+    },
+}
+
+/// When a flight was sent, in whole or in part.
+#[derive(Clone, Copy, Debug)]
+struct Transmissions {
+    /// When for the last time, which is the first one unless it is repeated.
+    last: Duration,
+    is_repeated: bool,
+    /// Whether its round trip was measured, or found to be unmeasurable.
+    is_measured: bool,
 }
 
 impl RetransmitTimer {
     /// A stopped timer.
     pub(crate) const fn new(settings: TimerSettings) -> Self {
-        Self { settings, started: None, expirations: 0, backoff: 0, last_repeat: None }
+        Self {
+            wait: settings.initial,
+            settings,
+            round_trip: None,
+            state: State::Stopped,
+            started: None,
+            sent: None,
+            probe_at: None,
+            expirations: 0,
+            backoff: 0,
+        }
     }
 
-    /// A *new* flight was sent: waits for the initial time.
-    ///
-    /// RFC 9147 section 5.8.2 would keep a grown value until a message passes without loss; a new flight is
-    /// already proof that the path lives.
+    /// There is a new flight. The timer runs from the moment when the flight is [`sent`](Self::sent).
+    pub(crate) fn arm(&mut self) {
+        let Self { wait, round_trip, .. } = *self;
+        *self = Self { wait, round_trip, state: State::Unsent, ..Self::new(self.settings) };
+    }
+
+    /// Whether the present flight waits to be sent for the first time.
+    pub(crate) fn is_unsent(&self) -> bool {
+        self.state == State::Unsent
+    }
+
+    /// A datagram of the present flight is sent.
+    pub(crate) fn sent(&mut self, now: Duration) {
+        if self.is_unsent() {
+            self.start(now);
+            self.sent = Some(Transmissions { last: now, is_repeated: false, is_measured: false });
+        }
+    }
+
+    /// Waits for the peer from now on, with nothing to send.
     pub(crate) fn start(&mut self, now: Duration) {
-        *self = Self { started: Some(now), ..Self::new(self.settings) };
+        self.arm();
+        self.state = State::Unanswered;
+        self.started = Some(now);
+    }
+
+    /// The peer has the present flight, as its answer shows. `sent` is when the very copy was sent that it answers, where
+    /// that can be told.
+    ///
+    /// RFC 6347 section 4.2.4.1, RFC 9147 section 5.8.2: a wait that has grown is kept until a round trip is measured, on a
+    /// flight that was sent only once; from then on flights begin with 1.5 times the round trip, but not less than the
+    /// initial wait. Where the answer tells which of several copies it belongs to, the round trip is measured all the same:
+    /// what forbids it is that this is not known as a rule.
+    pub(crate) fn answered(&mut self, now: Duration, sent: Option<Duration>) {
+        let Some(transmissions) = self.sent.as_mut().filter(|sent| !sent.is_measured) else { return };
+        transmissions.is_measured = true;
+        let Transmissions { last, is_repeated, .. } = *transmissions;
+        if let Some(sent) = sent.or((!is_repeated).then_some(last)) {
+            self.round_trip = Some(now.saturating_sub(sent));
+        }
+        self.wait = match self.round_trip {
+            None => self.grown(),
+            Some(round_trip) => {
+                let half = round_trip.checked_div(2).unwrap_or_default();
+                let longer = round_trip.saturating_add(half);
+                longer.max(self.settings.initial).min(self.settings.maximum)
+            }
+        };
+    }
+
+    /// Whether a part of the peer's next flight is here, so that ours has arrived.
+    pub(crate) fn is_answered(&self) -> bool {
+        matches!(self.state, State::Answered { .. })
+    }
+
+    /// Something new of the peer's next flight has come, in a version without ACKs, and more is missing.
+    ///
+    /// The peer sends the rest again when its own timer expires. To send our whole flight before would keep peers busy that
+    /// read one record for each expiry of theirs, so that they never come to it. So the present wait lasts at least a second
+    /// from now, once, and each further one a second. Where nothing more comes for half the wait, a probe goes out before.
+    pub(crate) fn partly_answered(&mut self, now: Duration) {
+        let Some(started) = self.started else { return };
+        self.probe_at = Some(now.saturating_add(self.wait.checked_div(2).unwrap_or_default()));
+        if self.state == (State::Answered { is_lengthened: true }) {
+            return;
+        }
+        let deadline = started.saturating_add(self.timeout()).max(now.saturating_add(ANSWERED_WAIT));
+        self.state = State::Answered { is_lengthened: true };
+        self.started = Some(deadline.saturating_sub(self.timeout()));
     }
 
     /// The peer has answered a part of the flight, or sent its own again: the path lives, and what is missing was
-    /// lost by chance, not by congestion. Waits for the initial time again from now, but not longer than before.
+    /// lost by chance, not by congestion. Waits for the first wait again from now, but not longer than before.
     pub(crate) fn sign_of_life(&mut self, now: Duration) {
-        let Some(deadline) = self.deadline() else { return };
+        let Some(started) = self.started else { return };
+        let deadline = started.saturating_add(self.timeout());
         self.backoff = 0;
-        self.started = Some(now.min(deadline.saturating_sub(self.settings.initial)));
+        self.started = Some(now.min(deadline.saturating_sub(self.timeout())));
     }
 
     /// Nothing is waited for any more.
     pub(crate) fn stop(&mut self) {
-        self.started = None;
-        self.expirations = 0;
-        self.backoff = 0;
+        self.arm();
+        self.state = State::Stopped;
     }
 
     /// When to call [`expire`](Self::expire), in whole microseconds; `None` while stopped.
     pub(crate) fn deadline(&self) -> Option<Duration> {
+        let end = self.started?.saturating_add(self.timeout());
         // Rounded up, so that a caller with a clock of microseconds is never early.
-        Some(whole_microseconds(self.started?.saturating_add(self.timeout())))
+        Some(whole_microseconds(self.probe_at.map_or(end, |probe| probe.min(end))))
     }
 
-    /// Acts on the passing of time; `None` while stopped or before the deadline.
+    /// Acts on the passing of time; `None` while stopped or before the deadline, or where it passed to no effect.
     pub(crate) fn expire(&mut self, now: Duration) -> Option<Expired> {
         if now < self.deadline()? {
             return None;
+        }
+        if self.probe_at.is_some_and(|at| at <= now) {
+            return self.may_probe(now).then_some(Expired::Probe);
         }
         if self.backoff >= self.settings.retransmissions {
             self.stop();
@@ -101,19 +217,31 @@ impl RetransmitTimer {
         self.expirations = self.expirations.saturating_add(1);
         self.backoff = self.backoff.saturating_add(1);
         self.started = Some(now);
-        self.last_repeat = Some(now);
+        self.note_repeat(now);
+        if let State::Answered { is_lengthened } = &mut self.state {
+            *is_lengthened = false;
+        }
         Some(Expired::Retransmit)
     }
 
     /// The present wait: of the running timer, or of the next to start.
     pub(crate) fn timeout(&self) -> Duration {
-        let doublings = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
-        self.settings.initial.saturating_mul(doublings).min(self.settings.maximum)
+        let least = if self.is_answered() { ANSWERED_WAIT } else { Duration::ZERO };
+        self.grown().max(least)
     }
 
-    /// Changes the initial wait. A running timer is measured anew from the start of its wait.
+    /// The first wait, doubled for each expiry.
+    fn grown(&self) -> Duration {
+        let doublings = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
+        self.wait.saturating_mul(doublings).min(self.settings.maximum)
+    }
+
+    /// Changes the initial wait, and forgets what was measured. A running timer is measured anew from the start of its
+    /// wait.
     pub(crate) fn set_initial(&mut self, initial: Duration) {
         self.settings.initial = initial;
+        self.wait = initial;
+        self.round_trip = None;
     }
 
     /// The size in bytes to cut the present flight's datagrams to, where the path is said to carry `mtu`: after
@@ -128,20 +256,61 @@ impl RetransmitTimer {
 
     /// Whether to answer a repeat of the peer's flight now. If so, the answer is taken as given.
     ///
-    /// At most once per half of the present wait, retransmissions included: else two ends whose timers cross
-    /// would answer each other without end.
+    /// At most once per half of the present wait, retransmissions included: else two ends whose timers cross would answer
+    /// each other without end. The first transmission counts too, so that two copies of a message that arrive together
+    /// bring one flight; but no longer than half a round trip, as far as that is known: what comes later may say that the
+    /// flight was lost.
     pub(crate) fn may_answer_repeat(&mut self, now: Duration) -> bool {
-        let half = self.timeout().checked_div(2).unwrap_or_default();
-        let mut limit = AnswerLimit { interval: half, last: self.last_repeat };
-        let may_answer = limit.may_answer(now);
-        self.last_repeat = limit.last;
-        may_answer
+        let half = self.grown().checked_div(2).unwrap_or_default();
+        let interval = match (&self.sent, self.round_trip) {
+            (Some(Transmissions { is_repeated: false, .. }), Some(round_trip)) => {
+                half.min(round_trip.checked_div(2).unwrap_or_default())
+            }
+            _ => half,
+        };
+        self.may_send(now, interval)
     }
 
-    /// The limit on answers to repeats once nothing is waited for any more: half of the initial wait.
-    pub(crate) fn answer_limit(&self) -> AnswerLimit {
+    /// Whether to send now what the peer says that it misses. If so, that is taken as done. At most once per half of the
+    /// present wait, but for the first time at once.
+    pub(crate) fn may_send_missing(&mut self, now: Duration) -> bool {
+        self.may_send_again(now, self.grown())
+    }
+
+    /// Whether to send a probe now. If so, that is taken as done. At most once per half of the first wait, but for the first
+    /// time at once.
+    pub(crate) fn may_probe(&mut self, now: Duration) -> bool {
+        self.probe_at = None;
+        self.may_send_again(now, self.wait)
+    }
+
+    fn may_send_again(&mut self, now: Duration, wait: Duration) -> bool {
+        let is_repeated = self.sent.is_some_and(|sent| sent.is_repeated);
+        let half = wait.checked_div(2).unwrap_or_default();
+        self.may_send(now, if is_repeated { half } else { Duration::ZERO })
+    }
+
+    fn may_send(&mut self, now: Duration, interval: Duration) -> bool {
+        let mut limit = AnswerLimit { interval, last: self.sent.map(|sent| sent.last) };
+        let may_send = limit.may_answer(now);
+        if may_send {
+            self.note_repeat(now);
+        }
+        may_send
+    }
+
+    fn note_repeat(&mut self, now: Duration) {
+        if let Some(sent) = &mut self.sent {
+            sent.last = now;
+            sent.is_repeated = true;
+        }
+    }
+
+    /// The limit on answers to repeats once nothing is waited for any more: half of the initial wait. The flight that is
+    /// repeated then is sent now, which counts as an answer.
+    pub(crate) fn answer_limit(&self, now: Duration) -> AnswerLimit {
         let wait = self.settings.initial.min(self.settings.maximum);
-        AnswerLimit { interval: wait.checked_div(2).unwrap_or_default(), last: None }
+        AnswerLimit { interval: wait.checked_div(2).unwrap_or_default(), last: Some(now) }
     }
 }
 
@@ -177,9 +346,12 @@ mod tests {
 
     const START: Duration = Duration::from_secs(1000);
 
+    /// A flight was sent.
     fn started() -> RetransmitTimer {
         let mut timer = RetransmitTimer::new(TimerSettings::default());
-        timer.start(START);
+        timer.arm();
+        assert_eq!(timer.deadline(), None, "not before it is sent");
+        timer.sent(START);
         timer
     }
 
@@ -197,7 +369,7 @@ mod tests {
             waits.push((deadline - now).as_millis());
             now = deadline;
             match timer.expire(now).unwrap() {
-                Expired::Retransmit => {}
+                Expired::Retransmit | Expired::Probe => {}
                 Expired::GiveUp => break,
             }
         }
@@ -244,16 +416,88 @@ mod tests {
         }
     }
 
+    /// RFC 6347 section 4.2.4.1, RFC 9147 section 5.8.2.
     #[test]
-    fn a_new_flight_starts_at_the_initial_value() {
+    fn a_grown_wait_is_kept_until_a_round_trip_is_measured() {
         let mut timer = started();
-        for _ in 0..5 {
+        for _ in 0..3 {
             timer.expire(timer.deadline().unwrap());
         }
-        assert_eq!(timer.effective_mtu(1200), 228);
-        timer.start(START * 2);
-        assert_eq!(timer.deadline(), Some(START * 2 + milliseconds(400)));
+        assert_eq!(timer.effective_mtu(1200), 508);
+        timer.answered(START + milliseconds(6000), None);
+        timer.arm();
+        timer.sent(START * 2);
+        assert_eq!(
+            timer.deadline(),
+            Some(START * 2 + milliseconds(3200)),
+            "any of the copies may have been answered"
+        );
         assert_eq!(timer.effective_mtu(1200), 1200);
+        timer.answered(START * 2 + milliseconds(1500), None);
+        timer.arm();
+        timer.sent(START * 3);
+        assert_eq!(timer.deadline(), Some(START * 3 + milliseconds(2250)), "1.5 times the round trip");
+        timer.expire(START * 3 + milliseconds(2250));
+        timer.answered(START * 3 + milliseconds(2300), None);
+        timer.start(START * 4);
+        assert_eq!(
+            timer.deadline(),
+            Some(START * 4 + milliseconds(2250)),
+            "it is known, and a loss does not change it"
+        );
+    }
+
+    #[test]
+    fn a_short_round_trip_does_not_shorten_the_initial_wait_and_a_long_one_has_a_limit() {
+        for (round_trip, wait) in [(0, 400), (266, 400), (1000, 1500), (50_000, 60_000)] {
+            let mut timer = started();
+            timer.answered(START + milliseconds(round_trip), None);
+            timer.arm();
+            timer.sent(START * 2);
+            assert_eq!(timer.deadline(), Some(START * 2 + milliseconds(wait)), "{round_trip}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_names_its_copy_measures_however_often_the_flight_was_sent() {
+        let mut timer = started();
+        for _ in 0..2 {
+            timer.expire(timer.deadline().unwrap());
+        }
+        timer.answered(START + milliseconds(1500), Some(START));
+        timer.answered(START + milliseconds(1500), Some(START + milliseconds(1200)));
+        timer.arm();
+        timer.sent(START * 2);
+        assert_eq!(timer.deadline(), Some(START * 2 + milliseconds(2250)), "the first answer counts");
+    }
+
+    /// GnuTLS restarts its timer of a second for each record that it reads.
+    #[test]
+    fn a_flight_that_has_arrived_waits_at_least_a_second() {
+        let mut timer = started();
+        timer.answered(START + milliseconds(60), None);
+        timer.partly_answered(START + milliseconds(60));
+        assert_eq!(timer.expire(START + milliseconds(260)), Some(Expired::Probe), "nothing came for 200 ms");
+        assert_eq!(timer.deadline(), Some(START + milliseconds(1060)));
+        timer.partly_answered(START + milliseconds(900));
+        assert_eq!(
+            timer.expire(START + milliseconds(1060)),
+            Some(Expired::Retransmit),
+            "lengthened only once"
+        );
+        assert_eq!(timer.expire(START + milliseconds(1100)), None, "the probe would follow too soon");
+        assert_eq!(timer.deadline(), Some(START + milliseconds(2060)), "twice 400 ms is less than a second");
+        timer.partly_answered(START + milliseconds(2000));
+        assert_eq!(timer.expire(START + milliseconds(2200)), Some(Expired::Probe));
+        assert_eq!(timer.deadline(), Some(START + milliseconds(3000)));
+    }
+
+    #[test]
+    fn an_idle_timer_sends_no_probe() {
+        let mut timer = started();
+        timer.stop();
+        timer.partly_answered(START);
+        assert_eq!((timer.deadline(), timer.expire(START * 2)), (None, None));
     }
 
     #[test]
@@ -269,11 +513,11 @@ mod tests {
     fn a_sign_of_life_ends_the_backoff_but_not_the_caution_about_size() {
         let mut timer = started();
         let mut now = START;
-        for _ in 0..4 {
+        for _ in 0..5 {
             now = timer.deadline().unwrap();
             timer.expire(now);
         }
-        assert_eq!(timer.deadline(), Some(now + milliseconds(6400)));
+        assert_eq!(timer.deadline(), Some(now + milliseconds(12_800)));
         timer.sign_of_life(now + milliseconds(1000));
         assert_eq!(timer.deadline(), Some(now + milliseconds(1400)));
         assert_eq!(timer.effective_mtu(1200), 228);
@@ -290,27 +534,49 @@ mod tests {
     }
 
     #[test]
-    fn fragments_shrink_after_the_second_and_the_fourth_expiry() {
+    fn fragments_shrink_after_the_third_and_the_fifth_expiry() {
         let mut timer = started();
-        let sizes: Vec<_> = (0..6)
+        let sizes: Vec<_> = (0..7)
             .map(|_| {
                 let sizes = (timer.effective_mtu(1200), timer.effective_mtu(300));
                 timer.expire(timer.deadline().unwrap());
                 sizes
             })
             .collect();
-        assert_eq!(sizes, [(1200, 300), (1200, 300), (508, 300), (508, 300), (228, 228), (228, 228)]);
+        let expected =
+            [(1200, 300), (1200, 300), (1200, 300), (508, 300), (508, 300), (228, 228), (228, 228)];
+        assert_eq!(sizes, expected);
     }
 
     #[test]
     fn threat_24_a_repeat_is_answered_once_per_half_timer() {
         let mut timer = started();
         let answers = (0..400).filter(|&ms| timer.may_answer_repeat(START + milliseconds(ms))).count();
-        assert_eq!(answers, 2, "at 0 and at 200 ms");
+        assert_eq!(answers, 1, "at 200 ms: the flight itself is the answer until then");
         assert!(!timer.may_answer_repeat(Duration::ZERO), "a clock that went backwards");
         timer.expire(START + milliseconds(400));
         assert!(!timer.may_answer_repeat(START + milliseconds(799)), "the timer has just sent it");
         assert!(timer.may_answer_repeat(START + milliseconds(800)));
+    }
+
+    /// Two copies that arrive together bring one flight; but what comes a round trip later may say that it was lost.
+    #[test]
+    fn the_first_transmission_counts_as_an_answer_for_half_a_round_trip() {
+        let mut timer = started();
+        timer.answered(START + milliseconds(60), None);
+        timer.arm();
+        timer.sent(START * 2);
+        let answers: Vec<_> =
+            (0..400).filter(|&ms| timer.may_answer_repeat(START * 2 + milliseconds(ms))).collect();
+        assert_eq!(answers, [30, 230]);
+    }
+
+    #[test]
+    fn what_the_peer_says_that_it_misses_is_sent_at_once_for_the_first_time() {
+        let mut timer = started();
+        let answers: Vec<_> =
+            (50..400).filter(|&ms| timer.may_send_missing(START + milliseconds(ms))).collect();
+        assert_eq!(answers, [50, 250]);
     }
 
     #[test]
@@ -319,9 +585,9 @@ mod tests {
         for _ in 0..6 {
             timer.expire(timer.deadline().unwrap());
         }
-        let mut limit = timer.answer_limit();
         let from = START * 2;
+        let mut limit = timer.answer_limit(from);
         let answers = (0..10_000).filter(|&ms| limit.may_answer(from + milliseconds(ms))).count();
-        assert_eq!(answers, 50, "10 s in steps of 200 ms");
+        assert_eq!(answers, 49, "10 s in steps of 200 ms, and the flight itself at the beginning");
     }
 }

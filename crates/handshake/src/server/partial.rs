@@ -65,7 +65,8 @@ struct Tenant {
     /// Bytes of the whole, at most those of the place.
     length: usize,
     missing: usize,
-    since: Instant,
+    /// When its last fragment came.
+    heard: Instant,
     number: u64,
 }
 
@@ -135,13 +136,16 @@ impl PartialHellos {
                 let (message_seq, length) = (piece.message_seq, piece.length);
                 let number = self.given;
                 let tenant =
-                    Tenant { peer, network, message_seq, length, missing: length, since: now, number };
+                    Tenant { peer, network, message_seq, length, missing: length, heard: now, number };
                 self.places.get_mut(index).ok_or(Discard::NoRoom)?.let_to(tenant);
                 index
             }
         };
         let place = self.places.get_mut(index).ok_or(Discard::NoRoom)?;
         place.write(&piece);
+        if let Some(tenant) = &mut place.tenant {
+            tenant.heard = now;
+        }
         let whole = place.take_whole();
         sender.place = Some(index).filter(|_| whole.is_none());
         Ok(whole)
@@ -250,7 +254,7 @@ impl Place {
 
     /// Who is there, unless its time is over.
     fn tenant(&self, now: Instant, lifetime: Duration) -> Option<&Tenant> {
-        self.tenant.as_ref().filter(|tenant| now - tenant.since <= lifetime)
+        self.tenant.as_ref().filter(|tenant| now - tenant.heard <= lifetime)
     }
 
     fn let_to(&mut self, tenant: Tenant) {

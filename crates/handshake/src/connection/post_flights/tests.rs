@@ -40,7 +40,7 @@ fn after_own_finished() -> PostFlights {
     handshake.repeats.flight_ended(&crate::flight::Message { epoch, msg_type, message_seq, body });
     let mut flight = handshake.new_flight();
     flight.push_message(2, HandshakeType::FINISHED, 6, vec![9; 32]).unwrap();
-    handshake.put_in_force(flight, at(0));
+    handshake.put_in_force(flight);
     PostFlights::new(handshake).0
 }
 
@@ -49,7 +49,7 @@ fn sent(flights: &mut PostFlights, sealer: &mut FakeSealer) -> Vec<Vec<((u64, u6
     let mut datagrams = Vec::new();
     let mut out = [0; 1200];
     loop {
-        let length = flights.write_datagram(sealer, &mut out);
+        let length = flights.write_datagram(sealer, &mut out, at(0));
         if length == 0 {
             return datagrams;
         }
@@ -193,10 +193,12 @@ fn copies_of_the_answered_flight_bring_ours_and_later_ones_an_ack() {
     assert!(!flights.copy_arrived(2, &fragment(4), at(10)));
     assert!(sent(&mut flights, &mut sealer).is_empty(), "not its end");
     assert!(!flights.copy_arrived(2, &fragment(5), at(10)));
+    assert!(sent(&mut flights, &mut sealer).is_empty(), "the flight that was just sent answers this one too");
+    assert!(!flights.copy_arrived(2, &fragment(5), at(200)));
     let again = sent(&mut flights, &mut sealer);
     assert_eq!(messages(&again), [6]);
-    assert!(flights.copy_arrived(3, &fragment(6), at(20)), "what came after it has its own ACK");
-    ack(&mut flights, &numbers(&again, 6), at(30));
+    assert!(flights.copy_arrived(3, &fragment(6), at(210)), "what came after it has its own ACK");
+    ack(&mut flights, &numbers(&again, 6), at(220));
     assert!(!flights.copy_arrived(2, &fragment(5), at(500)));
     assert!(sent(&mut flights, &mut sealer).is_empty(), "it has arrived");
 }
