@@ -76,6 +76,10 @@ pub struct Settings {
     pub require_extended_master_secret: bool,
     /// The most bytes of UDP payload that a datagram may have. Default: 1200; 228 to 65,507.
     pub mtu: usize,
+    /// Whether the path is known to carry datagrams of the [MTU](Self::mtu), so that nothing is cut smaller. Default:
+    /// false: after the third expiry of a flight's timer its datagrams have at most 508 bytes, after the fifth 228
+    /// (RFC 6347 section 4.1.1.1, RFC 9147 section 4.4). Peers that do not join fragments whose bounds change need this.
+    pub mtu_is_known: bool,
     /// How far application data is padded in DTLS 1.3, so that the lengths of records tell less about what is inside
     /// (RFC 9846 section 5.4). Default: not at all. No record grows beyond the [MTU](Self::mtu) or the peer's
     /// record_size_limit; payloads that reach beyond either stay as they are. The handshake is not padded, and DTLS 1.2
@@ -135,6 +139,7 @@ impl Settings {
             record_size_limit: None,
             require_extended_master_secret: true,
             mtu: 1200,
+            mtu_is_known: false,
             padding: Padding::NONE,
             grease: true,
             initial_timeout: Duration::from_millis(400),

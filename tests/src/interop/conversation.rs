@@ -3,7 +3,7 @@
 //! It knows the order of events. It must not know any program's arguments.
 
 use super::process::{Process, Stream};
-use super::relay::Relay;
+use super::relay::{Fault, Relay};
 use super::side::Side;
 use super::stack::{Client, Echo, PATIENCE, Server, Stack};
 use serde_json::Value;
@@ -38,6 +38,19 @@ impl Conversation<'_> {
         let mut server = self.server.0.serve(&self.server.1)?;
         let result = self.run_with(&mut server);
         result.map_err(|error| format!("{error}\n  the server:\n{}", server.process.transcript()))
+    }
+
+    /// Holds the conversation through a relay that does one datagram of the handshake harm. Returns how many datagrams the
+    /// handshake had in each direction.
+    ///
+    /// # Errors
+    /// What went wrong first, with what the programs said.
+    pub fn run_through(&self, fault: Option<Fault>) -> Result<[usize; 2], String> {
+        let mut server = self.server.0.serve(&self.server.1)?;
+        let relay = Relay::start_with(server.port, fault)?;
+        let result = self.run_at(relay.port, &mut server);
+        result.map_err(|error| format!("{error}\n  the server:\n{}", server.process.transcript()))?;
+        Ok(relay.handshake_datagrams())
     }
 
     fn run_with(&self, server: &mut Server) -> Result<Report, String> {

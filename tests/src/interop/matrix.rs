@@ -256,7 +256,7 @@ impl Pair {
         conversation.run().map(|report| report.connected)
     }
 
-    fn title(self, what: &str) -> String {
+    pub(super) fn title(self, what: &str) -> String {
         format!("{} client with {} server: {what}", self.client.name(), self.server.name())
     }
 }

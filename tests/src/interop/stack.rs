@@ -162,7 +162,10 @@ pub fn peers_are_here(stacks: &[Stack]) -> bool {
 }
 
 /// As [`peers_are_here`], for one program.
-pub(super) fn program_is_here(program: &str) -> bool {
+///
+/// # Panics
+/// If it is missing and the environment has `DRYSTONE_REQUIRE_PEERS=1`.
+pub fn program_is_here(program: &str) -> bool {
     if is_installed(program) {
         return true;
     }

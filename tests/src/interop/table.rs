@@ -70,10 +70,19 @@ impl std::fmt::Debug for Cell<'_> {
 impl Table {
     /// Runs all cells and waits for them.
     pub fn fill(title: impl Into<String>, cells: Vec<Cell<'_>>) -> Self {
+        Self::fill_with(WORKERS, title, cells)
+    }
+
+    /// The same for cells that do nothing but wait, most of their time.
+    pub fn fill_at_once(title: impl Into<String>, cells: Vec<Cell<'_>>) -> Self {
+        Self::fill_with(cells.len(), title, cells)
+    }
+
+    fn fill_with(workers: usize, title: impl Into<String>, cells: Vec<Cell<'_>>) -> Self {
         let queue = Mutex::new(cells.into_iter().enumerate().collect::<VecDeque<_>>());
         let results = Mutex::new(Vec::new());
         thread::scope(|scope| {
-            for _ in 0..WORKERS {
+            for _ in 0..workers {
                 scope.spawn(|| {
                     while let Some((index, cell)) = next(&queue) {
                         let finished = cell.run();

@@ -12,6 +12,8 @@ macro_rules! interop_tests {
             server_suites_and_groups: with_our_server, suites_and_groups;
             server_certificates_and_settings: with_our_server, certificates_and_settings;
             server_failures: with_our_server, failures;
+            client_single_faults: with_our_client, single_faults;
+            server_single_faults: with_our_server, single_faults;
         }
     };
     (@each $stack:expr, $name:literal; $($test:ident: $role:ident, $part:ident;)*) => {

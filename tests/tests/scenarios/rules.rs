@@ -416,18 +416,25 @@ fn deadlines_are_whole_microseconds() {
 }
 
 #[test]
-fn flights_are_cut_smaller_after_repeated_loss() {
+fn flights_are_cut_smaller_after_repeated_loss_unless_the_mtu_is_known() {
     let identity = Identity::rsa_chain();
-    let mut duel = Duel::with_server(Victim::server(server_config(settings(), identity)), identity);
-    let suite = drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
-    duel.rogue.suite = drystone_handshake::crypto::ring::provider().cipher_suite(suite).unwrap();
-    duel.greet();
-    let mut largest = vec![duel.datagrams.drain(..).map(|datagram| datagram.len()).max().unwrap()];
-    for expiry in 0..5 {
-        duel.pass(Duration::from_millis(400 << expiry));
-        largest.push(duel.datagrams.drain(..).map(|datagram| datagram.len()).max().unwrap());
+    for (mtu_is_known, expected) in
+        [(false, [1200, 1200, 1200, 508, 508, 228]), (true, [1200, 1200, 1200, 1200, 1200, 1200])]
+    {
+        let mut of_server = settings();
+        of_server.mtu_is_known = mtu_is_known;
+        let mut duel = Duel::with_server(Victim::server(server_config(of_server, identity)), identity);
+        let suite =
+            drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        duel.rogue.suite = drystone_handshake::crypto::ring::provider().cipher_suite(suite).unwrap();
+        duel.greet();
+        let mut largest = vec![duel.datagrams.drain(..).map(|datagram| datagram.len()).max().unwrap()];
+        for expiry in 0..5 {
+            duel.pass(Duration::from_millis(400 << expiry));
+            largest.push(duel.datagrams.drain(..).map(|datagram| datagram.len()).max().unwrap());
+        }
+        assert_eq!(largest, expected, "known: {mtu_is_known}");
     }
-    assert_eq!(largest, [1200, 1200, 1200, 508, 508, 228]);
 }
 
 /// The MTU may change at any time; the next datagram obeys it, and never goes below 228 bytes.

@@ -70,6 +70,7 @@ impl Flights {
             timer: RetransmitTimer::new(TimerSettings {
                 initial: settings.initial_timeout,
                 retransmissions: settings.max_retransmissions.into(),
+                shrinks: !settings.mtu_is_known,
                 ..TimerSettings::default()
             }),
             repeats: RepeatDetector::new(),

@@ -26,11 +26,18 @@ pub(crate) struct TimerSettings {
     pub(crate) maximum: Duration,
     /// How often a flight is sent again before the handshake is given up. Default 12.
     pub(crate) retransmissions: u32,
+    /// Whether repeated loss is taken for a sign that datagrams are too large. Default: true.
+    pub(crate) shrinks: bool,
 }
 
 impl Default for TimerSettings {
     fn default() -> Self {
-        Self { initial: Duration::from_millis(400), maximum: Duration::from_secs(60), retransmissions: 12 }
+        Self {
+            initial: Duration::from_millis(400),
+            maximum: Duration::from_secs(60),
+            retransmissions: 12,
+            shrinks: true,
+        }
     }
 }
 
@@ -245,9 +252,10 @@ impl RetransmitTimer {
     }
 
     /// The size in bytes to cut the present flight's datagrams to, where the path is said to carry `mtu`: after
-    /// two expiries at most 508, after four 228 (RFC 6347 section 4.1.1.1, RFC 9147 section 4.4).
+    /// three expiries at most 508, after five 228 (RFC 6347 section 4.1.1.1, RFC 9147 section 4.4).
     pub(crate) fn effective_mtu(&self, mtu: usize) -> usize {
         match self.expirations {
+            _ if !self.settings.shrinks => mtu,
             MINIMUM_AFTER.. => mtu.min(MINIMUM_MTU),
             CAUTIOUS_AFTER.. => mtu.min(CAUTIOUS_MTU),
             _ => mtu,
@@ -381,8 +389,12 @@ mod tests {
 
     #[test]
     fn nothing_overflows_at_the_ends_of_the_scale() {
-        let settings =
-            TimerSettings { initial: Duration::MAX, maximum: Duration::MAX, retransmissions: u32::MAX };
+        let settings = TimerSettings {
+            initial: Duration::MAX,
+            maximum: Duration::MAX,
+            retransmissions: u32::MAX,
+            shrinks: true,
+        };
         let mut timer = RetransmitTimer::new(settings);
         timer.start(Duration::MAX);
         assert_eq!(timer.deadline(), Some(Duration::MAX));
