@@ -7,8 +7,8 @@ use drystone_handshake::crypto::{Side, SigningError, SigningKey};
 use drystone_handshake::message::registry::{ProtocolVersion, SignatureScheme, SrtpProfile};
 use drystone_handshake::{
     ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials,
-    DangerouslyAcceptAnyCertificate, FirstKeyShare, VerifyError, PeerCertificates, PeerVerifier, ServerConfig,
-    Settings,
+    DangerouslyAcceptAnyCertificate, FirstKeyShare, PeerCertificates, PeerVerifier, ServerConfig, Settings,
+    VerifyError,
 };
 use drystone_tests::null::{self, Integrity};
 use rustls_pki_types::SubjectPublicKeyInfoDer;

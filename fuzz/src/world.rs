@@ -45,7 +45,16 @@ impl World {
         let (server, greetings) = (None, Vec::new());
         let amplification_limit = setup.amplification_limit().map(|times| times as usize);
         let protected_record_came = false;
-        Self { now, client, server, server_config, gate, greetings, protected_record_came, amplification_limit }
+        Self {
+            now,
+            client,
+            server,
+            server_config,
+            gate,
+            greetings,
+            protected_record_came,
+            amplification_limit,
+        }
     }
 
     /// The present.
