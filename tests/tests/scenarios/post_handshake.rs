@@ -192,6 +192,28 @@ fn more_than_32_key_updates_without_data_end_the_association() {
     }
 }
 
+/// Its ACK would let the peer write with keys that we do not have before the message in between is here.
+#[test]
+fn a_key_update_that_waits_for_an_earlier_message_is_acknowledged_when_it_counts() {
+    let [mut duel, _] = Duel::usual_connected_13();
+    let ticket = duel.rogue.perform(Step::NewSessionTicket);
+    let update = duel.rogue.message(Step::KeyUpdate).to_bytes();
+    let send_update = |duel: &mut Duel| {
+        let record = duel.rogue.record_in(3, ContentType::HANDSHAKE, &update);
+        duel.give(&record);
+        duel.pass(Duration::from_millis(101));
+        duel.rogue.acks().len()
+    };
+    assert_eq!(send_update(&mut duel), 0);
+    duel.talk();
+    duel.give(&ticket);
+    assert_eq!((tickets(&duel).len(), duel.rogue.acks().len()), (1, 1));
+    assert_eq!(duel.rogue.acks()[0].1.len(), 1, "the ticket's record alone");
+    assert_eq!(send_update(&mut duel), 2);
+    duel.rogue.next_keys();
+    duel.talk();
+}
+
 /// Both sides at once, and each acknowledges the other's.
 #[test]
 fn updates_cross() {

@@ -144,10 +144,14 @@ impl PostFlights {
             flight.timer.answered(now.since_origin(), None);
             flight.timer.stop();
             self.timer.clone_from(&flight.timer);
-            // It cannot have arrived otherwise.
-            self.finished_is_out |= flight.last == HandshakeType::FINISHED;
             false
         });
+        if done.any {
+            // What followed our Finished can be read only by a peer that has it: it answers the whole of that flight (RFC 9147
+            // section 7.2), even if its own ACK was lost.
+            self.under_way.retain(|flight| flight.last != HandshakeType::FINISHED);
+            self.finished_is_out = true;
+        }
         if self.under_way.is_empty() {
             self.under_way = Vec::new();
         }

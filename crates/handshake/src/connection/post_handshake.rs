@@ -100,6 +100,10 @@ impl Connection {
         let Some(post) = established.post_handshake() else { return false };
         let limits = &config.common().settings.limits;
         let arrival = Arrival { epoch: number.epoch, now: now.since_origin(), expectation, limits };
+        // The ACK of a KeyUpdate lets the peer change its keys (RFC 9147 section 8). We have the next ones only when everything
+        // before it has been processed.
+        let is_next = post.incoming.next_message_seq() == Some(fragment.message_seq);
+        let waits = fragment.msg_type == HandshakeType::KEY_UPDATE && !is_next;
         match post.incoming.accept(arrival, fragment) {
             Accepted::Whole(message) => self.late_message(now, message),
             Accepted::Kept => {}
@@ -110,7 +114,7 @@ impl Connection {
             }
         }
         self.run_late(now);
-        true
+        !waits
     }
 
     /// Acts on messages that were put together, or that came before this side was connected.

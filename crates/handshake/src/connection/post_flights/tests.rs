@@ -179,6 +179,19 @@ fn our_finished_is_out_when_all_of_it_was_sent_once() {
     assert!(after_handshake().finished_is_out(), "a server's has arrived");
 }
 
+/// Its ACK was lost, but what came after it could not have been read without it.
+#[test]
+fn an_ack_of_a_later_flight_acknowledges_our_finished() {
+    let (mut flights, mut sealer) = (after_own_finished(), FakeSealer::default());
+    flights.begin(3, TICKET, vec![1; 10], at(0)).unwrap();
+    flights.begin(3, TICKET, vec![2; 10], at(0)).unwrap();
+    let first = sent(&mut flights, &mut sealer);
+    assert!(ack(&mut flights, &numbers(&first, 7), at(10)).any);
+    assert!(!flights.needs_epoch(2) && flights.needs_epoch(3), "the other one has its own ACK");
+    assert!(ack(&mut flights, &numbers(&first, 8), at(10)).any);
+    assert!(flights.all_acknowledged());
+}
+
 #[test]
 fn copies_of_the_answered_flight_bring_ours_and_later_ones_an_ack() {
     let (mut flights, mut sealer) = (after_own_finished(), FakeSealer::default());
