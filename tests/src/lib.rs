@@ -22,3 +22,4 @@ pub mod peers;
 pub mod random;
 pub mod rogue;
 pub mod scenario;
+pub mod unusual;

@@ -346,6 +346,19 @@ impl Rogue {
         }
     }
 
+    /// Takes in the first record of a datagram that it can open, and cuts that and what came before off.
+    pub fn hear_first(&mut self, datagram: &mut Vec<u8>) {
+        match self.reader.open_first(datagram) {
+            Some((number, content_type, payload)) => self.take_in(number, content_type, &payload),
+            None => datagram.clear(),
+        }
+    }
+
+    /// The message_seq of the victim's next message.
+    pub fn next_expected(&self) -> u16 {
+        self.reader.next
+    }
+
     fn take_in(&mut self, number: RecordNumber, content_type: ContentType, payload: &[u8]) {
         match (content_type, payload) {
             (ContentType::CHANGE_CIPHER_SPEC, _) => self.heard.push(Heard::ChangeCipherSpec),
@@ -367,8 +380,8 @@ impl Rogue {
     }
 
     fn handshake(&mut self, number: RecordNumber, payload: &[u8]) {
-        if payload.first() == Some(&HandshakeType::HELLO_VERIFY_REQUEST.0) {
-            // All of them have message_seq 0.
+        if payload.first() == Some(&HandshakeType::HELLO_VERIFY_REQUEST.0) && self.reader.next <= 1 {
+            // All of them have message_seq 0. Once ServerHello is here, they are late.
             self.reader.next = 0;
         }
         let repeats = self.reader.fragments(number, payload);

@@ -20,4 +20,5 @@ mod post_handshake;
 mod rules;
 mod second_cookie;
 mod timers;
+mod unusual;
 mod without_cookie;
