@@ -323,6 +323,9 @@ pub fn subject_text(certificate: &CertificateDer<'_>) -> Option<String> {
 }
 
 #[cfg(test)]
+mod test_against_x509_parser;
+
+#[cfg(test)]
 mod tests {
     use alloc::string::ToString;
     use proptest::prelude::*;
