@@ -15,14 +15,27 @@ use crate::policy::{Expected, How, Policy, Verified};
 use crate::view::Chain;
 use crate::work;
 
-/// Checks everything about a chain whose leaf is not itself configured.
+/// Checks everything about a chain whose leaf is not itself configured: as it was presented, and rewritten where that is
+/// refused and some certificate of it needs to be.
 pub(crate) fn verify(
     policy: &Policy,
     presented: &[CertificateDer<'_>],
     expected: Expected<'_>,
     time: UnixTime,
 ) -> Result<Verified, CertificateError> {
+    let plain = verify_shown(policy, &Chain::as_presented(presented), expected, time);
+    let Err(refusal) = plain else { return plain };
     let chain = Chain::new(presented, &policy.anchors);
+    if chain.is_as_presented() { Err(refusal) } else { verify_shown(policy, &chain, expected, time) }
+}
+
+fn verify_shown(
+    policy: &Policy,
+    chain: &Chain<'_>,
+    expected: Expected<'_>,
+    time: UnixTime,
+) -> Result<Verified, CertificateError> {
+    let presented = chain.originals();
     let (leaf, intermediates) = chain.shown().split_first().ok_or(CertificateError::EmptyChain)?;
     let original = presented.first().ok_or(CertificateError::EmptyChain)?;
     let parsed = EndEntityCert::try_from(leaf).map_err(|error| diagnose::unreadable(&error, 0, original))?;
@@ -33,26 +46,26 @@ pub(crate) fn verify(
     let usage = expected.usage();
     let refused = RefCell::new(None);
     let check = |path: &VerifiedPath<'_>| {
-        let candidate = Candidate::new(policy, path, &chain);
+        let candidate = Candidate::new(policy, path, chain);
         candidate.and_then(|candidate| candidate.check(usage, time)).map_err(|error| {
             *refused.borrow_mut() = Some(error);
             // Any error does: ours is reported, and webpki tries the next path.
             webpki::Error::UnknownIssuer
         })
     };
-    let algorithms = chain.algorithms(&policy.algorithms);
-    let algorithms: Vec<_> =
-        algorithms.iter().map(|each| each as &dyn SignatureVerificationAlgorithm).collect();
+    let originals = chain.algorithms(&policy.algorithms);
+    let over_originals: Vec<_> =
+        originals.iter().map(|each| each as &dyn SignatureVerificationAlgorithm).collect();
+    let algorithms = if chain.is_as_presented() { &policy.algorithms } else { over_originals.as_slice() };
     let eku = match usage {
         Usage::ClientAuth => KeyUsage::client_auth(),
         _ => KeyUsage::server_auth(),
     };
     let anchors = policy.anchors.issuers();
-    let path =
-        parsed.verify_for_usage(&algorithms, anchors, intermediates, time, eku, None, Some(&check)).map_err(
-            |error| refused.take().unwrap_or_else(|| Failure { policy, chain: &chain, usage }.explain(error)),
-        )?;
-    let candidate = Candidate::new(policy, &path, &chain)?;
+    let path = parsed
+        .verify_for_usage(algorithms, anchors, intermediates, time, eku, None, Some(&check))
+        .map_err(|error| refused.take().unwrap_or_else(|| Failure { policy, chain, usage }.explain(error)))?;
+    let candidate = Candidate::new(policy, &path, chain)?;
     check_leaf(policy, &parsed, original, &candidate, expected)?;
     let configured = policy.anchors.certificate_of(path.anchor());
     Ok(Verified {

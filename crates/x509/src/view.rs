@@ -6,7 +6,7 @@
 //! without constraints on directory names, without the path length. What is left out is checked on the path that webpki
 //! finds, from the certificates as they were presented (`candidate.rs`).
 //!
-//! Signatures are still those over the certificates as they were presented: [`Original`] stands before each algorithm and
+//! A chain is shown rewritten only after it was refused as it was presented. Signatures are still those over the certificates as they were presented: [`Original`] stands before each algorithm and
 //! puts the signed bytes in the place of the rewritten ones. It does so for the very signature of the certificate that was
 //! rewritten only, and not if a peer presents the rewritten bytes itself, so nothing else can borrow it.
 
@@ -33,6 +33,7 @@ const EXTENSIONS: u8 = 0xa3;
 #[derive(Debug)]
 pub(crate) struct Chain<'a> {
     originals: &'a [CertificateDer<'a>],
+    /// Of use only if one is rewritten.
     shown: Vec<CertificateDer<'a>>,
     rewritten: Vec<Rewritten<'a>>,
 }
@@ -46,6 +47,17 @@ struct Rewritten<'a> {
 }
 
 impl<'a> Chain<'a> {
+    /// The chain, shown as it was presented. It costs nothing, and is enough for nearly every chain.
+    pub(crate) fn as_presented(originals: &'a [CertificateDer<'a>]) -> Self {
+        Self { originals, shown: Vec::new(), rewritten: Vec::new() }
+    }
+
+    /// Whether no certificate is shown otherwise than it was presented.
+    pub(crate) fn is_as_presented(&self) -> bool {
+        self.rewritten.is_empty()
+    }
+
+    /// The chain, with those certificates rewritten that need it.
     pub(crate) fn new(originals: &'a [CertificateDer<'a>], anchors: &TrustAnchors) -> Self {
         // What cannot be read is shown as it is, and refused by webpki.
         let readings: Vec<_> = originals.iter().map(|each| Reading::of(each)).collect();
@@ -85,13 +97,14 @@ impl<'a> Chain<'a> {
     }
 
     fn push(&mut self, original: &'a CertificateDer<'a>, rewritten: Option<View<'a>>) {
-        self.shown.push(match rewritten {
+        let shown = match rewritten {
             None => CertificateDer::from(original.as_ref()),
             Some(View { der, shown, signature, original }) => {
                 self.rewritten.push(Rewritten { shown, signature, original });
                 CertificateDer::from(der)
             }
-        });
+        };
+        self.shown.push(shown);
     }
 
     /// The certificates as they were presented, leaf first.
@@ -101,21 +114,22 @@ impl<'a> Chain<'a> {
 
     /// The certificates as webpki is shown them, leaf first.
     pub(crate) fn shown(&self) -> &[CertificateDer<'a>] {
-        &self.shown
+        if self.is_as_presented() { self.originals } else { &self.shown }
     }
 
     /// Place and original of a certificate that webpki was shown.
     pub(crate) fn find(&self, shown: &CertificateDer<'_>) -> Option<(usize, &'a CertificateDer<'a>)> {
-        let index = self.shown.iter().position(|each| each == shown)?;
+        let index = self.shown().iter().position(|each| each == shown)?;
         Some((index, self.originals.get(index)?))
     }
 
-    /// The algorithms, each over the certificates as they were presented.
+    /// The algorithms, each over the certificates as they were presented; none if all are shown so.
     pub(crate) fn algorithms<'c>(
         &'c self,
         algorithms: &'c [&'static dyn SignatureVerificationAlgorithm],
     ) -> Vec<Original<'c>> {
-        algorithms.iter().map(|inner| Original { inner: *inner, rewritten: &self.rewritten }).collect()
+        let needed = if self.is_as_presented() { &[] } else { algorithms };
+        needed.iter().map(|inner| Original { inner: *inner, rewritten: &self.rewritten }).collect()
     }
 }
 
