@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use crate::der::{SEQUENCE, elements, encode, only};
 use crate::dn;
-use crate::dn_match::Prepared;
+use crate::dn_match::{Prepared, is_plain};
 use crate::oid;
 use crate::read::{Reading, Unreadable};
 
@@ -21,6 +21,8 @@ const DIRECTORY_NAME: u8 = 0xa4;
 pub(crate) struct Constraints {
     permitted: Vec<Prepared>,
     excluded: Vec<Prepared>,
+    /// Whether an excluded name has more than printable ASCII, so that names may be equal to it that are not found to be.
+    excludes_beyond_ascii: bool,
     /// Whether there are any on e-mail addresses, which nobody here compares.
     on_addresses: bool,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Constraints {
 pub(crate) struct Names {
     /// The subject, and the directory names among the alternative names.
     directory: Vec<Prepared>,
+    /// Whether one of them has more than printable ASCII.
+    beyond_ascii: bool,
     /// Whether an address stands in the subject, and there are no alternative names: then constraints on addresses apply to
     /// it.
     has_address: bool,
@@ -58,10 +62,13 @@ impl Split {
                     kept.extend_from_slice(subtree.whole);
                     continue;
                 };
-                let name = Prepared::of(name).ok_or(Unreadable)?;
+                let prepared = Prepared::of(name).ok_or(Unreadable)?;
                 match list.tag {
-                    PERMITTED => constraints.permitted.push(name),
-                    EXCLUDED => constraints.excluded.push(name),
+                    PERMITTED => constraints.permitted.push(prepared),
+                    EXCLUDED => {
+                        constraints.excluded.push(prepared);
+                        constraints.excludes_beyond_ascii |= !is_plain(name);
+                    }
                     _ => return Err(Unreadable),
                 }
             }
@@ -91,12 +98,17 @@ impl Constraints {
     }
 
     /// Whether a certificate with these names may stand below. An empty subject may: RFC 5280 section 4.2.1.10 exempts it.
+    /// Beside excluded names none may of which it is not certain that it is another.
     pub(crate) fn admit(&self, names: &Names) -> bool {
         let within = |name: &Prepared, bases: &[Prepared]| bases.iter().any(|base| name.is_within(base));
         let admitted = |name: &Prepared| {
             (self.permitted.is_empty() || within(name, &self.permitted)) && !within(name, &self.excluded)
         };
-        names.directory.iter().filter(|name| !name.is_empty()).all(admitted)
+        let is_empty_subject = |place: usize, name: &Prepared| place == 0 && name.is_empty();
+        let mut names_in_question = names.directory.iter().enumerate();
+        let uncertain = !self.excluded.is_empty() && (self.excludes_beyond_ascii || names.beyond_ascii);
+        !uncertain
+            && names_in_question.all(|(place, name)| is_empty_subject(place, name) || admitted(name))
             && !(self.on_addresses && names.has_address)
     }
 }
@@ -104,18 +116,20 @@ impl Constraints {
 impl Names {
     pub(crate) fn of(reading: &Reading<'_>) -> Result<Self, Unreadable> {
         let mut directory = alloc::vec![Prepared::of(reading.subject()).ok_or(Unreadable)?];
+        let mut beyond_ascii = !is_plain(reading.subject());
         let Some(alternatives) = reading.alternative_names()? else {
             let attributes = dn::relative_names(reading.subject()).flatten().flat_map(dn::attributes);
             let has_address = attributes.flatten().any(|attribute| attribute.kind == oid::EMAIL_ADDRESS);
-            return Ok(Self { directory, has_address });
+            return Ok(Self { directory, beyond_ascii, has_address });
         };
         for name in elements(only(alternatives, SEQUENCE).ok_or(Unreadable)?) {
             let name = name.ok_or(Unreadable)?;
             if name.tag == DIRECTORY_NAME {
                 directory.push(Prepared::of(name.content).ok_or(Unreadable)?);
+                beyond_ascii |= !is_plain(name.content);
             }
         }
-        Ok(Self { directory, has_address: false })
+        Ok(Self { directory, beyond_ascii, has_address: false })
     }
 }
 
@@ -150,7 +164,8 @@ mod tests {
         let split = Split::of(&both).unwrap();
         assert_eq!(split.others, Some(encode(SEQUENCE, &encode(PERMITTED, &dns))));
         let a = || vec![prepared(&["a"])];
-        let expected = Constraints { permitted: a(), excluded: a(), on_addresses: false };
+        let expected =
+            Constraints { permitted: a(), excluded: a(), excludes_beyond_ascii: false, on_addresses: false };
         assert_eq!(split.constraints, expected);
         let only_directory = encode(SEQUENCE, &encode(EXCLUDED, &directory));
         assert_eq!(Split::of(&only_directory).unwrap().others, None);
@@ -177,7 +192,7 @@ mod tests {
             (vec![prepared(&[])], true, true),
             (vec![], true, true),
         ] {
-            let names = Names { directory, has_address: false };
+            let names = Names { directory, beyond_ascii: false, has_address: false };
             assert_eq!(permitted.admit(&names), by_permitted, "{names:?}");
             assert_eq!(excluded.admit(&names), by_excluded, "{names:?}");
         }
@@ -188,7 +203,8 @@ mod tests {
         let list = encode(PERMITTED, &subtree(RFC822_NAME, b"example.org"));
         let on_addresses = Split::of(&encode(SEQUENCE, &list)).unwrap().constraints;
         assert!(on_addresses.on_addresses && !on_addresses.on_directory_names() && !on_addresses.is_empty());
-        let names = |has_address| Names { directory: vec![prepared(&["a"])], has_address };
+        let names =
+            |has_address| Names { directory: vec![prepared(&["a"])], beyond_ascii: false, has_address };
         assert!(on_addresses.admit(&names(false)) && !on_addresses.admit(&names(true)));
         assert!(Constraints::default().admit(&names(true)));
     }

@@ -8,7 +8,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::dn::{self, Attribute, IA5_STRING, TELETEX_STRING};
+use crate::dn::{self, Attribute, IA5_STRING, PRINTABLE_STRING, TELETEX_STRING, UTF8_STRING};
 use crate::oid;
 
 /// A name in the form in which names are compared: for each relative distinguished name its attributes, in an order that
@@ -50,16 +50,36 @@ impl Prepared {
     }
 }
 
-fn prepare(attribute: &Attribute<'_>) -> PreparedAttribute {
-    let tag = attribute.value.tag;
-    // IA5String is no DirectoryString; two attributes have it whose matching rules ignore case (RFC 5280 sections 4.1.2.6
-    // and 7.3).
-    let ignores_case = match tag {
+/// Whether what this file leaves out (Unicode normalisation, characters that vanish, other kinds of strings) makes no
+/// difference to a Name: whether it has nothing but printable ASCII. Only then it is certain that two names are *not* equal.
+pub(crate) fn is_plain(name: &[u8]) -> bool {
+    let attributes = dn::relative_names(name).map(|relative| Some(dn::attributes(relative?)));
+    let is_plain = |attribute: &Attribute<'_>| {
+        let is_compared = match attribute.value.tag {
+            UTF8_STRING | PRINTABLE_STRING => true,
+            IA5_STRING => ignores_case(attribute),
+            _ => false,
+        };
+        is_compared && attribute.value.content.iter().all(|byte| matches!(byte, b' '..=b'~'))
+    };
+    attributes.into_iter().all(|relative| {
+        relative
+            .is_some_and(|mut relative| relative.all(|attribute| attribute.as_ref().is_some_and(is_plain)))
+    })
+}
+
+/// IA5String is no DirectoryString; two attributes have it whose matching rules ignore case (RFC 5280 sections 4.1.2.6 and
+/// 7.3).
+fn ignores_case(attribute: &Attribute<'_>) -> bool {
+    match attribute.value.tag {
         TELETEX_STRING => false,
         IA5_STRING => [oid::DOMAIN_COMPONENT, oid::EMAIL_ADDRESS].contains(&attribute.kind),
         _ => true,
-    };
-    let text = if ignores_case { attribute.text() } else { None };
+    }
+}
+
+fn prepare(attribute: &Attribute<'_>) -> PreparedAttribute {
+    let text = if ignores_case(attribute) { attribute.text() } else { None };
     PreparedAttribute {
         kind: attribute.kind.to_vec(),
         value: text.map_or_else(
@@ -76,11 +96,16 @@ fn prepared_text(text: &str) -> String {
         if !prepared.is_empty() {
             prepared.push(' ');
         }
-        // To upper case and back: some letters have several lower-case forms.
-        let folded = word.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-        prepared.extend(folded.filter(|c| !is_mapped_to_nothing(*c)));
+        prepared.extend(word.chars().flat_map(folded).filter(|c| !is_mapped_to_nothing(*c)));
     }
     prepared
+}
+
+/// To upper case and back: some letters have several lower-case forms. A dotless i is none of i (RFC 3454 table B.2).
+fn folded(c: char) -> impl Iterator<Item = char> {
+    let is_dotless = c == '\u{131}';
+    let others = c.to_uppercase().flat_map(char::to_lowercase).filter(move |_| !is_dotless);
+    is_dotless.then_some(c).into_iter().chain(others)
 }
 
 /// Control characters, soft hyphen, joiners and marks that have no width (RFC 4518 section 2.2).
@@ -93,7 +118,7 @@ fn is_mapped_to_nothing(c: char) -> bool {
 mod tests {
     use super::*;
     use crate::der::{OBJECT_IDENTIFIER, SEQUENCE, SET, encode};
-    use crate::dn::{BMP_STRING, PRINTABLE_STRING, UTF8_STRING};
+    use crate::dn::BMP_STRING;
 
     type Part<'a> = (&'a [u8], u8, &'a [u8]);
 
@@ -112,6 +137,22 @@ mod tests {
     }
 
     #[test]
+    fn names_beyond_printable_ascii_are_not_plain() {
+        let name = |tag, content: &[u8]| {
+            let attribute = [encode(OBJECT_IDENTIFIER, oid::COMMON_NAME), encode(tag, content)].concat();
+            encode(SEQUENCE, &encode(SET, &encode(SEQUENCE, &attribute)))
+        };
+        assert!(is_plain(&name(UTF8_STRING, b"Acme Corp")) && is_plain(&name(PRINTABLE_STRING, b"Acme")));
+        assert!(is_plain(&encode(SEQUENCE, &[])));
+        for content in ["Acme \0", "Ac\u{202a}me", "\u{ff21}cme", "Acme\u{301}"] {
+            assert!(!is_plain(&name(UTF8_STRING, content.as_bytes())), "{content:?}");
+        }
+        for tag in [TELETEX_STRING, IA5_STRING, BMP_STRING] {
+            assert!(!is_plain(&name(tag, b"Acme")), "{tag}");
+        }
+    }
+
+    #[test]
     fn string_types_case_and_white_space_make_no_difference() {
         let plain = common(UTF8_STRING, b"Case Authority");
         for (tag, content) in [
@@ -126,6 +167,7 @@ mod tests {
         }
         let wide: Vec<u8> = "cASE Authority".encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(common(BMP_STRING, &wide), plain);
+        assert_ne!(common(UTF8_STRING, "S\u{131}g\u{131}".as_bytes()), common(UTF8_STRING, b"Sigi"));
         for content in ["CaseAuthority", "Case Authority 2", "Case_Authority", ""] {
             assert_ne!(common(UTF8_STRING, content.as_bytes()), plain, "{content}");
         }

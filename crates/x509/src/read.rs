@@ -27,6 +27,8 @@ pub(crate) struct Reading<'a> {
     is_old: bool,
     signed: &'a [u8],
     signature_oid: &'a [u8],
+    /// Whether the signed part names the same algorithm as the part behind it.
+    agrees_on_algorithm: bool,
     signature: &'a [u8],
     issuer: &'a [u8],
     validity: Validity,
@@ -85,7 +87,7 @@ impl<'a> Reading<'a> {
             Some(_) => return None,
         };
         let (_serial, fields) = value(fields, INTEGER)?;
-        let (_algorithm, fields) = value(fields, SEQUENCE)?;
+        let (signed_algorithm, fields) = value(fields, SEQUENCE)?;
         let before_issuer = tbs.content.get(..tbs.content.len().checked_sub(fields.len())?)?;
         let (issuer, fields) = sequence(fields)?;
         let (validity, fields) = sequence(fields)?;
@@ -96,6 +98,7 @@ impl<'a> Reading<'a> {
             is_old,
             signed: tbs.whole,
             signature_oid,
+            agrees_on_algorithm: signed_algorithm == algorithm,
             signature,
             issuer,
             validity: Validity::read(only(validity, SEQUENCE)?)?,
@@ -145,6 +148,12 @@ impl<'a> Reading<'a> {
     /// What the issuer signed, and the signature.
     pub(crate) fn signed(&self) -> (&'a [u8], &'a [u8]) {
         (self.signed, self.signature)
+    }
+
+    /// Whether the algorithm behind the signed part, which nobody has signed, is the one within it, as RFC 5280 section
+    /// 4.1.1.2 demands. Then equal signed parts with equal signatures are equal certificates.
+    pub(crate) fn agrees_on_algorithm(&self) -> bool {
+        self.agrees_on_algorithm
     }
 
     /// Content of the OBJECT IDENTIFIER of the signature's algorithm.

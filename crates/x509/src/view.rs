@@ -77,12 +77,21 @@ impl<'a> Chain<'a> {
                 let issuer = spellings.other(reading.issuer(), anchors);
                 rewrite(reading, issuer.as_deref(), subject.as_deref(), hide)
             });
-            // Nobody has signed what a rewritten certificate looks like: who presents that too gets nothing rewritten.
+            // Nobody has signed what a rewritten certificate looks like: who presents that too gets nothing rewritten, nor who
+            // presents two certificates that look the same and are not.
+            let is_shown_for_another = |view: &View<'_>| {
+                let shown = (&view.shown, view.signature);
+                chain
+                    .rewritten
+                    .iter()
+                    .any(|each| (&each.shown, each.signature) == shown && each.original != view.original)
+            };
             let is_presented = |view: &View<'_>| {
                 let signed = (view.shown.as_slice(), view.signature);
                 readings.iter().flatten().any(|each| each.signed() == signed)
             };
-            chain.push(original, rewritten.filter(|view| !is_presented(view)));
+            let rewritten = rewritten.filter(|view| !is_presented(view) && !is_shown_for_another(view));
+            chain.push(original, rewritten);
         }
         chain
     }
@@ -201,6 +210,10 @@ fn rewrite<'a>(
     subject: Option<&[u8]>,
     hide: Hide,
 ) -> Option<View<'a>> {
+    // What is found by its signed part and signature must be one certificate only.
+    if !reading.agrees_on_algorithm() {
+        return None;
+    }
     let extensions = shown_extensions(reading, hide);
     if issuer.is_none() && subject.is_none() && extensions.is_none() {
         return None;
