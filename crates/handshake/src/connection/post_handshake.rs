@@ -102,12 +102,12 @@ impl Connection {
         let arrival = Arrival { epoch: number.epoch, now: now.since_origin(), expectation, limits };
         // The ACK of a KeyUpdate lets the peer change its keys (RFC 9147 section 8). We have the next ones only when everything
         // before it has been processed.
-        let is_next = post.incoming.next_message_seq() == Some(fragment.message_seq);
-        let waits = fragment.msg_type == HandshakeType::KEY_UPDATE && !is_next;
+        let is_early = post.incoming.next_message_seq().is_some_and(|next| fragment.message_seq > next);
+        let waits = fragment.msg_type == HandshakeType::KEY_UPDATE && is_early;
         match post.incoming.accept(arrival, fragment) {
             Accepted::Whole(message) => self.late_message(now, message),
             Accepted::Kept => {}
-            Accepted::Duplicate => return self.late_copy(now, number.epoch, &fragment),
+            Accepted::Duplicate => return self.late_copy(now, number.epoch, &fragment) && !waits,
             Accepted::Dropped(fault) => {
                 self.apply(now, fault::of_fragment(fault, true));
                 return fault::is_harmless(fault);
