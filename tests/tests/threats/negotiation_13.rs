@@ -48,7 +48,7 @@ type ServerHelloChange = fn(&mut ServerHello<'_>);
 
 #[test]
 fn threat_50_choices_that_were_not_offered_are_refused() {
-    let cases: [(&str, u8, ServerHelloChange); 12] = [
+    let cases: [(&str, u8, ServerHelloChange); 13] = [
         ("DTLS 1.0", ILLEGAL_PARAMETER, |hello| {
             hello.extensions.supported_versions = Some(ProtocolVersion(0xfeff));
         }),
@@ -71,6 +71,11 @@ fn threat_50_choices_that_were_not_offered_are_refused() {
         ("another group", ILLEGAL_PARAMETER, |hello| {
             hello.extensions.key_share =
                 Some(KeyShareEntry { group: NamedGroup::SECP256R1, key_exchange: &[4; 65] });
+        }),
+        // Of the right length: its name alone tells.
+        ("a group that was not offered", ILLEGAL_PARAMETER, |hello| {
+            hello.extensions.key_share =
+                Some(KeyShareEntry { group: NamedGroup(0x100), key_exchange: &[9; 32] });
         }),
         ("an offered group without a share", ILLEGAL_PARAMETER, |hello| {
             hello.extensions.key_share =
@@ -242,6 +247,66 @@ fn threat_57_the_second_hello_must_offer_the_settled_suite() {
             }
         }
     }
+}
+
+/// RFC 9846 section 4.2.2: the same hello but for what was asked. A gate binds the random by its cookie, an association that
+/// has asked compares it.
+#[test]
+fn threat_57_the_second_hello_has_the_random_of_the_first() {
+    let mut duel = open_server_duel(settings_of_both());
+    let hellos = core::cell::Cell::new(0);
+    duel.rogue.alter_client_hello(move |hello| {
+        hellos.set(hellos.get() + 1);
+        match hellos.get() {
+            1 => hello.extensions.key_share = Some((&[]).into()),
+            _ => hello.random = &[0x77; 32],
+        }
+    });
+    duel.play(&[Step::ClientHello, Step::ClientHello]);
+    refused(&duel, ILLEGAL_PARAMETER, "another random");
+}
+
+/// RFC 9846 section 4.2.2: the share that was asked for, and no other.
+#[test]
+fn threat_57_the_second_hello_has_one_share() {
+    for honest in [true, false] {
+        let mut duel = open_server_duel(settings_of_both());
+        let hellos = core::cell::Cell::new(0);
+        duel.rogue.alter_client_hello(move |hello| {
+            hellos.set(hellos.get() + 1);
+            hello.extensions.supported_groups = Some((&[NamedGroup::X25519, NamedGroup::SECP256R1]).into());
+            if hellos.get() == 1 {
+                hello.extensions.key_share = Some((&[]).into());
+            } else if !honest {
+                let asked = hello.extensions.key_share.and_then(|shares| shares.iter().next()).unwrap();
+                assert_eq!(asked.group, NamedGroup::X25519);
+                let further = KeyShareEntry { group: NamedGroup::SECP256R1, key_exchange: &[4; 65] };
+                // A list is borrowed for as long as the message: a test leaks a few bytes.
+                let asked = KeyShareEntry { key_exchange: asked.key_exchange.to_vec().leak(), ..asked };
+                hello.extensions.key_share = Some((&*vec![asked, further].leak()).into());
+            }
+        });
+        duel.play(&[Step::ClientHello, Step::ClientHello]);
+        if honest {
+            connects_and_talks(&mut duel, &CLIENT_STEPS_13, "one share");
+        } else {
+            refused(&duel, ILLEGAL_PARAMETER, "two shares");
+        }
+    }
+}
+
+/// RFC 9846 section 4.3.8: "Clients MUST NOT offer multiple KeyShareEntry values for the same group".
+#[test]
+fn threat_79_two_shares_of_one_group_are_refused() {
+    let mut duel = open_server_duel(settings_of_both());
+    duel.rogue.alter_client_hello(|hello| {
+        let share = hello.extensions.key_share.and_then(|shares| shares.iter().next()).unwrap();
+        let key: &[u8] = share.key_exchange.to_vec().leak();
+        let twice = [(); 2].map(|()| KeyShareEntry { group: share.group, key_exchange: key });
+        hello.extensions.key_share = Some((&*twice.to_vec().leak()).into());
+    });
+    duel.play(&[Step::ClientHello]);
+    refused(&duel, ILLEGAL_PARAMETER, "two shares");
 }
 
 #[test]
