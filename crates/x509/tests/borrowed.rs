@@ -95,7 +95,7 @@ fn a_forged_limit_borrows_no_signature() {
         let real = limited.der.clone();
         let forged = CertificateDer::from(replaced(&real, &own, &wished));
         let chain = leaf(&limited);
-        judge(&root, &[&chain[..], &[real.clone()]].concat()).expect_err("the limit holds");
+        judge(&root, &[&chain[..], std::slice::from_ref(&real)].concat()).expect_err("the limit holds");
         for pair in [
             [spoiled(&real), forged.clone()],
             [forged.clone(), spoiled(&real)],

@@ -48,8 +48,10 @@ impl OwnedMessage {
     }
 }
 
-/// How long parts of a message are buffered after the handshake.
-const POST_HANDSHAKE_LIFETIME: Duration = Duration::from_secs(60);
+/// How long parts of a message are buffered after the handshake, from the newest on. In DTLS 1.3 they were acknowledged, so the
+/// peer sends only the rest, at least once a minute (RFC 9147 section 5.8.2): dropped sooner, the message would never be
+/// complete. As long as the keys of old epochs are kept.
+const POST_HANDSHAKE_LIFETIME: Duration = Duration::from_secs(240);
 
 /// Heap for the ranges of one message in as many pieces as there are by default.
 const RANGES_ROOM: usize = 256;
@@ -316,7 +318,11 @@ impl Incoming {
     ) -> Accepted<'static> {
         let room = self.room_for(arrival, fragment.message_seq);
         if let Some(partial) = stored.and_then(|index| self.partials.get_mut(index)) {
-            return partial.add(fragment, arrival.limits.pieces, room);
+            let accepted = partial.add(fragment, arrival.limits.pieces, room);
+            if matches!(accepted, Accepted::Kept) {
+                partial.newest = arrival.now;
+            }
+            return accepted;
         }
         let mut partial = Partial::new(arrival, fragment);
         let table = self.table_growth();
@@ -406,8 +412,8 @@ struct Refused {
 #[derive(Debug)]
 struct Partial {
     epoch: u64,
-    /// When its first piece came.
-    since: Duration,
+    /// When its newest piece came.
+    newest: Duration,
     length: u32,
     message_seq: u16,
     msg_type: HandshakeType,
@@ -421,7 +427,7 @@ impl Partial {
     fn new(arrival: Arrival<'_>, fragment: &Fragment<'_>) -> Self {
         Self {
             epoch: arrival.epoch,
-            since: arrival.now,
+            newest: arrival.now,
             length: fragment.length,
             message_seq: fragment.message_seq,
             msg_type: fragment.msg_type,
@@ -466,7 +472,7 @@ impl Partial {
 
     /// When it has been buffered for too long, after the handshake.
     fn deadline(&self) -> Duration {
-        self.since.saturating_add(POST_HANDSHAKE_LIFETIME)
+        self.newest.saturating_add(POST_HANDSHAKE_LIFETIME)
     }
 
     fn is_complete(&self) -> bool {

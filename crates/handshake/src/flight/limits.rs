@@ -25,7 +25,7 @@ const BESIDE_PEERS: u32 = 64 * 1024;
 /// The state of the handshake decides which messages may come at all, and how long those of fixed length may be. Parts of
 /// messages are buffered until the rest is there: on a client at most as many bytes as `certificate`,
 /// `certificate_request` and `other` together, on a server at most the longer of `client_certificate` and `other` and 2 KiB
-/// more, so 18 KiB by default; 7 KiB after the handshake, for at most 60 s. What is buffered is never more than four times
+/// more, so 18 KiB by default; 7 KiB after the handshake, until 240 s after the newest piece. What is buffered is never more than four times
 /// the bytes received and 512 more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]

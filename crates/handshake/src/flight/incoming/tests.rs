@@ -493,14 +493,15 @@ fn after_the_handshake_pieces_are_forgotten_in_time() {
     assert_eq!(incoming.deadline(), None);
     assert_eq!(incoming.accept(seconds(10), piece(&bytes, 0, 0..50)), Accepted::Kept);
     assert_eq!(incoming.accept(seconds(40), piece(&bytes, 1, 0..50)), Accepted::Kept);
-    // More of the same message does not prolong its time.
+    // More of a message prolongs its time, and what was there already does not.
     assert_eq!(incoming.accept(seconds(60), piece(&bytes, 0, 50..60)), Accepted::Kept);
-    assert_eq!(incoming.deadline(), Some(Duration::from_secs(70)));
-    incoming.expire(Duration::from_micros(69_999_999));
+    assert_eq!(incoming.accept(seconds(70), piece(&bytes, 1, 0..50)), Accepted::Duplicate);
+    assert_eq!(incoming.deadline(), Some(Duration::from_secs(280)));
+    incoming.expire(Duration::from_micros(279_999_999));
     assert_eq!(incoming.partials.len(), 2);
-    incoming.expire(Duration::from_secs(70));
-    assert_eq!((incoming.partials.len(), incoming.deadline()), (1, Some(Duration::from_secs(100))));
-    incoming.expire(Duration::from_secs(100));
+    incoming.expire(Duration::from_secs(280));
+    assert_eq!((incoming.partials.len(), incoming.deadline()), (1, Some(Duration::from_secs(300))));
+    incoming.expire(Duration::from_secs(300));
     assert_eq!((incoming.held_bytes(), incoming.deadline()), (0, None));
     let too_far = Accepted::Dropped(FragmentFault::TooFarAhead);
     assert_eq!(incoming.accept(seconds(0), piece(&bytes, 5, 0..50)), too_far);
