@@ -27,6 +27,8 @@ pub(crate) struct Socket {
     udp: UdpSocket,
     /// What the system can do beyond the standard library: tell and choose our own address.
     state: UdpSocketState,
+    /// Where the system counts what it drops.
+    entry: drops::Entry,
     waiting: Waiting,
     /// Whether it is an IPv6 socket, which wants IPv4 addresses mapped.
     maps_ipv4: bool,
@@ -68,7 +70,8 @@ impl Socket {
         let maps_ipv4 = udp.local_addr()?.is_ipv6();
         // Makes the socket a nonblocking one.
         let state = UdpSocketState::new(UdpSockRef::from(&udp))?;
-        let socket = Self { udp, state, waiting: Waiting::Never, maps_ipv4 };
+        let entry = drops::Entry::of(&udp);
+        let socket = Self { udp, state, entry, waiting: Waiting::Never, maps_ipv4 };
         socket.leave_fragmentation_to_the_system()?;
         Ok(socket)
     }
@@ -118,7 +121,7 @@ impl Socket {
 
     /// Datagrams that the system dropped since the socket's buffer was full, as far as it tells that.
     pub(crate) fn dropped(&self) -> u64 {
-        drops::dropped(&self.udp)
+        self.entry.dropped()
     }
 
     /// Waits at most `wait` for a datagram, or not at all if that is zero. May return earlier with nothing.
