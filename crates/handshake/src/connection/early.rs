@@ -4,9 +4,9 @@
 use alloc::vec::Vec;
 use core::mem;
 
-use drystone_record::{ContentType, Discard, Header, Protected, Records};
+use drystone_record::{ContentType, Discard, Header, Protected};
 
-use super::{Connection, Phase};
+use super::{Connection, Datagram, Phase};
 use crate::time::Instant;
 use crate::v12::PROTECTED_EPOCH;
 use crate::v13::HANDSHAKE_EPOCH;
@@ -100,9 +100,8 @@ impl Connection {
         let (first, second) = bytes.split_at_mut_checked(second).unwrap_or_default();
         for record in [first, second] {
             // Nothing of it is application data, see `is_of_next_epoch`; in an epoch of the handshake that is a fault anyway.
-            if let Some(Ok(record)) = Records::new(record).next_record(0) {
-                let _ = self.open(now, record);
-            }
+            // The common way in: a second place that opens records would cost every one of them its inlining.
+            let _ = self.receive(now, &mut Datagram::new(self.path, record));
         }
     }
 }

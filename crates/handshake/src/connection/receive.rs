@@ -55,7 +55,7 @@ impl Connection {
 
     /// Opens a record. Returns its payload if that is application data.
     #[inline]
-    pub(super) fn open<'b>(&mut self, now: Instant, record: Protected<'b>) -> Option<Data<'b>> {
+    fn open<'b>(&mut self, now: Instant, record: Protected<'b>) -> Option<Data<'b>> {
         match self.reads.open(record, now.since_origin()) {
             Ok(opened) => self.opened(now, opened),
             Err(error) => {

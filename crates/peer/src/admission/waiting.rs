@@ -219,6 +219,10 @@ impl<G: Kept> Waiting<G> {
     fn note_next_look(&mut self, now: Instant) {
         if self.hellos.is_empty() {
             self.look_again = None;
+            if self.hellos.capacity() > 0 {
+                // What a crowd needed is free when the last of it is in.
+                *self = Self::new();
+            }
         } else if self.unseen == 0 && self.look_again.is_none() {
             self.look_again = Some(now + LOOK_AGAIN);
         }
