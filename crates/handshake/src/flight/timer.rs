@@ -214,7 +214,9 @@ impl RetransmitTimer {
         if now < self.deadline()? {
             return None;
         }
-        if self.probe_at.is_some_and(|at| at <= now) {
+        let probe_is_due = self.probe_at.take_if(|at| *at <= now).is_some();
+        // Where the caller comes so late that both are due, the flight alone is sent: no deadline stays in the past.
+        if probe_is_due && self.deadline().is_some_and(|end| now < end) {
             return self.may_probe(now).then_some(Expired::Probe);
         }
         if self.backoff >= self.settings.retransmissions {
@@ -413,6 +415,18 @@ mod tests {
         assert_eq!(timer.expire(deadline - Duration::from_micros(1)), None);
         assert_eq!(timer.deadline(), Some(deadline));
         assert_eq!(timer.expire(deadline), Some(Expired::Retransmit));
+    }
+
+    /// A caller that slept for long finds one thing to do, and then a deadline that lies ahead.
+    #[test]
+    fn no_deadline_stays_in_the_past() {
+        let mut timer = RetransmitTimer::new(TimerSettings::default());
+        timer.start(Duration::ZERO);
+        timer.partly_answered(milliseconds(10));
+        let late = Duration::from_secs(1_000);
+        assert_eq!(timer.expire(late), Some(Expired::Retransmit));
+        assert!(timer.deadline().is_some_and(|next| next > late), "{timer:?}");
+        assert_eq!(timer.expire(late), None);
     }
 
     #[test]
