@@ -157,15 +157,15 @@ impl Incoming {
             return Accepted::Duplicate;
         }
         let deliver = deliver && u32::from(fragment.message_seq) == self.next && fragment.is_whole();
-        let stored = self
-            .check(arrival, &fragment, deliver)
-            .and_then(|()| self.find_or_displace(arrival.epoch, &fragment));
-        let stored = match stored {
-            Ok(stored) => stored,
+        let place =
+            self.check(arrival, &fragment, deliver).and_then(|()| self.place_of(arrival.epoch, &fragment));
+        let place = match place {
+            Ok(place) => place,
             Err(fault) => return Accepted::Dropped(fault),
         };
         if deliver {
-            self.advance(stored);
+            self.displaced |= place.is_contradicted(arrival.epoch, &self.partials);
+            self.advance(place.index());
             return Accepted::Whole(Message {
                 epoch: arrival.epoch,
                 msg_type: fragment.msg_type,
@@ -173,7 +173,10 @@ impl Incoming {
                 body: fragment.payload,
             });
         }
-        self.store(stored, arrival, &fragment)
+        match place {
+            Place::Agrees(index) => self.add(index, arrival, &fragment),
+            Place::New | Place::Displaces(_) => self.store(place, arrival, &fragment),
+        }
     }
 
     /// The next expected message, if its last gap was closed by a stored fragment.
@@ -280,62 +283,65 @@ impl Incoming {
         Ok(())
     }
 
-    /// Where earlier fragments of the same message are, if they agree with this one.
+    /// Where earlier fragments of the same message are, and whether they agree with this one.
     ///
-    /// Without keys the newest fragment is as good as any, and pieces that contradict it give way: a planted piece must not
+    /// Without keys the newest fragment is as good as any, and fragments that contradict it give way: a planted one must not
     /// keep the genuine message out. Under keys a contradiction is the peer's own.
-    fn find_or_displace(
-        &mut self,
-        epoch: u64,
-        fragment: &Fragment<'_>,
-    ) -> Result<Option<usize>, FragmentFault> {
+    fn place_of(&self, epoch: u64, fragment: &Fragment<'_>) -> Result<Place, FragmentFault> {
         let same = |partial: &Partial| partial.message_seq == fragment.message_seq;
         let Some((index, partial)) = self.partials.iter().enumerate().find(|(_, partial)| same(partial))
         else {
-            return Ok(None);
+            return Ok(Place::New);
         };
         if epoch < partial.epoch {
             return Err(FragmentFault::StaleEpoch);
         }
         let agrees = (fragment.msg_type, fragment.length) == (partial.msg_type, partial.length);
         if agrees && epoch == partial.epoch {
-            return Ok(Some(index));
+            return Ok(Place::Agrees(index));
         }
         if epoch > 0 && epoch == partial.epoch {
             return Err(FragmentFault::Contradiction);
         }
         // Later keys are better proof: what came without them gives way too.
-        self.displaced |= epoch == partial.epoch;
-        self.partials.swap_remove(index);
-        Ok(None)
+        Ok(Place::Displaces(index))
     }
 
-    fn store(
-        &mut self,
-        stored: Option<usize>,
-        arrival: Arrival<'_>,
-        fragment: &Fragment<'_>,
-    ) -> Accepted<'static> {
-        let room = self.room_for(arrival, fragment.message_seq);
-        if let Some(partial) = stored.and_then(|index| self.partials.get_mut(index)) {
-            let accepted = partial.add(fragment, arrival.limits.pieces, room);
-            if matches!(accepted, Accepted::Kept) {
-                partial.newest = arrival.now;
-            }
-            return accepted;
+    /// Adds a fragment to those of the same message.
+    fn add(&mut self, index: usize, arrival: Arrival<'_>, fragment: &Fragment<'_>) -> Accepted<'static> {
+        let room = self.room_for(arrival, fragment.message_seq, 0);
+        let Some(partial) = self.partials.get_mut(index) else {
+            return Accepted::Dropped(FragmentFault::NoRoom);
+        };
+        let accepted = partial.add(fragment, arrival.limits.pieces, room);
+        if matches!(accepted, Accepted::Kept) {
+            partial.newest = arrival.now;
         }
-        let mut partial = Partial::new(arrival, fragment);
-        let table = self.table_growth();
+        accepted
+    }
+
+    /// Stores the first fragment of a message. What it displaces is given up only if there is room for it.
+    fn store(&mut self, place: Place, arrival: Arrival<'_>, fragment: &Fragment<'_>) -> Accepted<'static> {
+        let displaced = place.index().and_then(|index| self.partials.get(index));
+        let freed = displaced.map_or(0, Partial::held_bytes);
+        let table = if displaced.is_some() { 0 } else { self.table_growth() };
+        let room = self.room_for(arrival, fragment.message_seq, freed);
         let Some(room) = room.checked_sub(table) else { return Accepted::Dropped(FragmentFault::NoRoom) };
+        let mut partial = Partial::new(arrival, fragment);
         // A first piece is always one of the allowed ones, even if the setting says none is.
         let accepted = partial.add(fragment, arrival.limits.pieces.max(1), room);
         if matches!(accepted, Accepted::Dropped(_)) {
             return accepted;
         }
-        // One allocation for a flight: growing holds two of them for a moment.
-        let places = if self.partials.is_empty() { USUAL_FLIGHT } else { 1 };
-        self.partials.reserve_exact(places);
-        self.partials.push(partial);
+        self.displaced |= place.is_contradicted(arrival.epoch, &self.partials);
+        if let Some(displaced) = place.index().and_then(|index| self.partials.get_mut(index)) {
+            *displaced = partial;
+        } else {
+            // One allocation for a flight: growing holds two of them for a moment.
+            let places = if self.partials.is_empty() { USUAL_FLIGHT } else { 1 };
+            self.partials.reserve_exact(places);
+            self.partials.push(partial);
+        }
         match accepted {
             // The first fragment of an empty message adds no bytes, and yet it is news.
             Accepted::Duplicate => Accepted::Kept,
@@ -361,11 +367,11 @@ impl Incoming {
         places.saturating_mul(size_of::<Partial>())
     }
 
-    /// Bytes of heap that a fragment of this message may take up. What comes after the next message leaves it room, so that
-    /// it can always become whole.
-    fn room_for(&self, arrival: Arrival<'_>, message_seq: u16) -> usize {
+    /// Bytes of heap that a fragment of this message may take up, once `freed` bytes of the same message are given up. What
+    /// comes after the next message leaves it room, so that it can always become whole.
+    fn room_for(&self, arrival: Arrival<'_>, message_seq: u16, freed: usize) -> usize {
         let total = usize::try_from(self.total.min(self.granted)).unwrap_or(usize::MAX);
-        let room = total.saturating_sub(self.held_bytes());
+        let room = total.saturating_sub(self.held_bytes().saturating_sub(freed));
         if u32::from(message_seq) == self.next {
             return room;
         }
@@ -396,6 +402,32 @@ impl Incoming {
         if self.partials.is_empty() {
             self.partials = Vec::new();
         }
+    }
+}
+
+/// Where a fragment belongs among the stored ones.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// Nothing of its message is stored.
+    New,
+    /// With the fragments of the same message at this index.
+    Agrees(usize),
+    /// Instead of those at this index, which it contradicts.
+    Displaces(usize),
+}
+
+impl Place {
+    const fn index(self) -> Option<usize> {
+        match self {
+            Self::New => None,
+            Self::Agrees(index) | Self::Displaces(index) => Some(index),
+        }
+    }
+
+    /// Whether what is stored there contradicts a fragment with the same proof of its origin.
+    fn is_contradicted(self, epoch: u64, partials: &[Partial]) -> bool {
+        let Self::Displaces(index) = self else { return false };
+        partials.get(index).is_some_and(|partial| partial.epoch == epoch)
     }
 }
 

@@ -476,6 +476,22 @@ fn threat_05_what_is_granted_limits_the_total_further() {
     assert!(matches!(incoming.accept(at(0), piece(&bytes, 0, 0..1_000)), Accepted::Whole(_)));
 }
 
+/// A fragment for which there is no room must not cost the message that it contradicts: found by fuzzing.
+#[test]
+fn threat_05_a_contradiction_without_room_displaces_nothing() {
+    let bytes = body(500, 1);
+    let mut incoming = Incoming::new(1, 1_400);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 1, 0..250)), Accepted::Kept);
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 1, 300..500)), Accepted::Kept);
+    let held = incoming.held_bytes();
+    let large = body(1_500, 1);
+    let no_room = Accepted::Dropped(FragmentFault::NoRoom);
+    assert_eq!(incoming.accept(at(0), piece(&large, 1, 0..1_450)), no_room);
+    assert_eq!((incoming.held_bytes(), incoming.take_displaced()), (held, false));
+    assert_eq!(incoming.accept(at(0), piece(&bytes, 1, 250..300)), Accepted::Kept);
+    assert_eq!(incoming.take_ready().unwrap().body, bytes);
+}
+
 #[test]
 fn after_the_handshake_pieces_are_forgotten_in_time() {
     static SHORT: [Expected; 1] = [Expected::always(HandshakeType::CERTIFICATE, Bound::Fixed(1_000))];
