@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use drystone_handshake::{ConfigError, Error, Misuse, Request, RequestId};
 use thiserror::Error as ThisError;
 
+use crate::endpoint::EndpointError;
+
 /// Why a client could not connect, or cannot go on.
 #[derive(Debug, ThisError)]
 #[non_exhaustive]
@@ -71,4 +73,14 @@ pub enum SendError {
     /// unless it is sent again, and the connection is none the worse for it.
     #[error("not sent: {0}")]
     Socket(#[from] io::Error),
+}
+
+impl From<EndpointError> for SendError {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Misuse(misuse) => Self::Misuse(misuse),
+            // The others are of commands that begin something.
+            _ => Self::NoSuchPeer,
+        }
+    }
 }

@@ -44,7 +44,7 @@ pub(crate) fn offer(
 
 /// Where `payload` lies in the buffer that begins at the address `origin`. A borrow cannot be kept while the buffer's
 /// owner waits for the next call; two numbers can.
-fn range_within(origin: usize, payload: &[u8]) -> Range<usize> {
+pub(crate) fn range_within(origin: usize, payload: &[u8]) -> Range<usize> {
     if payload.is_empty() {
         return 0..0;
     }

@@ -30,17 +30,15 @@
 //! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
 //! | `tracing` | diagnostic events for the crate `tracing`, targets `drystone` and `drystone_handshake`: messages, alerts, retransmissions, ends; never packets |
 
-mod admission;
 mod client;
 mod clock;
-mod deadline;
+mod endpoint;
 mod error;
 mod inbox;
 mod key_log;
 mod keys;
 pub mod packet_peer;
 mod random;
-mod route;
 mod server;
 mod socket;
 mod trace;
@@ -51,6 +49,10 @@ pub use client::{Client, ClientEvent, ClientOptions};
 pub use clock::Clock;
 pub use drystone_handshake::*;
 pub use drystone_x509 as x509;
+pub use endpoint::{
+    Endpoint, EndpointError, EndpointEvent, EndpointTransmit, FourTuple, Incoming, PeerId, ServerOptions,
+    ServerStats,
+};
 pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;
 pub use key_log::KeyLogFile;
@@ -61,8 +63,7 @@ pub use packet_peer::{
     ConnectError, DtlsServer, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer,
 };
 pub use random::{OsRandom, settings};
-pub use route::PeerId;
-pub use server::{Server, ServerEvent, ServerOptions, ServerStats};
+pub use server::{Server, ServerEvent};
 #[cfg(feature = "variant")]
 pub use variant::{PacketPeerVariant, VarError, Variant, VariantError, VariantFormat};
 

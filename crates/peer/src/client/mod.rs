@@ -17,9 +17,9 @@ use drystone_handshake::{
 use drystone_x509::ServerName;
 
 use crate::clock::Clock;
+use crate::endpoint::IDLE_TIMEOUT;
 use crate::error::{ClientError, SendError};
 use crate::inbox::{self, Arrived, Packet};
-use crate::server::IDLE_TIMEOUT;
 use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Trouble};
 use crate::trace;
 

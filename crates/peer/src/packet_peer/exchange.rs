@@ -10,10 +10,12 @@ use std::time::Duration;
 use drystone_handshake::{Datagram, Gate, Greeting, HelloId, Instant, PartialHellos, Path, Verdict};
 
 use super::queue::PacketQueue;
-use crate::admission::{self, HalfOpenBytes, Room, Victim};
 use crate::clock::Clock;
-use crate::route::{Greeted, PeerId, Route, SenderBytes, Table, may_be_client_hello};
-use crate::socket::{Arrival, FourTuple, Socket};
+use crate::endpoint::admission::{self, HalfOpenBytes, Room, Victim};
+use crate::endpoint::sender::{SenderBytes, may_be_client_hello};
+use crate::endpoint::table::{Greeted, Route, Table};
+use crate::endpoint::{FourTuple, PeerId};
+use crate::socket::{Arrival, Socket};
 
 /// The most datagrams that one poll takes in, so that it ends also when they come faster than they are sorted.
 pub(super) const DATAGRAMS_PER_POLL: usize = 1024;
@@ -224,27 +226,27 @@ impl Exchange {
             return Err(*fate);
         }
         if let Some(peer) = state.table.get_mut(id) {
-            std::mem::swap(&mut peer.connection.queue, queue);
-            peer.connection.heard = heard;
+            std::mem::swap(&mut peer.state.queue, queue);
+            peer.state.heard = heard;
         }
         Ok(())
     }
 
     /// The gate's verdict on a peer's first datagram, once: the gate itself no longer has what it held of the hello.
     pub(super) fn take_greeting(&self, id: PeerId) -> Option<Greeting> {
-        self.lock().table.get_mut(id)?.connection.greeting.take()
+        self.lock().table.get_mut(id)?.state.greeting.take()
     }
 
     /// How many packets wait in a peer's mailbox.
     pub(super) fn waiting(&self, id: PeerId) -> usize {
-        self.lock().table.get(id).map_or(0, |peer| peer.connection.queue.len())
+        self.lock().table.get(id).map_or(0, |peer| peer.state.queue.len())
     }
 
     /// A peer's association began with this hello: its copies begin no other.
     pub(super) fn begun(&self, id: PeerId, hello: HelloId) {
         let mut state = self.lock();
         if let Some(peer) = state.table.get_mut(id) {
-            peer.connection.hello = Some(hello);
+            peer.state.hello = Some(hello);
             state.table.set_half_open(id, true);
         }
     }
@@ -254,7 +256,7 @@ impl Exchange {
         let mut state = self.lock();
         let now = state.now;
         if let Some(peer) = state.table.get_mut(id) {
-            (peer.connection.established, peer.connection.heard) = (true, now);
+            (peer.state.established, peer.state.heard) = (true, now);
         }
         if let Some(replaced) = state.table.establish(id, now) {
             state.end(replaced, Fate::Replaced);
@@ -360,7 +362,7 @@ impl State {
             }
             Verdict::Accept(greeting) => {
                 let hello = greeting.hello_id();
-                let is_of = |id| self.table.get(id).is_some_and(|peer| peer.connection.is_of(&hello));
+                let is_of = |id| self.table.get(id).is_some_and(|peer| peer.state.is_of(&hello));
                 match route {
                     Some(Route { current, challenger })
                         if is_of(current) || challenger.is_some_and(is_of) =>
@@ -376,7 +378,7 @@ impl State {
     /// A copy for each association of the address: opening destroys what does not fit the key.
     fn deliver(&mut self, route: Route, datagram: &[u8]) {
         for id in [Some(route.current), route.challenger].into_iter().flatten() {
-            let fits = self.table.get_mut(id).is_some_and(|peer| peer.connection.queue.push(datagram));
+            let fits = self.table.get_mut(id).is_some_and(|peer| peer.state.queue.push(datagram));
             self.dropped += u64::from(!fits);
         }
     }

@@ -13,8 +13,8 @@ use super::error::{Error, PacketError};
 use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Fate};
 use super::peer::PacketPeer;
 use super::queue::PacketQueue;
-use crate::route::PeerId;
-use crate::socket::{self, Arrival, Datagrams, FourTuple, MAX_DATAGRAM, Socket};
+use crate::endpoint::{FourTuple, PeerId};
+use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Socket};
 
 /// The most bytes that a UDP datagram carries over IPv4.
 const MAX_PACKET: usize = 65_507;

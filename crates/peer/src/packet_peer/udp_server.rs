@@ -8,7 +8,7 @@ use super::address;
 use super::error::Error;
 use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Limits, Until};
 use super::udp::PacketPeerUdp;
-use crate::admission;
+use crate::endpoint::admission;
 use crate::socket::MAX_DATAGRAM;
 
 /// A UDP server in the manner of Godot: one socket, and a [`PacketPeerUdp`] for each address that sends to it.

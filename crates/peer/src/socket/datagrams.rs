@@ -1,24 +1,11 @@
 //! Where the datagrams of one look at a socket lie, and between which addresses they travelled. It reads nothing of them.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::ops::Range;
 
 use quinn_udp::RecvMeta;
 
-/// The two ends of a path, as far as the system tells them. The local port is the socket's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FourTuple {
-    /// In the form that the socket gave.
-    pub(crate) remote: SocketAddr,
-    /// The address of ours that was called. Unknown where the system does not tell it.
-    pub(crate) local_ip: Option<IpAddr>,
-}
-
-impl From<SocketAddr> for FourTuple {
-    fn from(remote: SocketAddr) -> Self {
-        Self { remote, local_ip: None }
-    }
-}
+use crate::endpoint::FourTuple;
 
 /// The datagrams of one sender that one look at a socket brought: one after the other at the start of the buffer, all of
 /// the same length but the last. An iterator over the places where they lie.
@@ -36,7 +23,7 @@ impl Datagrams {
     pub(super) fn new(meta: &RecvMeta) -> Self {
         let (local_ip, stride) = (meta.dst_ip.filter(is_of_one_host), meta.stride.max(1));
         Self {
-            ends: FourTuple { remote: meta.addr, local_ip },
+            ends: FourTuple::new(meta.addr, local_ip),
             // A datagram may be empty.
             count: meta.len.div_ceil(stride).max(1),
             left: 0..meta.len,

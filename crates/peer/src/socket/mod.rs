@@ -13,7 +13,9 @@ use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use contact::{Contact, Trouble};
-pub(crate) use datagrams::{Datagrams, FourTuple};
+pub(crate) use datagrams::Datagrams;
+
+use crate::endpoint::FourTuple;
 
 /// The size of a receive buffer: no UDP datagram is larger, and no series of datagrams that the system joined (GRO).
 pub(crate) const MAX_DATAGRAM: usize = 65_536;
@@ -289,7 +291,7 @@ mod tests {
     fn an_unusable_source_is_left_to_the_system() {
         let (mut listener, dialler) = pair();
         let remote = listener.local_addr().unwrap();
-        let elsewhere = FourTuple { remote, local_ip: Some([192, 0, 2, 1].into()) };
+        let elsewhere = FourTuple::new(remote, Some([192, 0, 2, 1].into()));
         let sender = Socket::bind(([127, 0, 0, 1], 0).into()).unwrap();
         sender.answer(b"answer", &elsewhere).unwrap();
         let mut buffer = [0; 16];

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use drystone_handshake::Instant;
 
-use crate::route::PeerId;
+use crate::endpoint::PeerId;
 pub(crate) use buffered::{HALF_OPEN_BYTES, HalfOpenBytes};
 pub(crate) use network::Network;
 pub(crate) use places::has_had_its_time;

@@ -22,6 +22,11 @@ impl HalfOpenBytes {
         self.most.store(most, Ordering::Relaxed);
     }
 
+    /// What all of them buffer.
+    pub(crate) fn sum(&self) -> usize {
+        self.sum.load(Ordering::Relaxed)
+    }
+
     /// What an association may buffer that has said that it buffers `own` bytes.
     pub(crate) fn grant(&self, own: usize) -> usize {
         let others = self.sum.load(Ordering::Relaxed).saturating_sub(own);

@@ -2,51 +2,43 @@
 //! policy of admission informed of who is there. It knows no sockets, and of associations only whether they are half-open.
 
 use std::collections::HashMap;
-use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::hash_map::Entry;
+use std::net::SocketAddr;
 
-use drystone_handshake::{Connection, Greeting, HelloId, Instant, Stranger};
+use drystone_handshake::{Greeting, HelloId, Instant};
 
-use crate::admission::{Admission, Challenger, Kept, Limits, Network, Room, Waiter, has_had_its_time};
+use super::admission::{Admission, Challenger, Kept, Limits, Network, Room, Waiter, has_had_its_time};
+use super::four_tuple::FourTuple;
+use super::peer_id::PeerId;
+use super::sender::Sender;
+use super::slab::Slab;
 
-use crate::socket::FourTuple;
-
-/// Names one association of one server. Never given twice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct PeerId(u64);
-
-impl PeerId {
-    /// The association's number: they are counted from 1 in the order in which they were begun.
-    pub const fn number(self) -> u64 {
-        self.0
-    }
-
-    #[cfg(test)]
-    pub(crate) const fn numbered(number: u64) -> Self {
-        Self(number)
-    }
-}
-
-impl fmt::Display for PeerId {
-    /// The association's number, from 1.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// One association.
+/// One association: `C` is all of it that this file does not know.
 #[derive(Debug)]
-pub(crate) struct Peer<C = Connection> {
-    pub(crate) connection: C,
+pub(crate) struct Peer<C> {
+    pub(crate) state: C,
     /// Where to send, and from which address of ours.
     pub(crate) ends: FourTuple,
     /// When it began.
     begun: Instant,
+    origin: Origin,
     half_open: bool,
-    /// Bytes that it buffered of its peer's handshake when that was last counted.
-    pub(crate) buffered: usize,
-    /// The entry in the heap of deadlines that counts.
-    pub(crate) armed: Option<Instant>,
+}
+
+/// Who began an association.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Origin {
+    /// The peer: it has a place by the policy of admission.
+    Admitted,
+    /// We did, as a client.
+    Ours,
+}
+
+impl<C> Peer<C> {
+    /// Whether its handshake is not done, or not begun.
+    pub(crate) const fn is_half_open(&self) -> bool {
+        self.half_open
+    }
 }
 
 /// The associations of one address: usually one. A second one stands beside it while a client that lost its state
@@ -59,11 +51,10 @@ pub(crate) struct Route {
 
 /// All associations of a server, and who else may come in. `G` is what is known of a hello that waits for its place.
 #[derive(Debug)]
-pub(crate) struct Table<C = Connection, G = Greeted> {
-    peers: HashMap<PeerId, Peer<C>>,
+pub(crate) struct Table<C, G = Greeted> {
+    peers: Slab<Peer<C>>,
     routes: HashMap<Sender, Route>,
     pub(crate) admission: Admission<G>,
-    last: u64,
 }
 
 /// A new hello: what tells it from others, where that is known, and the gate's verdict, where a gate was asked.
@@ -85,7 +76,7 @@ impl Kept for Greeted {
 
 impl<C, G: Kept> Table<C, G> {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { peers: HashMap::new(), routes: HashMap::new(), admission: Admission::new(limits), last: 0 }
+        Self { peers: Slab::new(), routes: HashMap::new(), admission: Admission::new(limits) }
     }
 
     /// The associations of the sender of a datagram.
@@ -94,15 +85,15 @@ impl<C, G: Kept> Table<C, G> {
     }
 
     pub(crate) fn get(&self, id: PeerId) -> Option<&Peer<C>> {
-        self.peers.get(&id)
+        self.peers.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: PeerId) -> Option<&mut Peer<C>> {
-        self.peers.get_mut(&id)
+        self.peers.get_mut(id)
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = PeerId> {
-        self.peers.keys().copied()
+        self.peers.ids()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -118,7 +109,7 @@ impl<C, G: Kept> Table<C, G> {
         last_received: impl Fn(&C) -> Option<Instant>,
     ) -> Room {
         let Self { peers, routes, admission, .. } = self;
-        let last_received = |id| peers.get(&id).and_then(|peer: &Peer<C>| last_received(&peer.connection));
+        let last_received = |id| peers.get(id).and_then(|peer: &Peer<C>| last_received(&peer.state));
         admission.find_room(now, from, challenger_of(peers, routes, from, now), peers.len(), last_received)
     }
 
@@ -130,7 +121,7 @@ impl<C, G: Kept> Table<C, G> {
         last_received: impl Fn(&C) -> Option<Instant>,
     ) -> Room {
         let Self { peers, admission, .. } = self;
-        let last_received = |id| peers.get(&id).and_then(|peer: &Peer<C>| last_received(&peer.connection));
+        let last_received = |id| peers.get(id).and_then(|peer: &Peer<C>| last_received(&peer.state));
         admission.find_room_without_handshake(now, from, peers.len(), last_received)
     }
 
@@ -141,7 +132,7 @@ impl<C, G: Kept> Table<C, G> {
         last_received: impl Fn(&C) -> Option<Instant>,
     ) -> Option<(Waiter<G>, Room)> {
         let Self { peers, routes, admission, .. } = self;
-        let last_received = |id| peers.get(&id).and_then(|peer: &Peer<C>| last_received(&peer.connection));
+        let last_received = |id| peers.get(id).and_then(|peer: &Peer<C>| last_received(&peer.state));
         let challenger = |from| challenger_of(peers, routes, from, now);
         admission.next_waiting(now, challenger, peers.len(), last_received)
     }
@@ -149,11 +140,9 @@ impl<C, G: Kept> Table<C, G> {
     /// A new half-open association: the address's only one, or the challenger of the one that is there.
     ///
     /// At most two stand side by side: the caller removes an earlier challenger before.
-    pub(crate) fn insert(&mut self, ends: FourTuple, connection: C, now: Instant) -> PeerId {
-        self.last = self.last.saturating_add(1);
-        let id = PeerId(self.last);
-        self.peers
-            .insert(id, Peer { connection, ends, begun: now, half_open: true, buffered: 0, armed: None });
+    pub(crate) fn insert(&mut self, ends: FourTuple, state: C, now: Instant) -> PeerId {
+        let peer = Peer { state, ends, begun: now, origin: Origin::Admitted, half_open: true };
+        let id = self.peers.insert(peer);
         self.admission.entered(id, Network::of(ends.remote.ip()), now);
         self.routes
             .entry(Sender::of(ends.remote))
@@ -162,9 +151,23 @@ impl<C, G: Kept> Table<C, G> {
         id
     }
 
+    /// A new association that we begin as a client, which needs no place. `None` if the address has one already.
+    pub(crate) fn insert_ours(&mut self, ends: FourTuple, state: C, now: Instant) -> Option<PeerId> {
+        let Entry::Vacant(route) = self.routes.entry(Sender::of(ends.remote)) else { return None };
+        let peer = Peer { state, ends, begun: now, origin: Origin::Ours, half_open: false };
+        let id = self.peers.insert(peer);
+        route.insert(Route { current: id, challenger: None });
+        Some(id)
+    }
+
+    /// Whether we began the association.
+    pub(crate) fn is_ours(&self, id: PeerId) -> bool {
+        self.peers.get(id).is_some_and(|peer| peer.origin == Origin::Ours)
+    }
+
     /// Whether `id` is half-open: false for one that has no handshake before it, true when one begins after all.
     pub(crate) fn set_half_open(&mut self, id: PeerId, half_open: bool) {
-        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.half_open != half_open) else { return };
+        let Some(peer) = self.peers.get_mut(id).filter(|peer| peer.half_open != half_open) else { return };
         peer.half_open = half_open;
         let network = Network::of(peer.ends.remote.ip());
         if half_open {
@@ -177,7 +180,7 @@ impl<C, G: Kept> Table<C, G> {
     /// The handshake of `id` is done, which may be said again. Gives the association that it replaces, if it was a
     /// challenger; that one has no address any more and should be removed.
     pub(crate) fn establish(&mut self, id: PeerId, now: Instant) -> Option<PeerId> {
-        let peer = self.peers.get_mut(&id).filter(|peer| peer.half_open)?;
+        let peer = self.peers.get_mut(id).filter(|peer| peer.half_open)?;
         peer.half_open = false;
         let remote = peer.ends.remote;
         self.admission.connected(id, Network::of(remote.ip()), now);
@@ -192,10 +195,12 @@ impl<C, G: Kept> Table<C, G> {
 
     /// Takes an association out. Its challenger, if there is one, takes its place.
     pub(crate) fn remove(&mut self, id: PeerId) -> Option<Peer<C>> {
-        let peer = self.peers.remove(&id)?;
+        let peer = self.peers.remove(id)?;
         let remote = peer.ends.remote;
         let Self { peers, admission, .. } = self;
-        admission.left(id, Network::of(remote.ip()), peers.len(), |id| peers.contains_key(&id));
+        if peer.origin == Origin::Admitted {
+            admission.left(id, Network::of(remote.ip()), peers.len(), |id| peers.contains(id));
+        }
         let sender = Sender::of(remote);
         let remaining = match self.routes.get(&sender)? {
             Route { current, challenger } if *current == id => *challenger,
@@ -213,71 +218,17 @@ impl<C, G: Kept> Table<C, G> {
 
 /// The challenger at an address, which gives way to another one when it has had its fair time.
 fn challenger_of<C>(
-    peers: &HashMap<PeerId, Peer<C>>,
+    peers: &Slab<Peer<C>>,
     routes: &HashMap<Sender, Route>,
     from: SocketAddr,
     now: Instant,
 ) -> Challenger {
     let route = routes.get(&Sender::of(from));
-    let Some((id, peer)) = route.and_then(|route| Some((route.challenger?, peers.get(&route.challenger?)?)))
+    let Some((id, peer)) = route.and_then(|route| Some((route.challenger?, peers.get(route.challenger?)?)))
     else {
         return Challenger::None;
     };
     if has_had_its_time(peer.begun, now) { Challenger::Old(id) } else { Challenger::Young }
-}
-
-/// An address in the form in which two are the same peer if and only if they are equal: an IPv4 peer is the same
-/// whether the socket is an IPv4 or an IPv6 one, the flow label does not matter, the scope of a link-local address does.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct Sender {
-    ip: IpAddr,
-    port: u16,
-    scope: u32,
-}
-
-impl Sender {
-    pub(crate) fn of(address: SocketAddr) -> Self {
-        let scope = match address {
-            SocketAddr::V6(v6) => v6.scope_id(),
-            SocketAddr::V4(_) => 0,
-        };
-        Self { ip: address.ip().to_canonical(), port: address.port(), scope }
-    }
-}
-
-/// What the gate is told of a sender.
-pub(crate) struct SenderBytes {
-    id: [u8; 18],
-    network: Network,
-}
-
-impl SenderBytes {
-    /// Cookies are bound to the address (IPv4 in its mapped form) and the port.
-    pub(crate) fn of(address: SocketAddr) -> Self {
-        let ip = match address.ip().to_canonical() {
-            IpAddr::V4(v4) => v4.to_ipv6_mapped(),
-            IpAddr::V6(v6) => v6,
-        };
-        let mut id = [0; 18];
-        let (first, last) = id.split_at_mut(16);
-        first.copy_from_slice(&ip.octets());
-        last.copy_from_slice(&address.port().to_be_bytes());
-        Self { id, network: Network::of(address.ip()) }
-    }
-
-    pub(crate) fn as_stranger(&self) -> Stranger<'_> {
-        Stranger { id: &self.id, network: self.network.as_bytes() }
-    }
-}
-
-/// Whether a datagram begins with a plaintext record (epoch 0, RFC 6347 section 4.1) that holds a ClientHello: keeps
-/// everything else away from the gate and from new associations, at the cost of a look at four places.
-pub(crate) fn may_be_client_hello(datagram: &[u8]) -> bool {
-    const HANDSHAKE: u8 = 22;
-    const CLIENT_HELLO: u8 = 1;
-    datagram.first() == Some(&HANDSHAKE)
-        && datagram.get(3..5) == Some(&[0, 0])
-        && datagram.get(13) == Some(&CLIENT_HELLO)
 }
 
 #[cfg(test)]
@@ -285,7 +236,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::admission::Victim;
+    use crate::endpoint::admission::Victim;
 
     const LIMITS: Limits = Limits {
         half_open: 4,
@@ -406,46 +357,5 @@ mod tests {
         let mut room = |now| table.find_room(at(now), address("10.0.0.1:5"), |()| None);
         assert_eq!((room(10), room(11)), (Room::None, Room::None));
         assert_eq!(room(12), Room::Instead(Victim::HalfOpen(challenger)));
-    }
-
-    /// Row 67 of the threat list.
-    #[test]
-    fn threat_67_addresses_are_compared_properly() {
-        let same = [("10.0.0.1:5", "[::ffff:10.0.0.1]:5"), ("[fe80::1]:5", "[fe80::1%0]:5")];
-        for (one, other) in same {
-            assert_eq!(Sender::of(address(one)), Sender::of(address(other)));
-        }
-        let different = [
-            ("10.0.0.1:5", "10.0.0.1:6"),
-            ("10.0.0.1:5", "[::10.0.0.1]:5"),
-            ("[fe80::1%1]:5", "[fe80::1%2]:5"),
-        ];
-        for (one, other) in different {
-            assert_ne!(Sender::of(address(one)), Sender::of(address(other)));
-        }
-        let labelled = std::net::SocketAddrV6::new([0xfe80, 0, 0, 0, 0, 0, 0, 1].into(), 5, 99, 0);
-        assert_eq!(Sender::of(labelled.into()), Sender::of(address("[fe80::1]:5")));
-    }
-
-    #[test]
-    fn cookies_are_bound_to_address_and_port() {
-        let bytes = |text| SenderBytes::of(address(text)).id;
-        let expected = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 1, 1, 2];
-        assert_eq!(bytes("10.0.0.1:258"), expected);
-        assert_eq!(bytes("[::ffff:10.0.0.1]:258"), expected);
-    }
-
-    #[test]
-    fn only_plaintext_client_hellos_reach_the_gate() {
-        let hello = [22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0, 12, 1, 0, 0];
-        assert!(may_be_client_hello(&hello));
-        for (place, other) in [(0, 23), (3, 1), (4, 1), (13, 2)] {
-            let mut changed = hello;
-            changed[place] = other;
-            assert!(!may_be_client_hello(&changed));
-        }
-        for length in 0..14 {
-            assert!(!may_be_client_hello(&hello[..length]));
-        }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use super::*;
-use crate::route::Table;
+use crate::endpoint::table::Table;
 
 const LIMITS: Limits = Limits {
     half_open: HALF_OPEN,
@@ -105,7 +105,7 @@ impl World {
             let ((_, id), ()) = entry.remove_entry();
             let now = at(self.now);
             if let Some(peer) = self.table.get_mut(id) {
-                peer.connection = Some(now);
+                peer.state = Some(now);
                 self.table.establish(id, now);
             }
         }
@@ -116,10 +116,7 @@ impl World {
     }
 
     fn connected(&self) -> usize {
-        self.table
-            .ids()
-            .filter(|id| self.table.get(*id).is_some_and(|peer| peer.connection.is_some()))
-            .count()
+        self.table.ids().filter(|id| self.table.get(*id).is_some_and(|peer| peer.state.is_some())).count()
     }
 
     fn has_come(&self, number: u32) -> bool {
@@ -261,7 +258,7 @@ fn the_longest_silent_gives_way_in_a_full_table() {
     assert!(!world.has_come(1_000), "nobody has been silent for 60 s");
     let longest = world.came[1].1;
     let (_, chatty) = world.came[0];
-    world.table.get_mut(chatty).unwrap().connection = Some(at(world.now));
+    world.table.get_mut(chatty).unwrap().state = Some(at(world.now));
     world.pass(31 * SECOND, false);
     world.hello(address(50, 1), 1_000);
     assert!(world.has_come(1_000));
@@ -269,7 +266,7 @@ fn the_longest_silent_gives_way_in_a_full_table() {
     // Who is heard stays.
     let ids: Vec<_> = world.table.ids().collect();
     for id in ids {
-        world.table.get_mut(id).unwrap().connection = Some(at(world.now));
+        world.table.get_mut(id).unwrap().state = Some(at(world.now));
     }
     world.pass(60 * SECOND, false);
     world.hello(address(51, 1), 1_002);
@@ -318,5 +315,5 @@ fn replayed_hellos_of_an_address_wait_for_its_challenger() {
     }
     assert!(world.has_come(4));
     let (_, own) = *world.came.iter().find(|(number, _)| *number == 4).unwrap();
-    assert!(world.table.get(own).unwrap().connection.is_some(), "it had its time");
+    assert!(world.table.get(own).unwrap().state.is_some(), "it had its time");
 }

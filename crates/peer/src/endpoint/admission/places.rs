@@ -8,7 +8,7 @@ use std::time::Duration;
 use drystone_handshake::Instant;
 
 use super::network::Network;
-use crate::route::PeerId;
+use crate::endpoint::PeerId;
 
 /// How long a handshake has its place to itself: enough for its round trips and two retransmissions on a bad path, and
 /// little for somebody who only wants to fill the places.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use drystone_handshake::Instant;
 
-use crate::route::PeerId;
+use crate::endpoint::PeerId;
 
 /// Entries that one search corrects at most. With a table of peers that are all alive the first searches find nobody,
 /// and the next ones see that at a glance.

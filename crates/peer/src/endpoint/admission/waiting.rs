@@ -14,8 +14,8 @@ use std::time::Duration;
 use drystone_handshake::Instant;
 
 use super::network::Network;
-use crate::route::Sender;
-use crate::socket::FourTuple;
+use crate::endpoint::FourTuple;
+use crate::endpoint::sender::Sender;
 
 /// The most hellos that are kept.
 const MAX_HELLOS: usize = 1024;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admission::{self, Limits};
+use super::admission::{self, Limits};
 
 /// How a server treats strangers, and peers that are silent.
 ///
