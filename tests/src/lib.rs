@@ -22,4 +22,5 @@ pub mod peers;
 pub mod random;
 pub mod rogue;
 pub mod scenario;
+pub mod star;
 pub mod unusual;

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::sync::Mutex;
 use std::sync::mpsc::channel;
+use std::sync::{Mutex, PoisonError};
 use std::{fmt, thread};
 
 use drystone_handshake::KeyLog;
@@ -23,6 +23,10 @@ const CHUNK: usize = 1 << 16;
 
 /// Makes a secret unlike itself.
 const MASK: u8 = 0xa5;
+
+/// Held from the first secret to the end of the search: what another thread's search reads lies in its buffer and on its
+/// stack.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 /// Secrets that must not be found.
 #[derive(Debug, Default)]
@@ -107,11 +111,13 @@ impl Learnt {
     }
 
     /// Runs `code` on a thread of its own, and then looks for what was learnt while that thread still stands, so that what
-    /// `code` has left on its stack is there to be found. What it returns is dropped after the search.
+    /// `code` has left on its stack is there to be found. What it returns is dropped after the search. Calls of other threads
+    /// wait for each other.
     ///
     /// # Panics
     /// If `code` panics.
     pub fn find_after<T>(&self, code: impl FnOnce() -> T + Send) -> Vec<Found> {
+        let _one = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let (done, is_done) = channel();
         let (leave, may_leave) = channel::<()>();
         thread::scope(|scope| {
