@@ -1,4 +1,4 @@
-//! Instruction counts of our own code in the record layer and in flights, under valgrind, against committed numbers.
+//! Instruction counts of our own code in the record layer, in flights and in the endpoint, under valgrind, against committed numbers.
 //!
 //! No cryptography is counted: records have the null AEAD of the test package, and the flights are of epoch 0. Under
 //! valgrind ring would take other paths than on the bare machine, and others again on another machine.
@@ -13,9 +13,14 @@
 )]
 
 use std::hint::black_box;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use drystone::message::registry::{HandshakeType, ProtocolVersion};
-use drystone::{Connection, Datagram, Instant, Path, Start, x509::ServerName};
+use drystone::{
+    Connection, Datagram, Endpoint, FourTuple, Incoming, Instant, Path, ServerOptions, Start,
+    x509::ServerName,
+};
 use drystone_tests::null::{Integrity, configs};
 use gungraun::prelude::*;
 use gungraun::{Callgrind, EventKind};
@@ -185,6 +190,67 @@ fn reassemble_16_fragments(
     (client, fragments)
 }
 
+/// An endpoint with so many connected peers, and a sealed packet of each of 100 of them.
+fn to_echo(version: ProtocolVersion, peers: usize) -> (Endpoint, Vec<(FourTuple, Vec<u8>)>) {
+    let (client, server) = configs(version, Integrity::Open);
+    let mut server = Endpoint::server(server, ServerOptions::default()).expect("a configuration that works");
+    let mut out = [0; ROOM];
+    let mut packets = Vec::new();
+    for peer in 0..peers {
+        let [.., high, low] = peer.to_be_bytes();
+        let ends = FourTuple::from(SocketAddr::from(([10, 0, high, low], 5)));
+        let name = ServerName::try_from("server.test").expect("a DNS name");
+        let mut client = Connection::client(Arc::clone(&client), name, START).expect("a client");
+        for _ in 0..4 {
+            while let Some(transmit) = client.poll_transmit(NOW, &mut out) {
+                let mut incoming = Incoming::new(ends, &mut out[..transmit.len]);
+                assert!(server.receive(START, &mut incoming).is_none());
+            }
+            server.handle_drained(NOW);
+            while let Some(transmit) = server.poll_transmit(NOW, &mut out) {
+                receive(&mut client, &mut out[..transmit.len]);
+            }
+        }
+        // Those that talk are spread over all of them.
+        if peer.is_multiple_of((peers / RECORDS).max(1)) {
+            let length = client.send(&[7; 64], &mut out).expect("connected");
+            packets.push((ends, out[..length].to_vec()));
+            for _ in 1..RECORDS / peers.min(RECORDS) {
+                let length = client.send(&[7; 64], &mut out).expect("connected");
+                packets.push((ends, out[..length].to_vec()));
+            }
+        }
+    }
+    while server.poll_event().is_some() {}
+    assert_eq!((server.peer_count(), packets.len()), (peers, RECORDS));
+    (server, packets)
+}
+
+// Whom the datagram is for, the record opened, the answer sealed, and everything drained, as a server's loop does.
+#[library_benchmark]
+#[bench::dtls_1_2_of_10(args = (V12, 10), setup = to_echo, config = committed(260_788))]
+#[bench::dtls_1_2_of_1000(args = (V12, 1000), setup = to_echo, config = committed(260_788))]
+#[bench::dtls_1_3_of_10(args = (V13, 10), setup = to_echo, config = committed(304_838))]
+#[bench::dtls_1_3_of_1000(args = (V13, 1000), setup = to_echo, config = committed(304_838))]
+fn echo_100_packets(
+    (mut server, mut packets): (Endpoint, Vec<(FourTuple, Vec<u8>)>),
+) -> (Endpoint, Vec<(FourTuple, Vec<u8>)>) {
+    let mut out = [0; ROOM];
+    for (ends, packet) in &mut packets {
+        server.handle_timeout(NOW);
+        let mut incoming = Incoming::new(*ends, black_box(packet));
+        let mut echoed = 0;
+        while let Some((peer, data)) = server.receive(START, &mut incoming) {
+            echoed = server.send(peer, data.payload, black_box(&mut out)).expect("connected").len;
+        }
+        assert!(echoed > 64);
+        assert!(server.poll_transmit(NOW, &mut out).is_none() && server.poll_event().is_none());
+        black_box(server.poll_timeout());
+    }
+    (server, packets)
+}
+
+library_benchmark_group!(name = endpoint, benchmarks = [echo_100_packets]);
 library_benchmark_group!(name = record, benchmarks = [seal_100_records, open_100_records, drop_100_replays]);
 library_benchmark_group!(name = flight, benchmarks = [write_a_flight, reassemble_16_fragments]);
-main!(library_benchmark_groups = [record, flight]);
+main!(library_benchmark_groups = [record, flight, endpoint]);
