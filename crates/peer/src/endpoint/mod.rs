@@ -7,6 +7,7 @@ pub(crate) mod deadline;
 mod error;
 mod event;
 mod four_tuple;
+pub(crate) mod hello;
 mod incoming;
 mod newcomers;
 mod options;
@@ -21,7 +22,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use drystone_handshake::{ConfigError, Connection, Data, Event, Instant, ServerConfig, Start};
+use drystone_handshake::{ConfigError, Connection, Data, Event, HelloId, Instant, ServerConfig, Start};
 
 use crate::trace;
 use admission::HalfOpenBytes;
@@ -29,7 +30,7 @@ use deadline::Deadlines;
 use incoming::Stage;
 use newcomers::Acceptor;
 use replies::Replies;
-use table::{Peer, Table};
+use table::{Member, Peer, Table};
 
 pub use error::EndpointError;
 pub use event::EndpointEvent;
@@ -137,8 +138,13 @@ impl Association {
     const fn new(connection: Connection) -> Self {
         Self { connection, armed: None, buffered: 0, is_ready: false }
     }
+}
 
-    /// When it was last heard, once it is connected.
+impl Member for Association {
+    fn is_of_hello(&self, hello: &HelloId) -> bool {
+        self.connection.is_of_hello(hello)
+    }
+
     fn last_received(&self) -> Option<Instant> {
         self.connection.last_received().filter(|_| self.connection.is_connected())
     }

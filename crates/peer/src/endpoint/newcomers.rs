@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    ConfigError, Connection, Datagram, Error, Gate, HelloId, Instant, PartialHellos, Path, RecordNumber,
-    ServerConfig, Start, Verdict,
+    ConfigError, Connection, Datagram, Error, Gate, Instant, PartialHellos, Path, RecordNumber, ServerConfig,
+    Start, Verdict,
 };
 use drystone_x509::UnixTime;
 
 use super::admission::{Room, Victim};
+use super::hello::{Decision, Greeted};
 use super::incoming::{Opened, Stage};
 use super::sender::{SenderBytes, may_be_client_hello};
-use super::table::{Greeted, Route};
+use super::table::Route;
 use super::{Association, Endpoint, EndpointEvent, FourTuple, MAX_REFUSALS, PeerId};
 use crate::trace;
 
@@ -54,7 +55,7 @@ impl Endpoint {
         let is_ours = route.is_some_and(|route| self.table.is_ours(route.current));
         let receiver = if may_be_client_hello(bytes) && !is_ours && self.acceptor.is_some() {
             self.latest = start;
-            self.handle_hello(start, route, ends, bytes)
+            self.handle_hello(start, ends, bytes)
         } else if let Some(route) = route {
             Receiver::Known(route)
         } else {
@@ -134,53 +135,30 @@ impl Endpoint {
         }
     }
 
-    /// What may be a hello, of an address that has associations (`route`) or none.
-    fn handle_hello(
-        &mut self,
-        start: Start,
-        route: Option<Route>,
-        ends: FourTuple,
-        bytes: &mut [u8],
-    ) -> Receiver {
-        let greeted = if self.options.cookies {
-            match self.ask_gate(start, ends, bytes) {
-                Verdict::Accept(greeting) => {
-                    Greeted { hello: Some(greeting.hello_id()), greeting: Some(greeting) }
-                }
-                Verdict::Reply(length) => {
-                    self.stats.cookies_asked += 1;
-                    self.replies.push(length, ends);
-                    return Receiver::Nobody;
-                }
-                Verdict::Refuse { length, error } => return self.refuse(length, ends, error),
-                verdict => return self.handle_part(route, ends, bytes, matches!(verdict, Verdict::Hold)),
-            }
+    /// What may be a hello.
+    fn handle_hello(&mut self, start: Start, ends: FourTuple, bytes: &mut [u8]) -> Receiver {
+        let decision = if self.options.cookies {
+            let verdict = self.ask_gate(start, ends, bytes);
+            self.table.decide(start.now, ends, bytes, verdict)
         } else {
-            let hello = HelloId::of_datagram(&Datagram::new(Path::default(), bytes));
-            if hello.is_none() && route.is_some() {
-                return self.handle_part(route, ends, bytes, true);
-            }
-            Greeted { hello, greeting: None }
+            self.table.decide_without_cookie(start.now, ends, bytes)
         };
-        if let Some(route) = route
-            && let Some(hello) = greeted.hello
-        {
-            let is_of = |id| self.connection(id).is_some_and(|connection| connection.is_of_hello(&hello));
-            if is_of(route.current) || route.challenger.is_some_and(is_of) {
-                return Receiver::Known(route);
+        match decision {
+            Decision::Deliver(route) => return Receiver::Known(route),
+            Decision::Begin(greeted, room) => {
+                return self.begin(start, ends, *greeted, room).map_or(Receiver::Nobody, Receiver::New);
             }
+            Decision::Reply(length) => {
+                self.stats.cookies_asked += 1;
+                self.replies.push(length, ends);
+            }
+            Decision::Refuse { length, error } => self.refuse(length, ends, error),
+            Decision::Buffered => {}
+            Decision::Waiting => self.stats.hellos_kept += 1,
+            Decision::TurnedAway => self.stats.peers_refused += 1,
+            Decision::Dropped => self.stats.strangers_dropped += 1,
         }
-        self.arrive(start, ends, bytes, greeted)
-    }
-
-    /// Perhaps a fragment of a hello that waits, or of the one that began an association.
-    fn handle_part(&mut self, route: Option<Route>, ends: FourTuple, bytes: &[u8], held: bool) -> Receiver {
-        let waits = self.table.admission.waiting.add(ends.remote, bytes);
-        let Some(route) = route else {
-            self.stats.strangers_dropped += u64::from(!held && !waits);
-            return Receiver::Nobody;
-        };
-        Receiver::Known(route)
+        Receiver::Nobody
     }
 
     /// The gate's verdict on a hello; its answer lies in the next place for replies.
@@ -193,31 +171,18 @@ impl Endpoint {
     }
 
     /// Sends the alert that lies in the next place for replies.
-    fn refuse(&mut self, length: usize, ends: FourTuple, error: Error) -> Receiver {
+    fn refuse(&mut self, length: usize, ends: FourTuple, error: Error) {
         self.stats.hellos_refused += 1;
         if self.refusals < MAX_REFUSALS {
             self.refusals += 1;
             self.events.push_back(EndpointEvent::HelloRefused { address: ends.remote, error });
         }
         self.replies.push(length, ends);
-        Receiver::Nobody
-    }
-
-    /// A hello that begins an association, at once if there is room, else later.
-    fn arrive(&mut self, start: Start, ends: FourTuple, bytes: &[u8], greeted: Greeted) -> Receiver {
-        match self.table.find_room(start.now, ends.remote, Association::last_received) {
-            Room::None => {
-                let kept = self.table.admission.waiting.keep(start.now, ends, greeted, bytes);
-                *if kept { &mut self.stats.hellos_kept } else { &mut self.stats.peers_refused } += 1;
-                Receiver::Nobody
-            }
-            room => self.begin(start, ends, greeted, room).map_or(Receiver::Nobody, Receiver::New),
-        }
     }
 
     /// Begins associations with hellos that waited, as far as there is room.
     pub(super) fn admit_waiting(&mut self, now: Instant) {
-        while let Some((mut waiter, room)) = self.table.next_waiting(now, Association::last_received) {
+        while let Some((mut waiter, room)) = self.table.next_waiting(now) {
             let start = self.start_at(now);
             let Some(id) = self.begin(start, waiter.ends, waiter.greeting, room) else { continue };
             for datagram in &mut waiter.datagrams {

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 
-use drystone_handshake::{Greeting, HelloId, Instant};
+use drystone_handshake::{HelloId, Instant};
 
 use super::admission::{Admission, Challenger, Kept, Limits, Network, Room, Waiter, has_had_its_time};
 use super::four_tuple::FourTuple;
+use super::hello::Greeted;
 use super::peer_id::PeerId;
 use super::sender::Sender;
 use super::slab::Slab;
@@ -57,24 +58,16 @@ pub(crate) struct Table<C, G = Greeted> {
     pub(crate) admission: Admission<G>,
 }
 
-/// A new hello: what tells it from others, where that is known, and the gate's verdict, where a gate was asked.
-#[derive(Debug)]
-pub(crate) struct Greeted {
-    pub(crate) hello: Option<HelloId>,
-    pub(crate) greeting: Option<Greeting>,
+/// What the table asks of its associations.
+pub(crate) trait Member {
+    /// Whether the hello is (a copy of) the one that began it.
+    fn is_of_hello(&self, hello: &HelloId) -> bool;
+
+    /// When it was last heard, once it is connected.
+    fn last_received(&self) -> Option<Instant>;
 }
 
-impl Kept for Greeted {
-    fn is_copy_of(&self, other: &Self) -> bool {
-        self.hello.is_some() && self.hello == other.hello
-    }
-
-    fn bytes(&self) -> usize {
-        self.greeting.as_ref().map_or(0, Greeting::held_bytes)
-    }
-}
-
-impl<C, G: Kept> Table<C, G> {
+impl<C: Member, G: Kept> Table<C, G> {
     pub(crate) fn new(limits: Limits) -> Self {
         Self { peers: Slab::new(), routes: HashMap::new(), admission: Admission::new(limits) }
     }
@@ -100,39 +93,24 @@ impl<C, G: Kept> Table<C, G> {
         self.peers.len()
     }
 
-    /// Whether a newcomer from this address may come in at once. `last_received` tells when a connected association was
-    /// last heard, and nothing for others.
-    pub(crate) fn find_room(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        last_received: impl Fn(&C) -> Option<Instant>,
-    ) -> Room {
-        let Self { peers, routes, admission, .. } = self;
-        let last_received = |id| peers.get(id).and_then(|peer: &Peer<C>| last_received(&peer.state));
+    /// Whether a newcomer from this address may come in at once.
+    pub(crate) fn find_room(&mut self, now: Instant, from: SocketAddr) -> Room {
+        let Self { peers, routes, admission } = self;
+        let last_received = |id| peers.get(id).and_then(|peer| peer.state.last_received());
         admission.find_room(now, from, challenger_of(peers, routes, from, now), peers.len(), last_received)
     }
 
     /// Whether there is room for one that has no handshake before it.
-    pub(crate) fn find_room_without_handshake(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        last_received: impl Fn(&C) -> Option<Instant>,
-    ) -> Room {
+    pub(crate) fn find_room_without_handshake(&mut self, now: Instant, from: SocketAddr) -> Room {
         let Self { peers, admission, .. } = self;
-        let last_received = |id| peers.get(id).and_then(|peer: &Peer<C>| last_received(&peer.state));
+        let last_received = |id| peers.get(id).and_then(|peer| peer.state.last_received());
         admission.find_room_without_handshake(now, from, peers.len(), last_received)
     }
 
     /// The next hello that waited and may come in now, with its room.
-    pub(crate) fn next_waiting(
-        &mut self,
-        now: Instant,
-        last_received: impl Fn(&C) -> Option<Instant>,
-    ) -> Option<(Waiter<G>, Room)> {
-        let Self { peers, routes, admission, .. } = self;
-        let last_received = |id| peers.get(id).and_then(|peer: &Peer<C>| last_received(&peer.state));
+    pub(crate) fn next_waiting(&mut self, now: Instant) -> Option<(Waiter<G>, Room)> {
+        let Self { peers, routes, admission } = self;
+        let last_received = |id| peers.get(id).and_then(|peer| peer.state.last_received());
         let challenger = |from| challenger_of(peers, routes, from, now);
         admission.next_waiting(now, challenger, peers.len(), last_received)
     }
@@ -231,6 +209,18 @@ fn challenger_of<C>(
     if has_had_its_time(peer.begun, now) { Challenger::Old(id) } else { Challenger::Young }
 }
 
+/// An association that is nothing but when it was last heard.
+#[cfg(test)]
+impl Member for Option<Instant> {
+    fn is_of_hello(&self, _: &HelloId) -> bool {
+        false
+    }
+
+    fn last_received(&self) -> Self {
+        *self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -247,7 +237,7 @@ mod tests {
         newcomers: 100,
     };
 
-    fn table() -> Table<(), u32> {
+    fn table() -> Table<Option<Instant>, u32> {
         Table::new(LIMITS)
     }
 
@@ -262,7 +252,7 @@ mod tests {
     #[test]
     fn an_address_without_its_association_is_unknown() {
         let mut table = table();
-        let id = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let id = table.insert(address("10.0.0.1:5").into(), None, at(0));
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: id, challenger: None }));
         assert_eq!(table.route(address("10.0.0.1:6")), None);
         assert_eq!(table.route(address("10.0.0.2:5")), None);
@@ -277,9 +267,9 @@ mod tests {
     #[test]
     fn a_challenger_that_connects_takes_the_address() {
         let mut table = table();
-        let old = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let old = table.insert(address("10.0.0.1:5").into(), None, at(0));
         assert_eq!(table.establish(old, at(0)), None);
-        let new = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let new = table.insert(address("10.0.0.1:5").into(), None, at(0));
         let both = Route { current: old, challenger: Some(new) };
         assert_eq!((table.route(address("10.0.0.1:5")), table.admission.half_open()), (Some(both), 1));
         assert_eq!(table.establish(new, at(0)), Some(old));
@@ -292,27 +282,27 @@ mod tests {
     #[test]
     fn a_challenger_that_fails_leaves_the_old_one_alone() {
         let mut table = table();
-        let old = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let old = table.insert(address("10.0.0.1:5").into(), None, at(0));
         table.establish(old, at(0));
-        let new = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let new = table.insert(address("10.0.0.1:5").into(), None, at(0));
         table.remove(new);
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: old, challenger: None }));
-        let newer = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let newer = table.insert(address("10.0.0.1:5").into(), None, at(0));
         table.remove(old);
         assert_eq!(table.route(address("10.0.0.1:5")), Some(Route { current: newer, challenger: None }));
         assert_eq!(table.establish(newer, at(0)), None);
     }
 
     /// Half-open ones give way, oldest first, when all places are taken and they have had their time.
-    fn who_gives_way(table: &mut Table<(), u32>) -> Room {
-        table.find_room(at(2), address("10.0.0.1:99"), |()| None)
+    fn who_gives_way(table: &mut Table<Option<Instant>, u32>) -> Room {
+        table.find_room(at(2), address("10.0.0.1:99"))
     }
 
-    fn filled<const N: usize>(table: &mut Table<(), u32>) -> [PeerId; N] {
+    fn filled<const N: usize>(table: &mut Table<Option<Instant>, u32>) -> [PeerId; N] {
         let mut port = 0;
         [(); N].map(|()| {
             port += 1;
-            table.insert(SocketAddr::from(([10, 0, 0, 1], port)).into(), (), at(0))
+            table.insert(SocketAddr::from(([10, 0, 0, 1], port)).into(), None, at(0))
         })
     }
 
@@ -320,11 +310,11 @@ mod tests {
     fn half_open_associations_are_known_by_age() {
         let mut table = table();
         let ids = filled::<4>(&mut table);
-        assert_eq!(table.find_room(at(1), address("10.0.0.1:99"), |()| None), Room::None);
+        assert_eq!(table.find_room(at(1), address("10.0.0.1:99")), Room::None);
         assert_eq!(who_gives_way(&mut table), Room::Instead(Victim::HalfOpen(ids[0])));
         table.establish(ids[0], at(0));
         assert_eq!(who_gives_way(&mut table), Room::Free);
-        table.insert(address("10.0.0.1:50").into(), (), at(0));
+        table.insert(address("10.0.0.1:50").into(), None, at(0));
         assert_eq!(who_gives_way(&mut table), Room::Instead(Victim::HalfOpen(ids[1])));
         assert_eq!(table.establish(ids[0], at(0)), None);
     }
@@ -351,10 +341,10 @@ mod tests {
     #[test]
     fn a_challenger_has_its_fair_time() {
         let mut table = table();
-        let old = table.insert(address("10.0.0.1:5").into(), (), at(0));
+        let old = table.insert(address("10.0.0.1:5").into(), None, at(0));
         table.establish(old, at(0));
-        let challenger = table.insert(address("10.0.0.1:5").into(), (), at(10));
-        let mut room = |now| table.find_room(at(now), address("10.0.0.1:5"), |()| None);
+        let challenger = table.insert(address("10.0.0.1:5").into(), None, at(10));
+        let mut room = |now| table.find_room(at(now), address("10.0.0.1:5"));
         assert_eq!((room(10), room(11)), (Room::None, Room::None));
         assert_eq!(room(12), Room::Instead(Victim::HalfOpen(challenger)));
     }

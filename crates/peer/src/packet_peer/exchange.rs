@@ -12,8 +12,9 @@ use drystone_handshake::{Datagram, Gate, Greeting, HelloId, Instant, PartialHell
 use super::queue::PacketQueue;
 use crate::clock::Clock;
 use crate::endpoint::admission::{self, HalfOpenBytes, Room, Victim};
+use crate::endpoint::hello::{Decision, Greeted};
 use crate::endpoint::sender::{SenderBytes, may_be_client_hello};
-use crate::endpoint::table::{Greeted, Route, Table};
+use crate::endpoint::table::{Member, Route, Table};
 use crate::endpoint::{FourTuple, PeerId};
 use crate::socket::{Arrival, Socket};
 
@@ -119,20 +120,21 @@ struct Mailbox {
 }
 
 impl Mailbox {
-    /// When a connected peer was last heard.
-    fn last_received(&self) -> Option<Instant> {
-        Some(self.heard).filter(|_| self.established)
-    }
-
     fn of(Greeted { hello, greeting }: Greeted) -> Self {
         Self { hello, greeting, ..Self::default() }
     }
+}
 
-    /// Whether a hello is (a copy of) the one that this association began with. Once connected, one of the same
-    /// attempt to connect counts too, as in [`Connection::is_of`](drystone_handshake::Connection::is_of).
-    fn is_of(&self, hello: &HelloId) -> bool {
+impl Member for Mailbox {
+    /// Once connected, one of the same attempt to connect counts too, as in
+    /// [`Connection::is_of`](drystone_handshake::Connection::is_of).
+    fn is_of_hello(&self, hello: &HelloId) -> bool {
         let attempt = |own: &HelloId| self.established && own.is_same_attempt(hello);
         self.hello.as_ref().is_some_and(|own| own == hello || attempt(own))
+    }
+
+    fn last_received(&self) -> Option<Instant> {
+        Some(self.heard).filter(|_| self.established)
     }
 }
 
@@ -296,15 +298,6 @@ impl Exchange {
     }
 }
 
-/// What becomes of a hello.
-enum Decision {
-    /// The gate has answered, or there is nobody to hear it.
-    Done,
-    /// It is for the peers that the address has.
-    Deliver,
-    Admit(Greeting),
-}
-
 impl State {
     /// Whether a poll has gone as far as it is to go.
     fn is_done(&self, until: Until) -> bool {
@@ -324,54 +317,27 @@ impl State {
             None if !guarded => self.admit_unasked(from, datagram, limits),
             None if !hello => self.dropped += 1,
             Some(route) if !guarded || !hello => self.deliver(route, datagram),
-            route => match self.ask_gate(socket, from, datagram, route) {
-                Decision::Done => {}
-                Decision::Deliver => {
-                    if let Some(route) = route {
-                        self.deliver(route, datagram);
-                    }
-                }
-                Decision::Admit(greeting) => self.admit(from, datagram, greeting, limits),
-            },
+            _ => self.handle_hello(socket, from, datagram, limits),
         }
     }
 
-    fn ask_gate(
-        &mut self,
-        socket: &Socket,
-        from: FourTuple,
-        bytes: &mut [u8],
-        route: Option<Route>,
-    ) -> Decision {
-        let Some((doorman, _)) = &self.doorman else { return Decision::Deliver };
+    /// What may be a hello, and is not let in unasked.
+    fn handle_hello(&mut self, socket: &Socket, from: FourTuple, bytes: &mut [u8], limits: Limits) {
+        let Some((doorman, _)) = &self.doorman else { return };
         let mut reply = [0; Gate::MAX_REPLY];
-        match doorman.ask(from.remote, &mut Datagram::new(Path::default(), bytes), &mut reply) {
-            Verdict::Reply(length) | Verdict::Refuse { length, .. } => {
+        let verdict = doorman.ask(from.remote, &mut Datagram::new(Path::default(), bytes), &mut reply);
+        match self.table.decide(self.now, from, bytes, verdict) {
+            Decision::Reply(length) | Decision::Refuse { length, .. } => {
                 // A lost answer is asked for again.
                 let _ = socket.answer(reply.get(..length).unwrap_or_default(), &from);
-                Decision::Done
             }
-            verdict @ (Verdict::Drop(_) | Verdict::Hold) => {
-                // Perhaps a fragment of a hello that waits, or of the one that began the association.
-                let waits = self.table.admission.waiting.add(from.remote, bytes);
-                if route.is_some() {
-                    return Decision::Deliver;
-                }
-                self.dropped += u64::from(!waits && matches!(verdict, Verdict::Drop(_)));
-                Decision::Done
+            Decision::Deliver(route) => self.deliver(route, bytes),
+            Decision::Begin(greeted, room) if self.pending.len() < limits.pending => {
+                self.make_room(room);
+                self.begin(from, Mailbox::of(*greeted), &[bytes]);
             }
-            Verdict::Accept(greeting) => {
-                let hello = greeting.hello_id();
-                let is_of = |id| self.table.get(id).is_some_and(|peer| peer.state.is_of(&hello));
-                match route {
-                    Some(Route { current, challenger })
-                        if is_of(current) || challenger.is_some_and(is_of) =>
-                    {
-                        Decision::Deliver
-                    }
-                    _ => Decision::Admit(greeting),
-                }
-            }
+            Decision::Buffered | Decision::Waiting => {}
+            Decision::Begin(..) | Decision::TurnedAway | Decision::Dropped => self.dropped += 1,
         }
     }
 
@@ -385,7 +351,7 @@ impl State {
 
     /// A new pending peer of whom the gate was not asked: it needs no place among the half-open until a handshake begins.
     fn admit_unasked(&mut self, from: FourTuple, datagram: &[u8], limits: Limits) {
-        let room = self.table.find_room_without_handshake(self.now, from.remote, Mailbox::last_received);
+        let room = self.table.find_room_without_handshake(self.now, from.remote);
         if self.pending.len() >= limits.pending || room == Room::None {
             self.dropped += 1;
             return;
@@ -395,30 +361,11 @@ impl State {
         self.table.set_half_open(id, false);
     }
 
-    /// A new pending peer that the gate has let in, if there is room for it; else its hello waits.
-    fn admit(&mut self, from: FourTuple, datagram: &[u8], greeting: Greeting, limits: Limits) {
-        if self.pending.len() >= limits.pending {
-            self.dropped += 1;
-            return;
-        }
-        let greeted = Greeted { hello: Some(greeting.hello_id()), greeting: Some(greeting) };
-        match self.table.find_room(self.now, from.remote, Mailbox::last_received) {
-            Room::None => {
-                let kept = self.table.admission.waiting.keep(self.now, from, greeted, datagram);
-                self.dropped += u64::from(!kept);
-            }
-            room => {
-                self.make_room(room);
-                self.begin(from, Mailbox::of(greeted), &[datagram]);
-            }
-        }
-    }
-
     /// Makes pending peers of those who waited and find room now.
     fn admit_waiting(&mut self, until: Until, limits: Limits) {
         while !self.is_done(until)
             && self.pending.len() < limits.pending
-            && let Some((waiter, room)) = self.table.next_waiting(self.now, Mailbox::last_received)
+            && let Some((waiter, room)) = self.table.next_waiting(self.now)
         {
             self.make_room(room);
             self.begin(waiter.ends, Mailbox::of(waiter.greeting), &waiter.datagrams);

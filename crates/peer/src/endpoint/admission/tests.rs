@@ -61,7 +61,7 @@ impl World {
 
     /// A hello with a good cookie. The server is busy: its budget is not renewed but by time.
     fn hello(&mut self, from: SocketAddr, number: u32) {
-        match self.table.find_room(at(self.now), from, |heard| *heard) {
+        match self.table.find_room(at(self.now), from) {
             Room::None => {
                 let kept = self.table.admission.waiting.keep(at(self.now), from.into(), number, &[0; 200]);
                 *if kept { &mut self.kept } else { &mut self.refused } += 1;
@@ -72,7 +72,7 @@ impl World {
     }
 
     fn let_waiting_in(&mut self) {
-        while let Some((waiter, room)) = self.table.next_waiting(at(self.now), |heard| *heard) {
+        while let Some((waiter, room)) = self.table.next_waiting(at(self.now)) {
             self.let_in(waiter.ends.remote, waiter.greeting, room);
         }
     }
