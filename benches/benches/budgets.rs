@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Duration;
 
-use drystone::message::registry::ProtocolVersion;
+use drystone::ProtocolVersion;
 use drystone_benches::bare::{BareAead, BareHandshake, BareHmac, Group};
 use drystone_benches::ratio::{Turns, time};
 use drystone_benches::{Setup, VERSIONS, first_hello};

@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "criterion's macros make undocumented items")]
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use drystone::message::registry::ProtocolVersion;
+use drystone::ProtocolVersion;
 use drystone_benches::bare::{BareHandshake, Group};
 use drystone_benches::{Setup, VERSIONS};
 

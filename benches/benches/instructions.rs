@@ -16,10 +16,9 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use drystone::message::registry::{HandshakeType, ProtocolVersion};
 use drystone::{
-    Connection, Datagram, Endpoint, FourTuple, Incoming, Instant, Path, ServerOptions, Start,
-    x509::ServerName,
+    Connection, Datagram, Endpoint, FourTuple, HandshakeType, Incoming, Instant, Path, ProtocolVersion,
+    ServerOptions, Start, x509::ServerName,
 };
 use drystone_tests::null::{Integrity, configs};
 use gungraun::prelude::*;

@@ -4,8 +4,7 @@
 use std::net::{Ipv4Addr, UdpSocket};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use drystone::message::registry::ProtocolVersion;
-use drystone::{PacketPeer, PacketPeerDtls, UdpServer};
+use drystone::{PacketPeer, PacketPeerDtls, ProtocolVersion, UdpServer};
 use drystone_benches::Setup;
 use drystone_benches::bare::Group;
 

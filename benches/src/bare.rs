@@ -3,7 +3,7 @@
 
 use core::ops::Range;
 
-use drystone::message::registry::ProtocolVersion;
+use drystone::ProtocolVersion;
 use libcrux_ml_kem::mlkem768;
 use ring::aead::quic::{AES_128, HeaderProtectionKey};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};

@@ -8,12 +8,11 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bare::Group;
-use drystone::message::registry::{NamedGroup, ProtocolVersion};
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{
-    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, DtlsServer, Gate, PacketPeerDtls,
-    PacketPeerUdp, PartialHellos, Path, ServerConfig, Settings, Start, Status, Stranger, UdpServer, Verdict,
-    settings,
+    ClientConfig, Clock, Connection, Credential, Credentials, Datagram, DtlsServer, Gate, NamedGroup,
+    PacketPeerDtls, PacketPeerUdp, PartialHellos, Path, ProtocolVersion, ServerConfig, Settings, Start,
+    Status, Stranger, UdpServer, Verdict, settings,
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 

@@ -9,9 +9,9 @@
 use std::collections::VecDeque;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
-    Answer, Connection, Datagram, Event, Instant, MIN_MTU, Misuse, Path, Request, RequestId, VerifyError,
+    AlertDescription, Answer, Connection, Datagram, Event, Instant, MIN_MTU, Misuse, Path, ProtocolVersion,
+    Request, RequestId, VerifyError,
 };
 use drystone_tests::alloc::measure;
 use drystone_tests::null;

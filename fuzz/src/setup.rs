@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use drystone_handshake::crypto::{Side, SigningError, SigningKey};
-use drystone_handshake::message::registry::{ProtocolVersion, SignatureScheme, SrtpProfile};
 use drystone_handshake::{
     ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials,
-    DangerouslyAcceptAnyCertificate, FirstKeyShare, PeerCertificates, PeerVerifier, ServerConfig, Settings,
-    VerifyError,
+    DangerouslyAcceptAnyCertificate, FirstKeyShare, PeerCertificates, PeerVerifier, ProtocolVersion,
+    ServerConfig, Settings, SignatureScheme, SrtpProfile, VerifyError,
 };
 use drystone_tests::null::{self, Integrity};
 use rustls_pki_types::SubjectPublicKeyInfoDer;

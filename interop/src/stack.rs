@@ -12,7 +12,7 @@ use boring::ssl::{
 };
 use boring::x509::X509;
 use boring::x509::store::X509StoreBuilder;
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
+use drystone_handshake::{CipherSuiteId, NamedGroup, ProtocolVersion};
 use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, NAME};
 use drystone_tests::interop::KeyKind;

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
+use drystone_handshake::HandshakeType;
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::HandshakeType;
 use serde_json::Value;
 
 /// A file: one connection, or a few in a row.

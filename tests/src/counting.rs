@@ -9,8 +9,10 @@ use drystone_handshake::crypto::{
     CryptoProvider, KeyExchangeError, KeyExchangeGroup, SharedSecret, SigningError, SigningKey,
     StartedKeyExchange, ring,
 };
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion, SignatureScheme};
-use drystone_handshake::{Credential, Error, PeerCertificates, PeerVerifier, SecureRandom, VerifyError};
+use drystone_handshake::{
+    Credential, Error, NamedGroup, PeerCertificates, PeerVerifier, ProtocolVersion, SecureRandom,
+    SignatureScheme, VerifyError,
+};
 use rustls_pki_types::SubjectPublicKeyInfoDer;
 
 use crate::identity::Identity;

@@ -11,8 +11,7 @@ use drystone_handshake::crypto::{
     CryptoProvider, KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, SharedSecret, StartedKeyExchange,
     ring,
 };
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
-use drystone_handshake::{Error, SecureRandom, Settings};
+use drystone_handshake::{Error, NamedGroup, ProtocolVersion, SecureRandom, Settings};
 use drystone_x509::PrivateKeyDer;
 use rcgen::{KeyPair, PKCS_ED25519};
 use rustls_pki_types::PrivatePkcs8KeyDer;

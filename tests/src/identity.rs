@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use drystone_handshake::message::registry::ProtocolVersion;
-use drystone_handshake::{ClientConfig, Credential, Credentials, FromRng, ServerConfig, Settings, crypto};
+use drystone_handshake::{
+    ClientConfig, Credential, Credentials, FromRng, ProtocolVersion, ServerConfig, Settings, crypto,
+};
 use drystone_x509::{CertificateDer, Policy, PrivateKeyDer, TrustAnchors};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,

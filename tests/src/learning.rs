@@ -7,7 +7,7 @@ use drystone_handshake::crypto::{
     CipherSuite, CryptoProvider, Hmac, HmacKey, KeyExchangeError, KeyExchangeGroup, PendingKeyExchange,
     SharedSecret, StartedKeyExchange, ring,
 };
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
+use drystone_handshake::{NamedGroup, ProtocolVersion};
 
 use drystone_record::{Aead, AeadKey, InvalidKey, Mask, MaskKey};
 

@@ -9,10 +9,9 @@ use drystone_handshake::crypto::{
     Authentication, CipherSuite, CryptoProvider, KeyExchangeError, KeyExchangeGroup, PendingKeyExchange,
     SharedSecret, SignatureVerifier, SigningError, SigningKey, StartedKeyExchange, ring,
 };
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme};
 use drystone_handshake::{
-    ClientAuth, ClientConfig, Credential, Credentials, DangerouslyAcceptAnyCertificate, ServerConfig,
-    Settings,
+    CipherSuiteId, ClientAuth, ClientConfig, Credential, Credentials, DangerouslyAcceptAnyCertificate,
+    NamedGroup, ProtocolVersion, ServerConfig, Settings, SignatureScheme,
 };
 use drystone_record::{
     Aead, AeadFailure, AeadKey, InvalidKey, Limits, Mask, MaskKey, NONCE_LENGTH, SAMPLE_LENGTH,

@@ -5,10 +5,9 @@ use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use drystone::message::registry::ProtocolVersion;
 use drystone::{
-    ClientConfig, CryptoKey, DtlsServer, PacketPeerDtls, PacketPeerUdp, Settings, Status, UdpServer,
-    X509Certificate,
+    ClientConfig, CryptoKey, DtlsServer, PacketPeerDtls, PacketPeerUdp, ProtocolVersion, Settings, Status,
+    UdpServer, X509Certificate,
 };
 
 use crate::identity::{Identity, client_config, name, server_config, settings_of};

@@ -4,8 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use drystone_handshake::crypto::CipherSuite;
-use drystone_handshake::message::registry::{CipherSuiteId, ProtocolVersion};
-use drystone_handshake::{ClientAuth, ClientConfig, Credentials, ServerConfig, Settings};
+use drystone_handshake::{
+    CipherSuiteId, ClientAuth, ClientConfig, Credentials, ProtocolVersion, ServerConfig, Settings,
+};
 use drystone_record::{ConfidentialityLimit, Limits};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls_pki_types::PrivateKeyDer;

@@ -5,15 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::{
-    CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SrtpProfile,
-};
 use drystone_handshake::message::{
     AnyServerHello, ClientHello, EncryptedExtensions, HelloVerifyRequest, ServerHello, ServerKeyExchange,
 };
 use drystone_handshake::{
-    Credentials, Datagram, Direction, Error, Gate, Incompatibility, Observed, Observer, Path, ServerConfig,
-    Settings, Stranger, Verdict,
+    CipherSuiteId, Credentials, Datagram, Direction, Error, Gate, HandshakeType, Incompatibility, NamedGroup,
+    Observed, Observer, Path, ProtocolVersion, ServerConfig, Settings, SrtpProfile, Stranger, Verdict,
 };
 use drystone_tests::alloc::measure;
 use drystone_tests::capture::{self, Capture, Pieces};

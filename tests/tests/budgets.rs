@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
-use drystone_handshake::{ClientConfig, Connection, Datagram, Gate, Path, ServerConfig, Start, Verdict};
+use drystone_handshake::{
+    ClientConfig, Connection, Datagram, Gate, NamedGroup, Path, ProtocolVersion, ServerConfig, Start, Verdict,
+};
 use drystone_tests::alloc::measure;
 use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use drystone_handshake::crypto::prf12::{MasterSecret, Randoms};
 use drystone_handshake::crypto::{CipherSuite, Secret, Side, ring};
-use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType};
 use drystone_handshake::message::{
     Alert, Certificate12, CertificateRequest12, CertificateVerify, ClientHello, ClientKeyExchange, Finished,
     HelloVerifyRequest, NewSessionTicket12, ServerHello, ServerHelloDone, ServerKeyExchange,
 };
+use drystone_handshake::{CipherSuiteId, HandshakeType};
 use drystone_record::{
     AdmittedTypes, ClassicNonce, ContentType, Opened, Protection, ReadEpoch, ReadEpochs, Records,
 };

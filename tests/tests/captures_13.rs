@@ -9,11 +9,11 @@ use drystone_handshake::crypto::schedule13::TrafficSecret;
 use drystone_handshake::crypto::{
     CipherSuite, Digest, KeyLogLabel, Secret, Side, certificate_verify_content, ring,
 };
-use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion};
 use drystone_handshake::message::{
     Ack, Alert, AnyServerHello, Certificate13, CertificateRequest13, CertificateVerify, ClientHello,
     EncryptedExtensions, Finished, HelloRetryRequest, KeyUpdate, NewSessionTicket13, ServerHello,
 };
+use drystone_handshake::{CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion};
 use drystone_record::{
     AdmittedTypes, ContentType, Opened, Protection, ReadEpoch, ReadEpochs, RecordNumber, Records,
 };

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
+use drystone_handshake::{NamedGroup, ProtocolVersion};
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of_both};
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};

@@ -4,10 +4,9 @@ use core::task::Poll;
 use core::time::Duration;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
-    Answer, ClientAuth, ClientConfig, CloseReason, Credentials, Discard, Error, Event, Instant, Misuse,
-    PeerCertificates, PeerVerifier, Request, ServerConfig, VerifyError,
+    AlertDescription, Answer, ClientAuth, ClientConfig, CloseReason, Credentials, Discard, Error, Event,
+    Instant, Misuse, PeerCertificates, PeerVerifier, ProtocolVersion, Request, ServerConfig, VerifyError,
 };
 use drystone_tests::deterministic::{identity, settings};
 use drystone_tests::identity::{client_config, name, server_config};

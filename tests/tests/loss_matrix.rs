@@ -16,8 +16,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
-use drystone_handshake::{ClientAuth, ClientConfig, Credentials, Error, Event, ServerConfig, Settings};
+use drystone_handshake::{
+    ClientAuth, ClientConfig, Credentials, Error, Event, NamedGroup, ProtocolVersion, ServerConfig, Settings,
+};
 use drystone_tests::identity::{Identity, name, settings_of};
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::pair::Pair;

@@ -13,9 +13,9 @@ use std::task::Poll;
 
 use drystone::{Crypto, CryptoKey, KeyAlgorithm, KeyLogFile, SelfSigned};
 use drystone_handshake::crypto::{KeyLogLabel, ring};
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
 use drystone_handshake::{
-    Datagram, Error, FromRng, Gate, Instant, KeyLog, Path as DatagramPath, SecureRandom, Settings, Start,
+    CipherSuiteId, Datagram, Error, FromRng, Gate, Instant, KeyLog, NamedGroup, Path as DatagramPath,
+    ProtocolVersion, SecureRandom, Settings, SrtpProfile, Start,
 };
 use drystone_tests::identity::{Identity, client_config, name, only, server_config};
 use drystone_tests::learning::telling_provider;

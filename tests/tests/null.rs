@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use drystone_handshake::Discard;
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::{Discard, ProtocolVersion};
 use drystone_tests::identity::name;
 use drystone_tests::link::Direction;
 use drystone_tests::null::{self, Integrity};

@@ -1,8 +1,7 @@
 //! A packet costs no allocation: through `PacketPeerDtls`, `UdpServer` and the operating system's sockets, each way, also
 //! after forgeries. Both ends run on one thread, since allocations are counted per thread.
 
-use drystone::message::registry::ProtocolVersion;
-use drystone::{Discard, PacketPeer, PacketPeerDtls};
+use drystone::{Discard, PacketPeer, PacketPeerDtls, ProtocolVersion};
 use drystone_tests::alloc::{Allocations, measure};
 use drystone_tests::link::Direction;
 use drystone_tests::peers::{Host, Relay};

@@ -2,8 +2,7 @@
 //! case. What is known comes from the library, so that nothing is offered here which it does not have.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use drystone::crypto;
-use drystone::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use drystone::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile, crypto};
 
 /// What OpenSSL calls things: `ciphers`, `-groups`, `-use_srtp`. Its names for the suites of 1.3 are IANA's.
 const ALIASES: &[(&str, &str)] = &[

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use drystone::message::registry::NamedGroup;
 use drystone::x509::{Policy, TrustAnchors};
 use drystone::{
     ClientAuth, ClientConfig, Credentials, DangerouslyAcceptAnyCertificate, FirstKeyShare, KeyLogFile,
-    PeerVerifier, ServerConfig, Settings,
+    NamedGroup, PeerVerifier, ServerConfig, Settings,
 };
 
 use crate::args::{ClientArgs, ClientAuthMode, CommonArgs, ServerArgs};

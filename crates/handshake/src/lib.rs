@@ -17,6 +17,9 @@
 //! No socket, no clock, no global state; `no_std` with `alloc`. Time and datagrams are arguments, randomness is a
 //! setting. Whoever wants sockets uses the crate `drystone`.
 //!
+//! The modules `codec` and `message`, and those of the key schedules in [`crypto`], are public for tests, benches and fuzz
+//! targets, are not shown here, and promise nothing.
+//!
 //! The feature `pq` adds the post-quantum group X25519MLKEM768; `tracing` emits diagnostic events of handshakes, never of
 //! application data, under the target `drystone_handshake`.
 #![no_std]
@@ -26,6 +29,7 @@ extern crate alloc;
 extern crate std;
 
 mod client;
+#[doc(hidden)]
 pub mod codec;
 mod config;
 mod connection;
@@ -38,6 +42,7 @@ mod flight;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 mod machine;
+#[doc(hidden)]
 pub mod message;
 mod observe;
 mod random;
@@ -59,6 +64,9 @@ pub use credential::{Credential, CredentialError, CredentialOffer, CredentialRes
 pub use error::{ConfigError, Error, Incompatibility, Misbehaviour, Misuse};
 pub use event::{Answer, CloseReason, Connected, Event, Request, RequestId, SessionTicket};
 pub use flight::Limits;
+pub use message::registry::{
+    AlertDescription, CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
+};
 pub use observe::{Direction, KeyLog, Observed, Observer};
 pub use random::{FromRng, SecureRandom};
 pub use server::gate::{Gate, Verdict};

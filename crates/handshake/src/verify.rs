@@ -24,7 +24,7 @@ pub trait PeerVerifier: Send + Sync + Debug {
 ///
 /// ```
 /// use drystone_handshake::VerifyError;
-/// use drystone_handshake::message::registry::AlertDescription;
+/// use drystone_handshake::AlertDescription;
 ///
 /// let serial = 4711;
 /// let error = VerifyError::refused(AlertDescription::CERTIFICATE_REVOKED, format!("serial {serial} is on our list"));

@@ -47,7 +47,18 @@ pub mod variant;
 
 pub use client::{Client, ClientEvent, ClientOptions};
 pub use clock::Clock;
-pub use drystone_handshake::*;
+pub use drystone_handshake::crypto;
+#[doc(inline)]
+pub use drystone_handshake::{
+    AlertDescription, Answer, CipherSuiteId, ClientAuth, ClientConfig, CloseReason, ConfigError, Connected,
+    Connection, CookieSecret, CookieSettings, Credential, CredentialError, CredentialOffer,
+    CredentialResolver, Credentials, DangerouslyAcceptAnyCertificate, Data, Datagram, Direction, Discard,
+    Error, Event, FirstKeyShare, FromRng, Gate, Greeting, HandshakeType, HelloId, Incompatibility, Instant,
+    KeyLog, Limits, MIN_MTU, Misbehaviour, Misuse, NamedGroup, Observed, Observer, Overhead, Padding,
+    PartialHelloSettings, PartialHellos, Path, PeerCertificates, PeerVerifier, ProtocolVersion, RecordNumber,
+    Request, RequestId, SecureRandom, ServerConfig, SessionTicket, Settings, SignatureScheme, SrtpKeys,
+    SrtpProfile, Start, Stats, Stranger, Transmit, Verdict, VerifyError,
+};
 pub use drystone_x509 as x509;
 pub use endpoint::{
     Endpoint, EndpointError, EndpointEvent, EndpointTransmit, FourTuple, Incoming, PeerId, ServerOptions,

@@ -9,8 +9,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone_handshake::message::registry::AlertDescription;
-use drystone_handshake::{Answer, Connection, Error, Event, RecordNumber, RequestId, ServerConfig, Start};
+use drystone_handshake::{
+    AlertDescription, Answer, Connection, Error, Event, RecordNumber, RequestId, ServerConfig, Start,
+};
 
 use crate::clock::Clock;
 use crate::endpoint::{Endpoint, EndpointEvent, FourTuple, Incoming, PeerId, ServerOptions, ServerStats};

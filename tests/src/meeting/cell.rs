@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::ProtocolVersion;
 
 use super::{Facts, Fault, FirstAnswer, Maker, Meeting, Plan, Stack};
 use crate::link::{Direction, Link, LinkSettings};

@@ -1,7 +1,7 @@
 //! The tables of a meeting between drystone and another implementation. Owns which cells there are and which of them the
 //! other one cannot fill.
 
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
+use drystone_handshake::{CipherSuiteId, NamedGroup, ProtocolVersion};
 
 use super::cell::{Act, Encounter};
 use super::{Drystone, Facts, FirstAnswer, Plan, Stack, identity};

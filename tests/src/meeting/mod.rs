@@ -13,9 +13,9 @@ mod wire;
 
 use core::time::Duration;
 
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup};
+use drystone_handshake::{CipherSuiteId, NamedGroup};
 
-pub use drystone_handshake::message::registry::ProtocolVersion;
+pub use drystone_handshake::ProtocolVersion;
 pub use identities::identity;
 pub use matrix::{Against, handshakes};
 pub use ours::Drystone;

@@ -4,10 +4,10 @@ use core::time::Duration;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
 use drystone_handshake::{
-    ClientAuth, ClientConfig, Connection, Credentials, Datagram, Event, Gate, Instant, PartialHellos, Path,
-    ServerConfig, Settings, Start, Stranger, Verdict, crypto,
+    CipherSuiteId, ClientAuth, ClientConfig, Connection, Credentials, Datagram, Event, Gate, Instant,
+    NamedGroup, PartialHellos, Path, ProtocolVersion, ServerConfig, Settings, Start, Stranger, Verdict,
+    crypto,
 };
 
 use super::{Facts, FirstAnswer, Maker, Party, Plan, Stack};

@@ -1,6 +1,6 @@
 //! What one side of a meeting is told to use, in terms that every implementation understands. Owns values only.
 
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
+use drystone_handshake::{CipherSuiteId, NamedGroup, ProtocolVersion};
 
 use crate::identity::Identity;
 

@@ -1,7 +1,7 @@
 //! What anybody on the path sees of a meeting, without keys: retries, epochs, sizes. Owns counters, so that no side has
 //! to be believed about itself.
 
-use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::HandshakeType;
 
 use crate::link::Direction;
 

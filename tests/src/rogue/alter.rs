@@ -1,6 +1,6 @@
 //! Changes of the rogue's messages field by field: decoded, changed and encoded anew, so that all lengths fit.
 
-use drystone_handshake::message::registry::SignatureScheme;
+use drystone_handshake::SignatureScheme;
 use drystone_handshake::message::{
     Certificate13, CertificateVerify, ClientHello, DigitallySigned, EncryptedExtensions, HelloRetryRequest,
     ServerHello,

@@ -1,13 +1,13 @@
 //! The bodies of the rogue's messages in DTLS 1.3, honest unless its fields say otherwise.
 
 use drystone_handshake::crypto::certificate_verify_content;
-use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::message::{
     Certificate13, CertificateEntry, CertificateEntryExtensions, CertificateRequest13,
     CertificateRequestExtensions, ClientExtensions, EncryptedExtensions, HelloRetryExtensions,
     HelloRetryRequest, KeyShareEntry, KeyUpdate, NewSessionTicket13, NewSessionTicketExtensions,
     ServerHelloExtensions,
 };
+use drystone_handshake::{HandshakeType, ProtocolVersion};
 
 use super::{Rogue, Step};
 

@@ -24,10 +24,8 @@ use std::sync::Arc;
 
 use drystone_handshake::crypto::prf12::{MasterSecret, Randoms};
 use drystone_handshake::crypto::{self, CipherSuite, KeyExchangeGroup, PendingKeyExchange, Side, SigningKey};
-use drystone_handshake::message::registry::{
-    CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
-};
 use drystone_handshake::message::{Ack, HelloVerifyRequest, KeyUpdateRequest};
+use drystone_handshake::{CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme};
 use drystone_record::{ContentType, RecordNumber, WriteEpoch};
 use drystone_x509::CertificateDer;
 

@@ -1,7 +1,7 @@
 //! The honest course of a handshake in each version, and the victims that have come so far in it: for threats that are the
 //! same in both versions.
 
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::ProtocolVersion;
 
 use super::{CLIENT_STEPS, CLIENT_STEPS_13, Duel, SERVER_STEPS, SERVER_STEPS_13, Step};
 

@@ -1,8 +1,8 @@
 //! How the rogue of DTLS 1.2 gets its keys: by what it says and hears.
 
+use drystone_handshake::HandshakeType;
 use drystone_handshake::crypto::prf12::MasterSecret;
 use drystone_handshake::crypto::{self, CipherSuite, PendingKeyExchange, Side};
-use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::message::{ClientHello, ClientKeyExchange, ServerHello, ServerKeyExchange};
 use drystone_record::{AdmittedTypes, ClassicNonce, Protection};
 

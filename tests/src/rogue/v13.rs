@@ -2,9 +2,9 @@
 
 use core::mem;
 
+use drystone_handshake::HandshakeType;
 use drystone_handshake::crypto::schedule13::{EarlySecret, HandshakeSecrets, MainSecret, TrafficSecret};
 use drystone_handshake::crypto::{self, CipherSuite, Digest, Side};
-use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::message::{AnyServerHello, ClientHello};
 use drystone_record::{AdmittedTypes, ContentType, Protection};
 
@@ -107,7 +107,7 @@ impl Rogue {
         }
     }
 
-    fn assume_suite(&mut self, id: drystone_handshake::message::registry::CipherSuiteId) {
+    fn assume_suite(&mut self, id: drystone_handshake::CipherSuiteId) {
         self.suite = crypto::ring::provider().cipher_suite(id).expect("a suite that was offered");
     }
 

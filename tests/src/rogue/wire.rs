@@ -5,7 +5,7 @@ use core::ops::Range;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::HandshakeType;
 use drystone_record::{
     AdmittedTypes, ContentType, Protection, ReadEpoch, ReadEpochs, RecordNumber, Records, WriteEpoch,
 };

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::ProtocolVersion;
-use drystone_handshake::{ClientAuth, ClientConfig, Connection, Credentials, Error, ServerConfig};
+use drystone_handshake::{
+    ClientAuth, ClientConfig, Connection, Credentials, Error, ProtocolVersion, ServerConfig,
+};
 
 use super::habits::Habits;
 use super::peer::Unusual;

@@ -5,7 +5,7 @@ use core::ops::Range;
 use core::time::Duration;
 use std::collections::BTreeMap;
 
-use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::HandshakeType;
 use drystone_record::{ContentType, RETENTION, RecordNumber, UnifiedForm};
 
 use super::habits::{Habits, Packing};

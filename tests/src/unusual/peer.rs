@@ -5,8 +5,8 @@ use core::time::Duration;
 use std::collections::VecDeque;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::message::{AnyServerHello, KeyUpdateRequest};
+use drystone_handshake::{HandshakeType, ProtocolVersion};
 use drystone_record::{ContentType, RecordNumber};
 
 use super::extensions;

@@ -1,8 +1,8 @@
 //! Associations of one endpoint: many at once, restarted ones, ended ones, in either role.
 
-use drystone::message::registry::ProtocolVersion;
 use drystone::{
-    CloseReason, Endpoint, EndpointError, Event, FourTuple, Incoming, Misuse, ServerOptions, Start,
+    CloseReason, Endpoint, EndpointError, Event, FourTuple, Incoming, Misuse, ProtocolVersion, ServerOptions,
+    Start,
 };
 use drystone_tests::identity::name;
 use drystone_tests::link::LinkSettings;

@@ -8,8 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone::message::registry::ProtocolVersion;
-use drystone::{ClientConfig, ServerConfig};
+use drystone::{ClientConfig, ProtocolVersion, ServerConfig};
 use drystone_tests::identity::{Identity, client_config, server_config, settings_of};
 
 const VERSIONS: [ProtocolVersion; 2] = [ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3];

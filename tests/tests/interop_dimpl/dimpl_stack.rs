@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use dimpl::crypto::{Dtls12CipherSuite, Dtls13CipherSuite};
 use dimpl::{Config, Dtls, DtlsCertificate, NamedGroup as DimplGroup, Output};
-use drystone_handshake::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion};
+use drystone_handshake::{CipherSuiteId, NamedGroup, ProtocolVersion};
 use drystone_tests::clock::Clock;
 use drystone_tests::interop::KeyKind;
 use drystone_tests::meeting::{Facts, Fault, FirstAnswer, Maker, Party, Plan, Stack, identity};

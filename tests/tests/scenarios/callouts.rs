@@ -6,10 +6,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::SigningError;
-use drystone_handshake::message::registry::{AlertDescription, ProtocolVersion};
 use drystone_handshake::{
-    Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Credentials, Error,
-    Event, Instant, Misuse, Request, RequestId, ServerConfig, VerifyError,
+    AlertDescription, Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver,
+    Credentials, Error, Event, Instant, Misuse, ProtocolVersion, Request, RequestId, ServerConfig,
+    VerifyError,
 };
 use drystone_tests::counting::{LateVerifier, late_credential};
 use drystone_tests::identity::{Identity, name, server_config, settings, settings_of};

@@ -6,8 +6,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::ProtocolVersion;
-use drystone_handshake::{ClientConfig, Credential, CredentialError, Credentials, Error, ServerConfig};
+use drystone_handshake::{
+    ClientConfig, Credential, CredentialError, Credentials, Error, ProtocolVersion, ServerConfig,
+};
 use drystone_tests::identity::settings_of;
 use drystone_tests::pair::{Pair, perfect_link};
 use drystone_x509::{

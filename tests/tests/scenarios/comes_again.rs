@@ -4,8 +4,9 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::{NamedGroup, ProtocolVersion};
-use drystone_handshake::{Connection, Datagram, HelloId, Instant, Path, ServerConfig, Start};
+use drystone_handshake::{
+    Connection, Datagram, HelloId, Instant, NamedGroup, Path, ProtocolVersion, ServerConfig, Start,
+};
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};
 use drystone_tests::scenario::VERSIONS;
 

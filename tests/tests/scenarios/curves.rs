@@ -5,9 +5,9 @@ use core::task::Poll;
 use std::sync::{Arc, OnceLock};
 
 use drystone_handshake::crypto::{SigningError, SigningKey};
-use drystone_handshake::message::registry::{AlertDescription, NamedGroup, ProtocolVersion, SignatureScheme};
 use drystone_handshake::{
-    ClientConfig, Credential, Credentials, Error, Incompatibility, ServerConfig, Settings,
+    AlertDescription, ClientConfig, Credential, Credentials, Error, Incompatibility, NamedGroup,
+    ProtocolVersion, ServerConfig, Settings, SignatureScheme,
 };
 use drystone_tests::identity::{Identity, name, settings_of};
 use drystone_tests::pair::{Pair, perfect_link};

@@ -3,9 +3,8 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use drystone_handshake::Misuse;
 use drystone_handshake::crypto::KeyLogLabel;
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::{Misuse, ProtocolVersion};
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};
 use drystone_tests::key_log::Lines;
 use drystone_tests::link::{Direction, Link, LinkSettings};

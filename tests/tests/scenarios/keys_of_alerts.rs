@@ -6,9 +6,9 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Error, Event,
+    AlertDescription, Answer, ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver,
+    Error, Event,
 };
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, settings_of_both};
@@ -29,7 +29,7 @@ fn server(asks: bool) -> Duel {
     let settings = settings_of_both();
     let mut duel =
         if asks { Duel::asking_server_13(settings, ClientAuth::Require) } else { Duel::server_13(settings) };
-    assert!(duel.rogue.last(drystone_handshake::message::registry::HandshakeType::FINISHED).is_some());
+    assert!(duel.rogue.last(drystone_handshake::HandshakeType::FINISHED).is_some());
     duel.rogue.drop_read_keys(0);
     duel.rogue.drop_read_keys(2);
     duel

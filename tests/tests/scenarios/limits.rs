@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use drystone_handshake::crypto::ring;
-use drystone_handshake::message::registry::CipherSuiteId;
-use drystone_handshake::{Discard, Error, Event, Misuse, Settings};
+use drystone_handshake::{CipherSuiteId, Discard, Error, Event, Misuse, Settings};
 use drystone_record::{ConfidentialityLimit, ContentType, Limits, RecordNumber};
 use drystone_tests::identity::{Identity, server_config, settings};
 use drystone_tests::rogue::{CLIENT_STEPS, Duel, Victim, ended_by_forgeries, raw_record};

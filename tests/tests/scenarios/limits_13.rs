@@ -2,8 +2,7 @@
 //! the association ends and says so.
 
 use drystone_handshake::message::KeyUpdateRequest;
-use drystone_handshake::message::registry::{CipherSuiteId, HandshakeType};
-use drystone_handshake::{Discard, Error, Misuse, Settings};
+use drystone_handshake::{CipherSuiteId, Discard, Error, HandshakeType, Misuse, Settings};
 use drystone_record::{ConfidentialityLimit, Limits};
 use drystone_tests::identity::settings_of_both;
 use drystone_tests::rogue::{

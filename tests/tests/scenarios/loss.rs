@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use drystone_handshake::FirstKeyShare;
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::{FirstKeyShare, ProtocolVersion};
 use drystone_tests::identity::{name, settings_of};
 use drystone_tests::link::{Direction, Link, LinkSettings};
 use drystone_tests::pair::Pair;

@@ -7,9 +7,9 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::{
-    ClientConfig, Connection, Event, MIN_MTU, Observed, Observer, ServerConfig, Settings,
+    ClientConfig, Connection, Event, HandshakeType, MIN_MTU, Observed, Observer, ProtocolVersion,
+    ServerConfig, Settings,
 };
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};

@@ -4,12 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::message::RecordSizeLimit;
-use drystone_handshake::message::registry::{
-    AlertDescription, CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
-};
 use drystone_handshake::{
-    ClientAuth, ClientConfig, ConfigError, Credentials, DangerouslyAcceptAnyCertificate, Error,
-    Incompatibility, Misuse, ServerConfig, Settings,
+    AlertDescription, CipherSuiteId, ClientAuth, ClientConfig, ConfigError, Credentials,
+    DangerouslyAcceptAnyCertificate, Error, Incompatibility, Misuse, NamedGroup, ProtocolVersion,
+    ServerConfig, Settings, SignatureScheme, SrtpProfile,
 };
 use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, NAME, client_config, name, server_config, settings, settings_of};

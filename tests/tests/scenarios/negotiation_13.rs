@@ -5,12 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use drystone_handshake::crypto::KeyLogLabel;
 use drystone_handshake::message::ClientHello;
-use drystone_handshake::message::registry::{
-    AlertDescription, CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile,
-};
 use drystone_handshake::{
-    ClientAuth, ClientConfig, Credentials, Direction as Way, Error, Incompatibility, Misuse, Observed,
-    Observer, ServerConfig, Settings,
+    AlertDescription, CipherSuiteId, ClientAuth, ClientConfig, Credentials, Direction as Way, Error,
+    HandshakeType, Incompatibility, Misuse, NamedGroup, Observed, Observer, ProtocolVersion, ServerConfig,
+    Settings, SignatureScheme, SrtpProfile,
 };
 use drystone_tests::identity::{Identity, NAME, name, settings_of, settings_of_both};
 use drystone_tests::key_log::Lines;

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::sync::{Arc, Mutex};
 
 use drystone_handshake::crypto::KeyLogLabel;
-use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
-use drystone_handshake::{Connection, Datagram, Direction as Way, Observed, Observer, Path};
+use drystone_handshake::{
+    Connection, Datagram, Direction as Way, HandshakeType, Observed, Observer, Path, ProtocolVersion,
+};
 use drystone_record::{ContentType, Discard, RecordNumber};
 use drystone_tests::alloc::measure;
 use drystone_tests::identity::{name, settings, settings_of};

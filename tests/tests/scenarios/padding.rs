@@ -5,8 +5,7 @@ use core::ops::RangeInclusive;
 use core::time::Duration;
 
 use drystone::PacketPeer;
-use drystone_handshake::message::registry::{CipherSuiteId, ProtocolVersion};
-use drystone_handshake::{Connection, Misuse, Overhead, Padding, Settings};
+use drystone_handshake::{CipherSuiteId, Connection, Misuse, Overhead, Padding, ProtocolVersion, Settings};
 use drystone_tests::alloc::measure;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings_of};
 use drystone_tests::link::Direction;

@@ -4,8 +4,7 @@
 use core::time::Duration;
 
 use drystone_handshake::message::KeyUpdateRequest;
-use drystone_handshake::message::registry::HandshakeType;
-use drystone_handshake::{Discard, Error, Event, Misuse};
+use drystone_handshake::{Discard, Error, Event, HandshakeType, Misuse};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::rogue::alert::UNEXPECTED_MESSAGE;
 use drystone_tests::rogue::{CLIENT_STEPS, Duel, Message, SERVER_STEPS, Step};

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use drystone_handshake::message::registry::{AlertDescription, HandshakeType};
-use drystone_handshake::{CloseReason, Connection, Discard, Error, Event, Instant, Misuse, Path};
+use drystone_handshake::{
+    AlertDescription, CloseReason, Connection, Discard, Error, Event, HandshakeType, Instant, Misuse, Path,
+};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::clock::Clock;
 use drystone_tests::identity::{Identity, client_config, server_config, settings};
@@ -424,8 +425,7 @@ fn flights_are_cut_smaller_after_repeated_loss_unless_the_mtu_is_known() {
         let mut of_server = settings();
         of_server.mtu_is_known = mtu_is_known;
         let mut duel = Duel::with_server(Victim::server(server_config(of_server, identity)), identity);
-        let suite =
-            drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        let suite = drystone_handshake::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
         duel.rogue.suite = drystone_handshake::crypto::ring::provider().cipher_suite(suite).unwrap();
         duel.greet();
         let mut largest = vec![duel.datagrams.drain(..).map(|datagram| datagram.len()).max().unwrap()];

@@ -4,7 +4,7 @@ use core::cell::RefCell;
 use core::time::Duration;
 use std::rc::Rc;
 
-use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::HandshakeType;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings};
 use drystone_tests::link::{Direction, Fate};
 use drystone_tests::pair::{Pair, perfect_link};

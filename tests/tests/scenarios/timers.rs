@@ -2,8 +2,7 @@
 
 use core::time::Duration;
 
-use drystone_handshake::message::registry::ProtocolVersion;
-use drystone_handshake::{Error, FirstKeyShare};
+use drystone_handshake::{Error, FirstKeyShare, ProtocolVersion};
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings, settings_of};
 use drystone_tests::link::{Direction, Fate, Link, LinkSettings};
 use drystone_tests::pair::Pair;

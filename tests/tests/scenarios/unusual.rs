@@ -2,8 +2,8 @@
 
 use core::time::Duration;
 
+use drystone_handshake::ProtocolVersion;
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::ProtocolVersion;
 use drystone_tests::identity::{name, settings_of};
 use drystone_tests::link::{Link, LinkSettings};
 use drystone_tests::pair::Pair;

@@ -5,8 +5,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
-use drystone_handshake::{ClientConfig, ConfigError, Credential, Credentials, ServerConfig, Settings};
+use drystone_handshake::{
+    ClientConfig, ConfigError, Credential, Credentials, HandshakeType, ProtocolVersion, ServerConfig,
+    Settings,
+};
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, name, settings, settings_of, settings_of_both};
 use drystone_tests::link::{Link, LinkSettings};

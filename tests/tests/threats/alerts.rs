@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    ClientAuth, ClientConfig, Credential, Credentials, Error, Misbehaviour, PeerCertificates, PeerVerifier,
-    ServerConfig, VerifyError,
+    AlertDescription, ClientAuth, ClientConfig, Credential, Credentials, Error, Misbehaviour,
+    PeerCertificates, PeerVerifier, ServerConfig, VerifyError,
 };
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, settings, settings_of_both};

@@ -4,8 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone_handshake::message::registry::SignatureScheme;
-use drystone_handshake::{ClientAuth, ClientConfig, Credentials, Discard, Error, Misbehaviour, ServerConfig};
+use drystone_handshake::{
+    ClientAuth, ClientConfig, Credentials, Discard, Error, Misbehaviour, ServerConfig, SignatureScheme,
+};
 use drystone_tests::cpu::thread_time;
 use drystone_tests::identity::{Identity, NAME, client_config, settings};
 use drystone_tests::rogue::{Duel, SERVER_STEPS, Step, Victim};
@@ -163,8 +164,7 @@ fn threat_89_huge_rsa_keys_are_refused_before_any_arithmetic() {
         anchors.add(root.der().clone()).unwrap();
         let config = ClientConfig::new(settings(), Policy::new(anchors)).unwrap();
         let mut duel = Duel::with_client(Victim::client(Arc::new(config)), Identity::p256());
-        let suite =
-            drystone_handshake::message::registry::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
+        let suite = drystone_handshake::CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256;
         duel.rogue.suite = drystone_handshake::crypto::ring::provider().cipher_suite(suite).unwrap();
         duel.rogue.chain = vec![certificate.der().clone()];
         duel.rogue.claimed_scheme = Some(SignatureScheme::RSA_PSS_RSAE_SHA256);

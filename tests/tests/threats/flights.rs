@@ -3,8 +3,7 @@
 use core::time::Duration;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::HandshakeType;
-use drystone_handshake::{Credentials, Discard, Error, ServerConfig};
+use drystone_handshake::{Credentials, Discard, Error, HandshakeType, ServerConfig};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::counting::counting_credential;
 use drystone_tests::identity::{Identity, settings};

@@ -1,9 +1,8 @@
 //! Authentication in DTLS 1.2 against a peer that cheats: certificates without proof of possession, and proofs that do not
 //! fit (threats 45 to 47).
 
-use drystone_handshake::message::registry::{CipherSuiteId, SignatureScheme};
 use drystone_handshake::message::{DigitallySigned, ServerKeyExchange};
-use drystone_handshake::{ClientAuth, crypto};
+use drystone_handshake::{CipherSuiteId, ClientAuth, SignatureScheme, crypto};
 use drystone_tests::identity::{Identity, client_config, settings};
 use drystone_tests::rogue::alert::{DECODE_ERROR, DECRYPT_ERROR, ILLEGAL_PARAMETER};
 use drystone_tests::rogue::{

@@ -3,9 +3,8 @@
 
 use core::task::Poll;
 
-use drystone_handshake::ClientAuth;
 use drystone_handshake::crypto::{self, Side, certificate_verify_content};
-use drystone_handshake::message::registry::{CipherSuiteId, SignatureScheme};
+use drystone_handshake::{CipherSuiteId, ClientAuth, SignatureScheme};
 use drystone_tests::identity::{Identity, client_config, settings_of_both};
 use drystone_tests::rogue::alert::{
     CERTIFICATE_REQUIRED, DECODE_ERROR, DECRYPT_ERROR, ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE,

@@ -1,10 +1,9 @@
 //! Fragments, reassembly and buffering, seen from outside: no sequence of fragments grows, stalls or ends a handshake
 //! (threats 1 to 16).
 
-use drystone_handshake::Discard;
 use drystone_handshake::message::registry::ExtensionType;
-use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::message::{ClientHello, RawExtension};
+use drystone_handshake::{Discard, HandshakeType};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::identity::{Identity, server_config, settings};
 use drystone_tests::random::SplitMix64;

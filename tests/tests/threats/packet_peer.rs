@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use drystone::packet_peer::Error;
 use drystone::{DtlsServer, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer, X509Certificate};
-use drystone_handshake::message::registry::CipherSuiteId;
-use drystone_handshake::{ClientConfig, Credential, Credentials, ServerConfig};
+use drystone_handshake::{CipherSuiteId, ClientConfig, Credential, Credentials, ServerConfig};
 use drystone_tests::alloc::measure;
 use drystone_tests::identity::{Identity, client_config, name, server_config, settings};
 use rcgen::{CertificateParams, DnType, KeyPair};

@@ -1,8 +1,7 @@
 //! Records and epochs that are not authenticated, in both versions alike: nothing foreign, replayed or damaged ends an
 //! association, is delivered or keeps its neighbours from being (threats 17, 18, 32, 33 and 38).
 
-use drystone_handshake::Discard;
-use drystone_handshake::message::registry::ProtocolVersion;
+use drystone_handshake::{Discard, ProtocolVersion};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::rogue::{Duel, Scene, Script, Step, connects_and_talks, raw_record, raw_unified_record};
 

@@ -6,10 +6,9 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use drystone_handshake::Discard;
 use drystone_handshake::crypto::prf12::MasterSecret;
 use drystone_handshake::crypto::{Secret, SharedSecret};
-use drystone_handshake::message::registry::HandshakeType;
+use drystone_handshake::{Discard, HandshakeType};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::identity::Identity;
 use drystone_tests::link::{Direction, Fate, LinkSettings};

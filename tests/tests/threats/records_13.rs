@@ -4,9 +4,8 @@
 use core::time::Duration;
 use std::collections::HashSet;
 
-use drystone_handshake::message::registry::HandshakeType;
 use drystone_handshake::message::{ClientHello, ServerHello};
-use drystone_handshake::{ClientAuth, Discard, Instant, Settings};
+use drystone_handshake::{ClientAuth, Discard, HandshakeType, Instant, Settings};
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::identity::settings_of_both;
 use drystone_tests::random::SplitMix64;

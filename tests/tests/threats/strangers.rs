@@ -4,11 +4,10 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use drystone_handshake::crypto::Side;
-use drystone_handshake::message::registry::{HandshakeType, ProtocolVersion};
 use drystone_handshake::message::{ClientHello, HelloVerifyRequest};
 use drystone_handshake::{
-    ClientAuth, Connection, CookieSettings, Credentials, Datagram, Error, Event, Gate, Path, ServerConfig,
-    Verdict,
+    ClientAuth, Connection, CookieSettings, Credentials, Datagram, Error, Event, Gate, HandshakeType, Path,
+    ProtocolVersion, ServerConfig, Verdict,
 };
 use drystone_record::{ContentType, RecordNumber};
 use drystone_tests::alloc::measure;

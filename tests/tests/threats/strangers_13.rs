@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use drystone::{DtlsServer, PacketPeerDtls, Server, Status, UdpServer};
-use drystone_handshake::message::registry::{
-    CipherSuiteId, HandshakeType, NamedGroup, ProtocolVersion, SignatureScheme,
-};
 use drystone_handshake::message::{AnyServerHello, ClientExtensions, ClientHello, KeyShareEntry};
 use drystone_handshake::{
-    Connection, CookieSettings, Credentials, Datagram, FirstKeyShare, Gate, PartialHellos, Path,
-    ServerConfig, Settings, Stranger, Verdict,
+    CipherSuiteId, Connection, CookieSettings, Credentials, Datagram, FirstKeyShare, Gate, HandshakeType,
+    NamedGroup, PartialHellos, Path, ProtocolVersion, ServerConfig, Settings, SignatureScheme, Stranger,
+    Verdict,
 };
 use drystone_tests::alloc::measure;
 use drystone_tests::clock::Clock;

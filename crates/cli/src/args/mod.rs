@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
-use drystone::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
+use drystone::{CipherSuiteId, NamedGroup, ProtocolVersion, SrtpProfile};
 
 use crate::diagnostics::Filter;
 use crate::names;

@@ -8,14 +8,17 @@
 //! | hash and HMAC | [`Hash`], [`Hmac`] |
 //! | key exchange | [`KeyExchangeGroup`] |
 //! | signatures | [`SigningKey`], [`SignatureVerifier`] |
-//! | key derivation of DTLS 1.2 | [`prf12`] |
-//! | key derivation of DTLS 1.3 | [`schedule13`], on [`hkdf`] |
+//! | key derivation of DTLS 1.2 | `prf12` |
+//! | key derivation of DTLS 1.3 | `schedule13`, on `hkdf` |
 //!
 //! Every trait can be implemented outside of this crate; a provider is plain data that can be put together anew.
 
+#[doc(hidden)]
 pub mod hkdf;
+#[doc(hidden)]
 pub mod prf12;
 pub mod ring;
+#[doc(hidden)]
 pub mod schedule13;
 
 mod hash;
@@ -49,7 +52,7 @@ use crate::message::registry::{CipherSuiteId, NamedGroup, SignatureScheme};
 ///
 /// ```
 /// use drystone_handshake::crypto::ring;
-/// use drystone_handshake::message::registry::NamedGroup;
+/// use drystone_handshake::NamedGroup;
 ///
 /// let mut provider = ring::provider();
 /// provider.groups.retain(|group| group.name() != NamedGroup::SECP384R1);
@@ -64,7 +67,7 @@ use crate::message::registry::{CipherSuiteId, NamedGroup, SignatureScheme};
 /// use drystone_handshake::crypto::{
 ///     KeyExchangeError, KeyExchangeGroup, SharedSecret, StartedKeyExchange, ring,
 /// };
-/// use drystone_handshake::message::registry::NamedGroup;
+/// use drystone_handshake::NamedGroup;
 ///
 /// #[derive(Debug)]
 /// struct Counting(AtomicUsize);

@@ -34,7 +34,7 @@ use crate::message::registry::SignatureScheme;
 /// ```
 /// use core::task::Poll;
 /// use drystone_handshake::crypto::{SigningError, SigningKey};
-/// use drystone_handshake::message::registry::SignatureScheme;
+/// use drystone_handshake::SignatureScheme;
 /// use rustls_pki_types::SubjectPublicKeyInfoDer;
 ///
 /// #[derive(Debug)]

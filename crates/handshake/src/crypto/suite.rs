@@ -9,7 +9,7 @@ use crate::message::registry::{CipherSuiteId, ProtocolVersion, SignatureScheme};
 ///
 /// ```
 /// use drystone_handshake::crypto::{Authentication, ring};
-/// use drystone_handshake::message::registry::CipherSuiteId;
+/// use drystone_handshake::CipherSuiteId;
 ///
 /// let provider = ring::provider();
 /// let suite = provider.cipher_suite(CipherSuiteId::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384).unwrap();

@@ -10,9 +10,8 @@ use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    Answer, ClientConfig, Connected, Connection, Error, Event, Instant, Misuse, RequestId,
+    AlertDescription, Answer, ClientConfig, Connected, Connection, Error, Event, Instant, Misuse, RequestId,
 };
 use drystone_x509::ServerName;
 

@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use drystone_handshake::message::registry::AlertDescription;
-use drystone_handshake::{Answer, ClientConfig, Connection, Instant, RequestId, Start};
+use drystone_handshake::{AlertDescription, Answer, ClientConfig, Connection, Instant, RequestId, Start};
 use drystone_x509::ServerName;
 
 use super::table::Peer;

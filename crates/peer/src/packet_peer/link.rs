@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use drystone_handshake::message::registry::AlertDescription;
 use drystone_handshake::{
-    Answer, Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse, Path, RequestId,
-    ServerConfig, Verdict,
+    AlertDescription, Answer, Connection, Datagram, Error as HandshakeError, Event, Gate, Instant, Misuse,
+    Path, RequestId, ServerConfig, Verdict,
 };
 
 use super::error::{Error, PacketError};

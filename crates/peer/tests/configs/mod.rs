@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use drystone::message::registry::ProtocolVersion;
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
-use drystone::{ClientAuth, ClientConfig, Credential, Credentials, ServerConfig, Settings};
+use drystone::{ClientAuth, ClientConfig, Credential, Credentials, ProtocolVersion, ServerConfig, Settings};
 
 pub(crate) fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
     configs_with(drystone::settings(), |_| ClientAuth::None)

@@ -5,9 +5,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use drystone_handshake::SecureRandom as _;
+use drystone_handshake::SignatureScheme;
 use drystone_handshake::crypto::SigningKey;
 use drystone_handshake::crypto::ring::{KeyError, signing_key};
-use drystone_handshake::message::registry::SignatureScheme;
 use drystone_x509::{KeyKind, PublicKey, UnixTime};
 use rcgen::{
     BasicConstraints, CertificateParams, IsCa, KeyUsagePurpose, PublicKeyData, SerialNumber,
