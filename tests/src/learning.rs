@@ -44,6 +44,11 @@ impl Hmac for TellingHmac {
         self.learnt.note("HMAC key", key);
         self.hmac.use_key(key, work);
     }
+
+    fn key(&self, key: &[u8]) -> Box<dyn HmacKey> {
+        self.learnt.note("HMAC key", key);
+        self.hmac.key(key)
+    }
 }
 
 #[derive(Debug)]

@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use std::task::Poll;
 
 use drystone_handshake::crypto::{
-    Authentication, CipherSuite, CryptoProvider, KeyExchangeError, KeyExchangeGroup, PendingKeyExchange,
-    SharedSecret, SignatureVerifier, SigningError, SigningKey, StartedKeyExchange, ring,
+    Authentication, CipherSuite, CryptoProvider, KeyError, KeyExchangeError, KeyExchangeGroup,
+    PendingKeyExchange, SharedSecret, SignatureVerifier, SigningError, SigningKey, StartedKeyExchange, ring,
 };
 use drystone_handshake::{
     CipherSuiteId, ClientAuth, ClientConfig, Credential, Credentials, DangerouslyAcceptAnyCertificate,
@@ -70,7 +70,12 @@ pub fn provider(integrity: Integrity) -> CryptoProvider {
         algorithms: &[&NullVerification],
         algorithms_fixed_curve: &[&NullVerification],
     };
-    CryptoProvider { cipher_suites, groups: vec![&SMALL_GROUP], signature_verifiers: vec![verifier] }
+    CryptoProvider {
+        cipher_suites,
+        groups: vec![&SMALL_GROUP],
+        signature_verifiers: vec![verifier],
+        load_private_key: |_, _| Err(KeyError::UnsupportedAlgorithm),
+    }
 }
 
 /// A group with shares so large that a hello does not fit one datagram. No provider has it until it is added.

@@ -8,8 +8,9 @@ use core::task::Poll;
 use drystone_x509::{CertificateDer, KeyKind, PrivateKeyDer, PublicKey};
 use thiserror::Error as ThisError;
 
-use crate::crypto::SigningKey;
-use crate::crypto::ring::{self, KeyError};
+#[cfg(feature = "ring")]
+use crate::crypto::ring;
+use crate::crypto::{CryptoProvider, KeyError, SigningKey};
 use crate::message::registry::{NamedGroup, SignatureScheme};
 
 /// A certificate chain and the key that belongs to its leaf.
@@ -47,12 +48,26 @@ impl Credential {
     /// # Errors
     /// [`CredentialError`] if the chain is empty, the leaf or the key cannot be read, the key's kind or size is not
     /// supported, or the key does not belong to the leaf.
+    #[cfg(feature = "ring")]
     pub fn new(
         chain: Vec<CertificateDer<'static>>,
         key: &PrivateKeyDer<'_>,
     ) -> Result<Self, CredentialError> {
+        Self::with_provider(&ring::provider(), chain, key)
+    }
+
+    /// Like `new`, with the keys of another provider than ring.
+    ///
+    /// # Errors
+    /// [`CredentialError`] if the chain is empty, the leaf or the key cannot be read, the provider does not support the
+    /// key's kind or size, or the key does not belong to the leaf.
+    pub fn with_provider(
+        provider: &CryptoProvider,
+        chain: Vec<CertificateDer<'static>>,
+        key: &PrivateKeyDer<'_>,
+    ) -> Result<Self, CredentialError> {
         let public_key = Self::public_key_of(&chain)?;
-        let key = ring::signing_key_of(key, &public_key).map_err(|error| match error {
+        let key = (provider.load_private_key)(key, Some(&public_key)).map_err(|error| match error {
             KeyError::Mismatch => CredentialError::Mismatch,
             error => error.into(),
         })?;

@@ -24,6 +24,7 @@
 //!
 //! | feature | what it adds |
 //! | --- | --- |
+//! | `ring` (on by default) | the cryptography of ring, `settings()`, keys and certificates in files, and the module `packet_peer`; without it a program brings a `crypto::CryptoProvider` of its own |
 //! | `pq` (on by default) | the post-quantum group X25519MLKEM768 of DTLS 1.3, first in the order of preference |
 //! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
 //! | `generate` | new keys and self-signed certificates (`Crypto`) |
@@ -32,14 +33,18 @@
 
 mod client;
 mod clock;
+#[cfg_attr(not(feature = "ring"), allow(dead_code, reason = "parts are for `packet_peer` alone"))]
 mod endpoint;
 mod error;
 mod inbox;
 mod key_log;
+#[cfg(feature = "ring")]
 mod keys;
+#[cfg(feature = "ring")]
 pub mod packet_peer;
 mod random;
 mod server;
+#[cfg_attr(not(feature = "ring"), allow(dead_code, reason = "parts are for `packet_peer` alone"))]
 mod socket;
 mod trace;
 #[cfg(feature = "variant")]
@@ -69,11 +74,15 @@ pub use inbox::Packet;
 pub use key_log::KeyLogFile;
 #[cfg(feature = "generate")]
 pub use keys::{Crypto, GenerateError, KeyAlgorithm, SelfSigned};
+#[cfg(feature = "ring")]
 pub use keys::{CryptoError, CryptoKey, X509Certificate};
+#[cfg(feature = "ring")]
 pub use packet_peer::{
     ConnectError, DtlsServer, PacketError, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer,
 };
-pub use random::{OsRandom, settings};
+pub use random::OsRandom;
+#[cfg(feature = "ring")]
+pub use random::settings;
 pub use server::{Server, ServerEvent};
 #[cfg(feature = "variant")]
 pub use variant::{PacketPeerVariant, VarError, Variant, VariantError, VariantFormat};

@@ -1,6 +1,8 @@
 //! The operating system's random numbers, and the settings that most programs start from.
 
-use drystone_handshake::{Error, FromRng, SecureRandom, Settings, crypto};
+use drystone_handshake::{Error, FromRng, SecureRandom};
+#[cfg(feature = "ring")]
+use drystone_handshake::{Settings, crypto};
 
 /// The operating system's source of random bytes.
 ///
@@ -28,6 +30,7 @@ impl SecureRandom for OsRandom {
 /// settings.alpn = vec![b"game/1".to_vec()];
 /// settings.mtu = 1350;
 /// ```
+#[cfg(feature = "ring")]
 pub fn settings() -> Settings {
     Settings::new(crypto::ring::provider(), OsRandom)
 }

@@ -62,6 +62,7 @@ mod protection;
 mod read_epoch;
 mod read_epochs;
 mod replay;
+#[cfg(feature = "ring")]
 pub mod ring;
 mod unified;
 mod write_epoch;

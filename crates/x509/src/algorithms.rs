@@ -1,6 +1,7 @@
 //! The signature algorithms that certificates may be signed with by default. It must not know who signs what.
 
 use rustls_pki_types::SignatureVerificationAlgorithm;
+#[cfg(feature = "ring")]
 use webpki::ring as algs;
 
 /// The signature algorithms accepted in certificates unless [`Policy::signature_algorithms`] says otherwise.
@@ -9,6 +10,7 @@ use webpki::ring as algs;
 /// SHA-1 and MD5 are absent, and so is P-521, which ring does not have.
 ///
 /// [`Policy::signature_algorithms`]: crate::Policy::signature_algorithms
+#[cfg(feature = "ring")]
 pub static DEFAULT_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     algs::ECDSA_P256_SHA256,
     algs::ECDSA_P256_SHA384,
@@ -26,3 +28,9 @@ pub static DEFAULT_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     algs::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     algs::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
+
+/// None: without the feature `ring` a policy has the signature algorithms that it is given, and trusts nobody without them.
+///
+/// [`Policy::signature_algorithms`]: crate::Policy::signature_algorithms
+#[cfg(not(feature = "ring"))]
+pub static DEFAULT_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[];

@@ -213,6 +213,7 @@ impl KeySize {
 pub struct BadSignature;
 
 /// The SHA-256 fingerprint of a certificate: over all of its DER.
+#[cfg(feature = "ring")]
 pub fn fingerprint_sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
     let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
     let mut out = [0; 32];

@@ -74,7 +74,9 @@ pub use algorithms::DEFAULT_ALGORITHMS;
 pub use anchor::SystemRootsError;
 pub use anchor::TrustAnchors;
 pub use error::{Algorithm, CertificateError, Usage, Which};
-pub use key::{BadSignature, KeyKind, PublicKey, fingerprint_sha256};
+#[cfg(feature = "ring")]
+pub use key::fingerprint_sha256;
+pub use key::{BadSignature, KeyKind, PublicKey};
 pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
 pub use policy::{Expected, How, Policy, Verified};
 pub use private_key::{private_key_from_pem, private_key_from_pem_or_der};

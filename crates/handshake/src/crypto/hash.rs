@@ -133,6 +133,10 @@ pub trait Hmac: Send + Sync + fmt::Debug {
     /// key: it belongs on the stack, which the callers of this crate wipe.
     fn use_key(&self, key: &[u8], work: &mut dyn FnMut(&dyn HmacKey));
 
+    /// A key that stays, prepared once: of a secret that lives as long as its configuration, since not every provider can wipe
+    /// it.
+    fn key(&self, key: &[u8]) -> Box<dyn HmacKey>;
+
     /// The tag of the concatenation of `data` under a key that is used once.
     fn sign(&self, key: &[u8], data: &[&[u8]]) -> Digest {
         let mut tag = Digest::default();

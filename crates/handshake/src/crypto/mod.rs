@@ -17,14 +17,16 @@
 pub mod hkdf;
 #[doc(hidden)]
 pub mod prf12;
+#[cfg(feature = "ring")]
 pub mod ring;
 #[doc(hidden)]
 pub mod schedule13;
 
 mod hash;
+mod key_error;
 mod key_log;
 mod kx;
-#[cfg(feature = "pq")]
+#[cfg(all(feature = "pq", feature = "ring"))]
 mod mlkem;
 mod secret;
 mod sign;
@@ -34,9 +36,13 @@ mod suite;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use drystone_x509::{PrivateKeyDer, PublicKey};
+
 pub use hash::{Digest, Hash, HashContext, Hmac, HmacKey};
+pub use key_error::KeyError;
 pub use key_log::KeyLogLabel;
 pub use kx::{KeyExchangeError, KeyExchangeGroup, PendingKeyExchange, StartedKeyExchange};
 pub use secret::{Secret, SharedSecret};
@@ -107,9 +113,27 @@ pub struct CryptoProvider {
     pub groups: Vec<&'static dyn KeyExchangeGroup>,
     /// The signature schemes that are accepted from a peer.
     pub signature_verifiers: Vec<SignatureVerifier>,
+    /// Makes a signing key of a private key in PKCS#8, SEC1 or PKCS#1. Where the public key is known, from a certificate, the
+    /// file may lack it (RFC 5915 section 3); that it belongs to the certificate is checked by the caller.
+    pub load_private_key: LoadPrivateKey,
 }
 
+/// How a provider makes a signing key: of a private key, and its public key where that is known.
+pub type LoadPrivateKey = fn(&PrivateKeyDer<'_>, Option<&PublicKey>) -> Result<Arc<dyn SigningKey>, KeyError>;
+
 impl CryptoProvider {
+    /// SHA-256 under HMAC if any suite has it, else what the first one has: for what is no suite's.
+    pub(crate) fn hmac(&self) -> Option<&'static dyn Hmac> {
+        let suites = || self.cipher_suites.iter().map(|suite| suite.hmac);
+        suites().find(|hmac| hmac.output_length() == 32).or_else(|| suites().next())
+    }
+
+    /// The same for a hash alone.
+    pub(crate) fn hash(&self) -> Option<&'static dyn Hash> {
+        let suites = || self.cipher_suites.iter().map(|suite| suite.hash);
+        suites().find(|hash| hash.output_length() == 32).or_else(|| suites().next())
+    }
+
     /// The suite with this code point.
     pub fn cipher_suite(&self, id: CipherSuiteId) -> Option<&'static CipherSuite> {
         self.cipher_suites.iter().copied().find(|suite| suite.id == id)

@@ -9,10 +9,11 @@ use zeroize::zeroize_stack;
 pub(crate) const SYMMETRIC: usize = 8 << 10;
 
 /// Bytes of stack that a key exchange or a signature uses at most.
+#[cfg(feature = "ring")]
 pub(crate) const PUBLIC_KEY: usize = 32 << 10;
 
 /// Bytes of stack that ML-KEM uses at most.
-#[cfg(feature = "pq")]
+#[cfg(all(feature = "pq", feature = "ring"))]
 pub(crate) const KEM: usize = 64 << 10;
 
 /// Runs `work`, and wipes the `BYTES` of stack below the caller. The result must hold no secret in itself, only in boxes.

@@ -2,7 +2,7 @@
 //! (RFC 6347 section 4.2.1, RFC 9147 section 5.1).
 //!
 //! ```text
-//! key id (1) | seconds (4) | content | HMAC-SHA256(rotation period, peer id, seconds, client_version, random, session_id,
+//! key id (1) | seconds (4) | content | HMAC(rotation period, peer id, seconds, client_version, random, session_id,
 //!                                      content), cut to 16 bytes
 //! ```
 //!
@@ -13,14 +13,13 @@
 //! function of its own. So nothing is stored, nothing is locked, and servers with the same root and clock accept each
 //! other's cookies.
 
+use alloc::boxed::Box;
 use core::time::Duration;
-
-use ring::hmac;
 
 use super::begun::Begun;
 use crate::ConfigError;
 use crate::config::{CookieSecret, CookieSettings, Settings};
-use crate::crypto::{Digest, stack};
+use crate::crypto::{Digest, HmacKey, stack};
 use crate::message::ClientHelloPrefix;
 use crate::time::Start;
 
@@ -45,7 +44,7 @@ pub(super) const STEP: u64 = 16;
 
 /// Makes and checks cookies, and counts what they begin. One for all gates and associations of a configuration.
 pub(crate) struct Cookies {
-    root: hmac::Key,
+    root: Box<dyn HmacKey>,
     /// Seconds.
     lifetime: u64,
     /// Seconds, at least `lifetime`, so that a cookie is never older than two keys.
@@ -92,10 +91,9 @@ impl Cookies {
             Some(secret) => secret,
             None => CookieSecret::draw(settings)?,
         };
-        let root = stack::wiping::<{ stack::SYMMETRIC }, _>(|| {
-            // In ring's form, which cannot be wiped when it is dropped.
-            hmac::Key::new(hmac::HMAC_SHA256, secret.expose())
-        });
+        let hmac = settings.provider.hmac().ok_or(ConfigError::NoCipherSuite)?;
+        // In the provider's form, which may not be wiped when it is dropped.
+        let root = stack::wiping::<{ stack::SYMMETRIC }, _>(|| hmac.key(secret.expose()));
         let deadline = settings.handshake_deadline.unwrap_or(MIN_LIFETIME);
         // A cookie may be a step older than its date says; parts of a second count as a whole one.
         let lifetime = cookies.lifetime.max(MIN_LIFETIME).max(deadline).as_secs().saturating_add(STEP);
@@ -156,19 +154,20 @@ impl Cookies {
     }
 
     fn mac(&self, period: u64, seconds: [u8; 4], bound: &Bound<'_>, content: &[u8]) -> [u8; MAC_LENGTH] {
-        let mut context = hmac::Context::with_key(&self.root);
         let Bound { peer_id, hello } = bound;
+        let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes();
         // Every part of variable length but the last comes with its length, so that no two inputs run into each other.
-        context.update(&period.to_be_bytes());
-        context.update(&u64::try_from(peer_id.len()).unwrap_or(u64::MAX).to_be_bytes());
-        context.update(peer_id);
-        context.update(&seconds);
-        context.update(&hello.client_version.0.to_be_bytes());
-        context.update(hello.random);
-        context.update(&u64::try_from(hello.session_id.len()).unwrap_or(u64::MAX).to_be_bytes());
-        context.update(hello.session_id);
-        context.update(content);
-        let tag = context.sign();
+        let tag = self.root.sign(&[
+            &period.to_be_bytes(),
+            &length(peer_id),
+            peer_id,
+            &seconds,
+            &hello.client_version.0.to_be_bytes(),
+            hello.random,
+            &length(hello.session_id),
+            hello.session_id,
+            content,
+        ]);
         tag.as_ref().first_chunk::<MAC_LENGTH>().copied().unwrap_or_default()
     }
 }

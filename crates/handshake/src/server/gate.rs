@@ -130,7 +130,10 @@ impl Gate {
     /// Memory for hellos in pieces, as much as the configuration says; none for a server of DTLS 1.2 alone, which does
     /// not need it.
     pub fn partial_hellos(&self) -> PartialHellos {
-        PartialHellos::new(Some(&self.partial).filter(|_| self.offers_13()))
+        PartialHellos::new(
+            Some(&self.partial).filter(|_| self.offers_13()),
+            self.common.settings.provider.hash(),
+        )
     }
 
     /// Looks at a stranger's datagram. `reply` needs [`MAX_REPLY`](Self::MAX_REPLY) bytes; what does not fit is not

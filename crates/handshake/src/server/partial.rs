@@ -8,9 +8,9 @@ use core::ops::Range;
 use core::time::Duration;
 
 use drystone_record::Discard;
-use ring::digest;
 
 use crate::config::PartialHelloSettings;
+use crate::crypto::Hash;
 use crate::flight::Fragment;
 use crate::time::Instant;
 
@@ -40,6 +40,8 @@ pub struct Stranger<'a> {
 /// that a flood of first fragments leaves nothing behind when it ends.
 pub struct PartialHellos {
     places: Vec<Place>,
+    /// Of long names.
+    hash: Option<&'static dyn Hash>,
     per_network: usize,
     lifetime: Duration,
     /// How many places were given out: tells which is the oldest where the clock stands still.
@@ -75,12 +77,13 @@ struct Tenant {
 struct Name([u8; 31], u8);
 
 impl PartialHellos {
-    /// No places at all for `None`.
-    pub(super) fn new(settings: Option<&PartialHelloSettings>) -> Self {
+    /// No places at all for `None`. Long names are told apart by `hash`.
+    pub(super) fn new(settings: Option<&PartialHelloSettings>, hash: Option<&'static dyn Hash>) -> Self {
         let settings = settings.copied().unwrap_or(PartialHelloSettings { places: 0, ..Default::default() });
         let capacity = Place::capacity(settings.place_bytes);
         Self {
             places: (0..settings.places).map(|_| Place::new(capacity)).collect(),
+            hash,
             per_network: settings.places_per_network,
             lifetime: settings.lifetime,
             given: 0,
@@ -99,10 +102,14 @@ impl PartialHellos {
     /// Looks a sender up: once for all that a datagram has, for this is the one thing here that the number of places makes
     /// slower.
     pub(super) fn sender(&self, now: Instant, stranger: Stranger<'_>) -> Sender {
-        let (peer, network) = (Name::of(stranger.id), Name::of(stranger.network));
+        let (peer, network) = (self.name(stranger.id), self.name(stranger.network));
         let own = |place: &Place| place.tenant(now, self.lifetime).is_some_and(|tenant| tenant.peer == peer);
         self.count_scan();
         Sender { peer, network, place: self.places.iter().position(own) }
+    }
+
+    fn name(&self, bytes: &[u8]) -> Name {
+        Name::of(bytes, self.hash)
     }
 
     /// Takes in a fragment of a ClientHello; the whole body, once it is there, whose place is then free again.
@@ -314,14 +321,14 @@ impl Place {
 
 impl Name {
     /// Does not hash addresses of UDP: a flood of hellos has them looked up.
-    fn of(bytes: &[u8]) -> Self {
+    fn of(bytes: &[u8], hash: Option<&dyn Hash>) -> Self {
         const HASHED: u8 = u8::MAX;
         let mut name = [0; 31];
         if let (Some(room), Ok(length)) = (name.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
             room.copy_from_slice(bytes);
             return Self(name, length);
         }
-        let digest = digest::digest(&digest::SHA256, bytes);
+        let digest = hash.map(|hash| hash.hash(&[bytes])).unwrap_or_default();
         Self(digest.as_ref().first_chunk().copied().unwrap_or_default(), HASHED)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use drystone_handshake::crypto::ring::KeyError;
+use drystone_handshake::crypto::KeyError;
 use drystone_x509::PemError;
 use thiserror::Error;
 

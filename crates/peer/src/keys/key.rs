@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use drystone_handshake::crypto::SigningKey;
-use drystone_handshake::crypto::ring::{KeyError, signing_key};
+use drystone_handshake::crypto::{KeyError, ring::signing_key};
 use drystone_x509::{
     KeyKind, PemError, PrivateKeyDer, PublicKey, private_key_from_pem_or_der, public_key_from_pem_or_der,
 };

@@ -77,6 +77,10 @@ impl Hmac for RingHmac {
         work(&RingHmacKey(hmac::Key::new(*self.0, key)));
     }
 
+    fn key(&self, key: &[u8]) -> Box<dyn HmacKey> {
+        Box::new(RingHmacKey(hmac::Key::new(*self.0, key)))
+    }
+
     fn sign(&self, key: &[u8], data: &[&[u8]]) -> Digest {
         RingHmacKey(hmac::Key::new(*self.0, key)).sign(data)
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use rustls_pki_types::{AlgorithmIdentifier, PrivateKeyDer, alg_id};
 
-use super::KeyError;
+use crate::crypto::KeyError;
 
 /// A private key, cut into its parts but not checked.
 pub(super) enum Parts<'a> {

@@ -21,8 +21,8 @@ pub use hash::{HMAC_SHA_256, HMAC_SHA_384, HMAC_SHA_512, SHA_256, SHA_384, SHA_5
 #[cfg(feature = "pq")]
 pub use hybrid::X25519MLKEM768;
 pub use kx::{SECP256R1, SECP384R1, X25519};
-pub(crate) use sign::signing_key_of;
-pub use sign::{KeyError, signing_key};
+use sign::load;
+pub use sign::signing_key;
 pub use suites::CIPHER_SUITES;
 pub use verify::SIGNATURE_VERIFIERS;
 
@@ -49,5 +49,6 @@ pub fn provider() -> CryptoProvider {
         cipher_suites: CIPHER_SUITES.to_vec(),
         groups: GROUPS.to_vec(),
         signature_verifiers: SIGNATURE_VERIFIERS.to_vec(),
+        load_private_key: load,
     }
 }

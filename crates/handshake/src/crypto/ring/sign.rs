@@ -1,6 +1,6 @@
 //! Signing keys that ring holds in memory.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ use rustls_pki_types::{PrivateKeyDer, SubjectPublicKeyInfoDer, alg_id};
 use zeroize::Zeroizing;
 
 use super::key_file::{Curve, Parts, parts, subject_public_key_info};
-use crate::crypto::{SigningError, SigningKey, stack};
+use crate::crypto::{KeyError, SigningError, SigningKey, stack};
 use crate::message::registry::SignatureScheme;
 
 /// A signing key from PKCS#8, SEC1 or PKCS#1: RSA of 2048 to 4096 bits, P-256, P-384 or Ed25519.
@@ -33,7 +33,7 @@ use crate::message::registry::SignatureScheme;
 /// [`KeyError`], which says what is wrong with the key.
 ///
 /// ```
-/// use drystone_handshake::crypto::ring::{KeyError, signing_key};
+/// use drystone_handshake::crypto::{KeyError, ring::signing_key};
 /// use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 ///
 /// let damaged = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(vec![0x30, 0x00]));
@@ -43,20 +43,12 @@ pub fn signing_key(key: &PrivateKeyDer<'_>) -> Result<Arc<dyn SigningKey>, KeyEr
     load(key, None)
 }
 
-/// A signing key of which the public key is known from its certificate: the file of an EC key may then leave it out, or have
-/// it compressed (RFC 5915 section 3).
-///
-/// # Errors
-///
-/// [`KeyError`]; [`KeyError::Mismatch`] if it was taken from there and is not the private key's.
-pub(crate) fn signing_key_of(
+/// A signing key; where its public key is known from a certificate, the file of an EC key may leave it out, or have it
+/// compressed (RFC 5915 section 3).
+pub(super) fn load(
     key: &PrivateKeyDer<'_>,
-    public_key: &PublicKey,
+    known: Option<&PublicKey>,
 ) -> Result<Arc<dyn SigningKey>, KeyError> {
-    load(key, Some(public_key))
-}
-
-fn load(key: &PrivateKeyDer<'_>, known: Option<&PublicKey>) -> Result<Arc<dyn SigningKey>, KeyError> {
     stack::wiping::<{ stack::PUBLIC_KEY }, _>(|| {
         let key = match parts(key)? {
             Parts::Rsa { der, bits } => rsa(der, bits)?,
@@ -74,43 +66,6 @@ fn load(key: &PrivateKeyDer<'_>, known: Option<&PublicKey>) -> Result<Arc<dyn Si
         };
         Ok(Arc::new(key) as Arc<dyn SigningKey>)
     })
-}
-
-/// Why a private key cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// This structure could not be read from the DER.
-    #[error("damaged private key: {0}")]
-    Malformed(&'static str),
-    /// Neither PKCS#8 nor SEC1 nor PKCS#1.
-    #[error("unknown private key format")]
-    UnsupportedFormat,
-    /// Neither RSA nor ECDSA nor Ed25519.
-    #[error("private key of an unsupported algorithm")]
-    UnsupportedAlgorithm,
-    /// Neither P-256 nor P-384.
-    #[error("private key on an unsupported elliptic curve")]
-    UnsupportedCurve,
-    /// An RSA key of less than 2048 or more than 4096 bits.
-    #[error("RSA key of {bits} bits, where 2048 to 4096 are supported")]
-    RsaKeySize {
-        /// Bits of the modulus.
-        bits: usize,
-    },
-    /// The file of an EC key leaves the public key out or has it compressed, as RFC 5915 section 3 lets it, and there is no
-    /// certificate to take it from.
-    #[error(
-        "private key file without the (uncompressed) public key: use it together with its certificate, or have it \
-         written anew: openssl ec -in FILE -conv_form uncompressed -out NEW"
-    )]
-    PublicKeyMissing,
-    /// The file of an EC key leaves the public key out or has it compressed, and that of the certificate is another's.
-    #[error("the private key does not belong to the certificate")]
-    Mismatch,
-    /// The parts of the key do not fit each other, or one is out of range. The text is ring's name for the reason.
-    #[error("private key rejected: {0}")]
-    Rejected(String),
 }
 
 /// Not `From`: ring's types stay out of the public interface.

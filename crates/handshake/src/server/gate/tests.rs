@@ -234,7 +234,7 @@ fn ask(gate: &Gate, start: Start, from: Stranger<'_>, pool: &mut PartialHellos, 
 
 /// For hellos that fit a datagram.
 fn say(gate: &Gate, hello: &Hello) -> Said {
-    ask(gate, start_at(0), SENDER, &mut PartialHellos::new(None), &hello.datagram())
+    ask(gate, start_at(0), SENDER, &mut PartialHellos::new(None, None), &hello.datagram())
 }
 
 /// The second hello after this answer.
@@ -361,7 +361,7 @@ fn threat_76_a_legacy_cookie_in_1_3_is_illegal() {
 #[test]
 fn threat_54_wrong_truncated_foreign_and_expired_cookies_of_1_3_are_refused() {
     let (gate, hello) = (dual(), Hello::new());
-    let mut none = PartialHellos::new(None);
+    let mut none = PartialHellos::new(None, None);
     let good = second(&hello, &say(&gate, &hello));
     let cookie = good.cookie.clone().unwrap();
     let with = |cookie: &[u8]| Hello { cookie: Some(cookie.to_vec()), ..hello.clone() };
@@ -418,7 +418,7 @@ fn gates_of_one_configuration_take_each_others_cookies() {
 fn a_cookie_from_a_clock_that_is_a_step_ahead_is_good() {
     for asked_at in (0..40_000).step_by(500) {
         let [asking, answered] = [(); 2].map(|()| dual());
-        let mut none = PartialHellos::new(None);
+        let mut none = PartialHellos::new(None, None);
         let hello = Hello::new();
         let asked = ask(&asking, start_at(100_000 + asked_at), SENDER, &mut none, &hello.datagram());
         let again = second(&hello, &asked).datagram();
@@ -437,7 +437,7 @@ fn threat_53_a_replayed_second_hello_begins_three_associations_in_its_cookies_li
         // As many gates and threads as there may be: they share what has begun.
         let gates = [(); 3].map(|()| Gate::new(&config).unwrap());
         let hello = Hello::new();
-        let mut partial = PartialHellos::new(None);
+        let mut partial = PartialHellos::new(None, None);
         let again = match say(&gates[0], &hello) {
             Said::Verify(legacy_cookie) => Hello { legacy_cookie, ..hello },
             asked => second(&hello, &asked),
@@ -526,7 +526,7 @@ fn threat_54_a_cookie_outlives_one_change_of_the_key() {
     let rotation = Duration::from_secs(80);
     let cookies = CookieSettings { secret: Some([1; 32].into()), rotation, ..CookieSettings::default() };
     let gate = Gate::new(&config(1, (V12, V13)).with_cookies(cookies).unwrap()).unwrap();
-    let mut none = PartialHellos::new(None);
+    let mut none = PartialHellos::new(None, None);
     for asked_at in (0..160_000).step_by(1000) {
         let hello = Hello::new();
         let asked = ask(&gate, start_at(asked_at), SENDER, &mut none, &hello.datagram());

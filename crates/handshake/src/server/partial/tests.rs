@@ -37,7 +37,7 @@ impl PartialHellos {
 }
 
 fn pool() -> PartialHellos {
-    PartialHellos::new(Some(&SETTINGS))
+    PartialHellos::new(Some(&SETTINGS), Some(crate::crypto::ring::SHA_256))
 }
 
 fn at(milliseconds: u64) -> Instant {
@@ -65,7 +65,7 @@ fn hello(seed: u8, length: usize) -> Vec<u8> {
 
 #[test]
 fn the_memory_is_at_most_256_kib_by_default() {
-    let pool = PartialHellos::new(Some(&PartialHelloSettings::default()));
+    let pool = PartialHellos::new(Some(&PartialHelloSettings::default()), None);
     let bytes: usize = pool
         .places
         .iter()
@@ -74,7 +74,7 @@ fn the_memory_is_at_most_256_kib_by_default() {
     assert_eq!(pool.places.len(), 64);
     assert!(bytes <= 256 * 1024, "{bytes}");
     assert!(pool.places[0].bytes.len() >= 3400, "{}", pool.places[0].bytes.len());
-    assert!(PartialHellos::new(None).places.is_empty());
+    assert!(PartialHellos::new(None, None).places.is_empty());
 }
 
 #[test]
@@ -131,10 +131,11 @@ fn what_is_forgotten_is_one_senders() {
 
 #[test]
 fn names_of_any_length_differ() {
-    let names: Vec<_> = (0..64).map(|length| Name::of(&vec![0; length])).collect();
+    let names: Vec<_> =
+        (0..64).map(|length| Name::of(&vec![0; length], Some(crate::crypto::ring::SHA_256))).collect();
     for (length, name) in names.iter().enumerate() {
         assert!(!names[..length].contains(name), "{length}");
-        assert_eq!(*name, Name::of(&vec![0; length]));
+        assert_eq!(*name, Name::of(&vec![0; length], Some(crate::crypto::ring::SHA_256)));
     }
 }
 
@@ -242,7 +243,7 @@ fn a_network_has_few_places_and_its_own_oldest_makes_room() {
     }
     assert_eq!(pool.places.iter().filter(|place| place.tenant.is_some()).count(), 5);
     for id in 0..100_u8 {
-        let name = Name::of(&[id]);
+        let name = Name::of(&[id], None);
         let has_place =
             pool.places.iter().any(|place| place.tenant.as_ref().is_some_and(|tenant| tenant.peer == name));
         assert_eq!(has_place, id >= 96, "{id}");
@@ -266,12 +267,13 @@ fn the_oldest_of_all_makes_room_where_the_clock_stands_still() {
 
 #[test]
 fn without_places_nothing_is_held() {
-    let mut pool = PartialHellos::new(None);
+    let mut pool = PartialHellos::new(None, None);
     let whole = hello(1, 300);
     let result = pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 0..200));
     assert_eq!(result, Err(Discard::FragmentBeyondLimit));
     for places_per_network in [0, 1] {
-        let mut pool = PartialHellos::new(Some(&PartialHelloSettings { places_per_network, ..SETTINGS }));
+        let mut pool =
+            PartialHellos::new(Some(&PartialHelloSettings { places_per_network, ..SETTINGS }), None);
         let expected = if places_per_network == 0 { Err(Discard::NoRoom) } else { Ok(None) };
         assert_eq!(pool.put(at(0), stranger(b"a"), &fragment(0, &whole, 0..200)), expected);
     }
@@ -317,7 +319,7 @@ proptest! {
             0..60,
         ),
     ) {
-        let mut pool = PartialHellos::new(Some(&PartialHelloSettings { places: 3, place_bytes: 700, ..SETTINGS }));
+        let mut pool = PartialHellos::new(Some(&PartialHelloSettings { places: 3, place_bytes: 700, ..SETTINGS }), None);
         for (id, message_seq, length, offset, payload, time) in &pieces {
             let fragment = Fragment {
                 msg_type: HandshakeType::CLIENT_HELLO,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use drystone_handshake::SecureRandom as _;
 use drystone_handshake::SignatureScheme;
 use drystone_handshake::crypto::SigningKey;
-use drystone_handshake::crypto::ring::{KeyError, signing_key};
+use drystone_handshake::crypto::{KeyError, ring::signing_key};
 use drystone_x509::{KeyKind, PublicKey, UnixTime};
 use rcgen::{
     BasicConstraints, CertificateParams, IsCa, KeyUsagePurpose, PublicKeyData, SerialNumber,
