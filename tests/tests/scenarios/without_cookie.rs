@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use drystone_handshake::crypto::Side;
 use drystone_handshake::{
-    ClientConfig, ConfigError, Credential, Credentials, HandshakeType, ProtocolVersion, ServerConfig,
-    Settings,
+    AlertDescription, ClientConfig, ConfigError, Credential, Credentials, HandshakeType, ProtocolVersion,
+    ServerConfig, Settings,
 };
 use drystone_record::ContentType;
 use drystone_tests::identity::{Identity, name, settings, settings_of, settings_of_both};
@@ -116,6 +116,30 @@ fn a_limit_of_dtls_13_holds_until_something_protected_comes() {
     duel.play(&CLIENT_STEPS_13);
     assert!(duel.victim.is_connected(), "{:?}", duel.victim.error());
     duel.talk();
+}
+
+/// The end of the handshake proves no address: neither the alert of a failure nor a close_notify goes beyond the limit.
+#[test]
+fn the_limit_holds_for_the_last_alert_too() {
+    let config =
+        ServerConfig::new(settings_of(ProtocolVersion::DTLS_1_3), Credentials::single(credential_of(6_800)));
+    let config = Arc::new(config.unwrap().with_amplification_limit(3).unwrap());
+    for alert in [AlertDescription::CLOSE_NOTIFY, AlertDescription::INTERNAL_ERROR] {
+        let rogue = Rogue::new_13(Side::Client, Identity::p256());
+        let mut duel = Duel::between(rogue, Victim::server_without_cookie(Arc::clone(&config)));
+        let hello = duel.rogue.message(Step::ClientHello).to_bytes();
+        let record = duel.rogue.plaintext(ContentType::HANDSHAKE, &hello);
+        duel.give(&record);
+        duel.pass(Duration::from_secs(5));
+        let sent = |duel: &Duel| duel.datagrams.iter().map(Vec::len).sum::<usize>();
+        // What is left of the limit is less than any datagram is given.
+        let flight = sent(&duel);
+        assert!((3 * record.len() - 228..=3 * record.len()).contains(&flight), "{flight}");
+        let now = duel.victim.now();
+        duel.victim.connection().close_with(now, alert);
+        duel.pass(Duration::from_secs(1));
+        assert_eq!(sent(&duel), flight, "{alert}");
+    }
 }
 
 #[test]

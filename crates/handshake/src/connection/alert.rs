@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::amplification::Amplification;
 use crate::config::Settings;
 use crate::message::registry::AlertDescription;
 use crate::time::Instant;
@@ -50,6 +51,8 @@ pub(super) struct Linger {
     alert: PendingAlert,
     interval: Duration,
     last: Instant,
+    /// The address is not proved by a failure either.
+    pub(super) amplification: Option<Amplification>,
 }
 
 /// How long a failed handshake lingers where it has no deadline.
@@ -83,7 +86,7 @@ impl LingerUntil {
         Self { until: deadline.unwrap_or(now + LINGER), interval: settings.initial_timeout / 2, now }
     }
 
-    pub(super) fn repeating(self, alert: PendingAlert) -> Linger {
-        Linger { until: self.until, alert, interval: self.interval, last: self.now }
+    pub(super) fn repeating(self, alert: PendingAlert, amplification: Option<Amplification>) -> Linger {
+        Linger { until: self.until, alert, interval: self.interval, last: self.now, amplification }
     }
 }

@@ -1,6 +1,8 @@
 //! The limit on what an unproven address may be sent (RFC 9147 section 5.1).
 
-#[derive(Debug)]
+use crate::config::MIN_MTU;
+
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Amplification {
     times: u64,
     received: u64,
@@ -25,6 +27,11 @@ impl Amplification {
         let allowance = self.received.saturating_mul(self.times).saturating_sub(self.sent);
         usize::try_from(allowance).unwrap_or(usize::MAX)
     }
+}
+
+/// Whether the limit leaves no room for a datagram of any kind.
+pub(super) fn is_exhausted(limit: Option<Amplification>) -> bool {
+    limit.is_some_and(|limit| limit.allowance() < MIN_MTU)
 }
 
 #[cfg(test)]

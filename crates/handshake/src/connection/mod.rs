@@ -49,7 +49,7 @@ pub use datagram::{Data, Datagram, Path, Transmit};
 pub use export::SrtpKeys;
 
 use alert::PendingAlert;
-use amplification::Amplification;
+use amplification::{Amplification, is_exhausted};
 use established::Unsent;
 pub(crate) use established::{Established, Exporter};
 use handshaking::Handshaking;
@@ -165,6 +165,7 @@ impl Phase {
     fn amplification(&mut self) -> Option<&mut Amplification> {
         match self {
             Self::Handshaking(handshaking) => handshaking.amplification.as_mut(),
+            Self::Failed(_, Some(linger)) => linger.amplification.as_mut(),
             _ => None,
         }
     }
@@ -434,6 +435,7 @@ impl Connection {
     /// user_canceled and no_renegotiation end nothing at the peer; close_notify is sent in their place. An association
     /// that is over already stays as it is.
     pub fn close_with(&mut self, _now: Instant, alert: AlertDescription) {
+        let is_silent = is_exhausted(self.phase.amplification().copied());
         let last_flight = match &mut self.phase {
             Phase::Handshaking(_) => None,
             Phase::Connected(established) => established.take_unsent_flight(),
@@ -441,7 +443,7 @@ impl Connection {
         };
         self.phase = Phase::Closed(last_flight);
         let alert = if alert.is_error() { alert } else { AlertDescription::CLOSE_NOTIFY };
-        self.alert = Some(PendingAlert::of_error(alert));
+        self.alert = Some(PendingAlert::of_error(alert)).filter(|_| !is_silent);
     }
 
     /// A newer association of the same peer has taken this one's place (RFC 6347 section 4.2.8): ends it silently
@@ -512,6 +514,7 @@ impl Connection {
             Phase::Failed(_, linger) => {
                 if linger.as_ref().is_some_and(|linger| linger.until() <= now) {
                     *linger = None;
+                    self.alert = None;
                 }
                 Ok(())
             }
@@ -544,8 +547,10 @@ impl Connection {
         if let (Some(alert), Phase::Connected(established)) = (&mut pending, &self.phase) {
             alert.precedes_finished = established.has_unsent_finished();
         }
-        let linger = linger.zip(pending).map(|(linger, alert)| Box::new(linger.repeating(alert)));
-        self.alert = pending;
+        let amplification = self.phase.amplification().copied();
+        let lingers = linger.zip(pending);
+        let linger = lingers.map(|(linger, alert)| Box::new(linger.repeating(alert, amplification)));
+        self.alert = pending.filter(|_| linger.is_some() || !is_exhausted(amplification));
         self.events.push_back(Event::Failed(error.clone()));
         self.phase = Phase::Failed(error, linger);
     }
