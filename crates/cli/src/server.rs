@@ -128,6 +128,7 @@ impl Peers {
             }
             Event::Failed(error) => self.fail(peer, who, &error.to_string()),
             Event::KeysNearLimit => status("keys_near_limit"),
+            Event::MtuReduced { .. } => status("mtu_reduced"),
             // The command's call-outs all answer at once.
             _ => {}
         }

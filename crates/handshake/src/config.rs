@@ -80,6 +80,10 @@ pub struct Settings {
     /// false: after the third expiry of a flight's timer its datagrams have at most 508 bytes, after the fifth 228
     /// (RFC 6347 section 4.1.1.1, RFC 9147 section 4.4). Peers that do not join fragments whose bounds change need this.
     pub mtu_is_known: bool,
+    /// Whether packets are sent that the path is known not to carry at once, so that IP fragments them. Default: false: they
+    /// are refused ([`Connection::max_payload`](crate::Connection::max_payload)). A fragmented packet is lost if one of its
+    /// fragments is, and many networks drop all of them.
+    pub ip_fragmentation: bool,
     /// How far application data is padded in DTLS 1.3, so that the lengths of records tell less about what is inside
     /// (RFC 9846 section 5.4). Default: not at all. No record grows beyond the [MTU](Self::mtu) or the peer's
     /// record_size_limit; payloads that reach beyond either stay as they are. The handshake is not padded, and DTLS 1.2
@@ -140,6 +144,7 @@ impl Settings {
             require_extended_master_secret: true,
             mtu: 1200,
             mtu_is_known: false,
+            ip_fragmentation: false,
             padding: Padding::NONE,
             grease: true,
             initial_timeout: Duration::from_millis(400),

@@ -31,6 +31,15 @@ pub enum Event {
     /// The write key has protected 7/8 of what it may: start a new association soon. Only in DTLS 1.2, which cannot change
     /// its keys; DTLS 1.3 does so by itself.
     KeysNearLimit,
+    /// The path carries datagrams of at most `mtu` bytes of UDP payload, less than the settings say: larger ones did not get
+    /// through. Packets of more than `max_payload` bytes are refused from now on, unless
+    /// [`Settings::ip_fragmentation`](crate::Settings::ip_fragmentation) is set.
+    MtuReduced {
+        /// Bytes of UDP payload.
+        mtu: usize,
+        /// Bytes of a packet.
+        max_payload: usize,
+    },
     /// A newer association of the same address took this one's place (RFC 6347 section 4.2.8).
     AssociationReplaced,
     /// The server gave a ticket for a later handshake (DTLS 1.3). At most 8 wait to be taken: a further one takes the place

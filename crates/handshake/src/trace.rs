@@ -59,6 +59,9 @@ mod enabled {
             Event::Closed(reason) => debug!(target: TARGET, side, "closed: {reason}"),
             Event::Failed(error) => debug!(target: TARGET, side, "failed: {error}"),
             Event::KeysNearLimit => warn!(target: TARGET, side, "the write key is nearly used up"),
+            Event::MtuReduced { mtu, .. } => {
+                debug!(target: TARGET, side, mtu, "the path carries less than the MTU");
+            }
             Event::AssociationReplaced => {
                 debug!(target: TARGET, side, "replaced by a newer association of the same address");
             }

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    AlertDescription, Answer, Connection, Error, Event, RecordNumber, RequestId, ServerConfig, Start,
+    AlertDescription, Answer, Connection, Error, Event, Misuse, RecordNumber, RequestId, ServerConfig, Start,
 };
 
 use crate::clock::Clock;
-use crate::endpoint::{Endpoint, EndpointEvent, FourTuple, Incoming, PeerId, ServerOptions, ServerStats};
+use crate::endpoint::{Endpoint, EndpointEvent, Incoming, PeerId, ServerOptions, ServerStats};
 use crate::error::{SendError, ServerError};
 use crate::inbox::{Packet, range_within};
-use crate::socket::{Arrival, Datagrams, MAX_DATAGRAM, Socket};
+use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Socket};
 
 /// A DTLS server with its UDP socket and all its peers.
 ///
@@ -134,12 +134,19 @@ impl Server {
     ///
     /// # Errors
     /// [`SendError::NoSuchPeer`], [`SendError::Misuse`] if the peer is not connected or the packet is longer than
-    /// [`Connection::max_payload`], [`SendError::Socket`] if the operating system does not take the datagram.
+    /// [`Connection::max_payload`], or than the system lets through, [`SendError::Socket`] if the operating system does not take the datagram.
     pub fn send(&mut self, peer: PeerId, payload: &[u8]) -> Result<(), SendError> {
         let transmit = self.endpoint.send(peer, payload, &mut self.out)?;
         let sent = self.socket.answer(self.out.get(..transmit.len).unwrap_or_default(), &transmit.ends);
+        let is_too_large = sent.as_ref().is_err_and(socket::is_too_large);
+        if is_too_large {
+            self.endpoint.datagram_too_large(self.clock.now(), peer, transmit.len);
+        }
         self.flush();
-        Ok(sent?)
+        match self.endpoint.connection(peer).map(Connection::max_unfragmented_payload) {
+            Some(limit) if is_too_large => Err(Misuse::PayloadTooLarge { limit }.into()),
+            _ => Ok(sent?),
+        }
     }
 
     /// Changes the keys of what is sent to a peer (DTLS 1.3), and asks the peer to change its own too if
@@ -247,14 +254,16 @@ impl Server {
     fn flush(&mut self) {
         let now = self.clock.now();
         while let Some(transmit) = self.endpoint.poll_transmit(now, &mut self.out) {
-            self.transmit(transmit.len, &transmit.ends);
+            let datagram = self.out.get(..transmit.len).unwrap_or_default();
+            let Err(error) = self.socket.answer(datagram, &transmit.ends) else { continue };
+            self.send_failures += 1;
+            if let Some(peer) = transmit.peer
+                && socket::is_too_large(&error)
+            {
+                self.endpoint.datagram_too_large(now, peer, transmit.len);
+            }
         }
         queue_events(&mut self.endpoint, &mut self.queue);
-    }
-
-    fn transmit(&mut self, length: usize, ends: &FourTuple) {
-        let datagram = self.out.get(..length).unwrap_or_default();
-        self.send_failures += u64::from(self.socket.answer(datagram, ends).is_err());
     }
 
     fn lend(&mut self, queued: Queued) -> ServerEvent<'_> {

@@ -16,6 +16,7 @@ mod negotiation;
 mod negotiation_13;
 mod observation;
 mod padding;
+mod path_size;
 mod post_handshake;
 mod rules;
 mod second_cookie;

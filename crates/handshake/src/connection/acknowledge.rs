@@ -36,6 +36,7 @@ impl Connection {
             Phase::Connected(established) => {
                 let Some(post) = established.post_handshake() else { return };
                 let acknowledged = post.flights.acknowledged(&numbers, now);
+                self.learn_from_flights();
                 self.flights_acknowledged(now, acknowledged);
             }
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {

@@ -32,7 +32,10 @@ pub(crate) struct Established {
     /// What only DTLS 1.3 needs.
     pub(super) post_handshake: Option<Box<PostHandshake>>,
     pub(super) srtp_profile: Option<SrtpProfile>,
+    /// The most bytes in a record that the peer takes.
     max_payload: u16,
+    /// The most bytes whose datagram the path carries at once, where that is known.
+    path_limit: u16,
     /// Whether both sides have spoken of record_size_limit.
     limits_records: bool,
     warned_of_limit: bool,
@@ -59,6 +62,7 @@ impl Established {
             post_handshake: None,
             srtp_profile,
             max_payload: peer_record_limit.map_or(most, |limit| limit.min(most)),
+            path_limit: u16::MAX,
             limits_records: peer_record_limit.is_some(),
             warned_of_limit: false,
             last_processed: 0,
@@ -79,8 +83,24 @@ impl Established {
         }
     }
 
+    /// The most bytes of a packet.
+    #[inline]
     pub(super) fn max_payload(&self) -> usize {
+        self.max_payload.min(self.path_limit).into()
+    }
+
+    /// The most bytes of a packet, whatever the path carries at once.
+    pub(super) fn max_payload_of_peer(&self) -> usize {
         self.max_payload.into()
+    }
+
+    /// Packets whose datagrams the path does not carry at once are refused from now on.
+    pub(super) fn limit_to_path(&mut self, most: usize) {
+        self.path_limit = u16::try_from(most).unwrap_or(u16::MAX);
+    }
+
+    pub(super) fn is_limited_to_path(&self) -> bool {
+        self.path_limit < u16::MAX
     }
 
     pub(super) fn limits_records(&self) -> bool {

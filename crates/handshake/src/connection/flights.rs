@@ -67,12 +67,7 @@ impl Flights {
         Self {
             incoming: Incoming::new(0, settings.limits.total(side)),
             outgoing: Outgoing::new(Reliability::Implicit),
-            timer: RetransmitTimer::new(TimerSettings {
-                initial: settings.initial_timeout,
-                retransmissions: settings.max_retransmissions.into(),
-                shrinks: !settings.mtu_is_known,
-                ..TimerSettings::default()
-            }),
+            timer: timer(settings, side),
             repeats: RepeatDetector::new(),
             acks: Acks::default(),
             max_plaintext: MAX_PLAINTEXT as u16,
@@ -116,9 +111,9 @@ impl Flights {
         self.came_too_early = true;
     }
 
-    /// A datagram of the flight in force is sent.
-    pub(crate) fn sent(&mut self, now: Instant) {
-        self.timer.sent(now.since_origin());
+    /// A datagram of the flight in force is sent, of so many bytes.
+    pub(crate) fn sent(&mut self, now: Instant, length: usize) {
+        self.timer.sent(now.since_origin(), length);
     }
 
     /// The message_seq of our next message.
@@ -151,6 +146,12 @@ impl Flights {
     /// sent yet comes first.
     pub(crate) fn repeat(&mut self) {
         repeat(&mut self.outgoing);
+    }
+
+    /// Sends all of the flight again at once, cut to another size.
+    pub(crate) fn send_again(&mut self, now: Instant) {
+        self.outgoing.resume();
+        self.timer.sign_of_life(now.since_origin());
     }
 
     /// The timer has expired: sends the flight again, or what is enough of it where the peer has it.
@@ -196,7 +197,7 @@ impl Flights {
 
     /// Acknowledges what is listed within a quarter of the timeout, though there is nothing new.
     pub(crate) fn acknowledge_again(&mut self, now: Instant) {
-        let quarter = self.timer.timeout().checked_div(4).unwrap_or_default();
+        let quarter = self.timer.first_wait().checked_div(4).unwrap_or_default();
         self.acks.send_at(now.since_origin().saturating_add(quarter));
     }
 
@@ -239,6 +240,19 @@ impl Flights {
     }
 }
 
+fn timer(settings: &Settings, side: Side) -> RetransmitTimer {
+    let settings = TimerSettings {
+        initial: settings.initial_timeout,
+        retransmissions: settings.max_retransmissions.into(),
+        shrinks: !settings.mtu_is_known,
+        ..TimerSettings::default()
+    };
+    match side {
+        Side::Client => RetransmitTimer::new(settings),
+        Side::Server => RetransmitTimer::of_server(settings),
+    }
+}
+
 /// Sends a flight again, but not before it went out whole once: what an unproven address may not be sent yet comes first.
 pub(super) fn repeat(outgoing: &mut Outgoing) {
     if !outgoing.has_unsent() {
@@ -258,7 +272,11 @@ pub(super) fn acknowledged(
         return false;
     }
     let mut said_something = false;
-    let news = outgoing.on_ack(numbers.inspect(|_| said_something = true));
+    let acked = outgoing.on_ack(numbers.inspect(|_| said_something = true));
+    let news = acked.is_some();
+    if news {
+        timer.answered(now.since_origin(), acked);
+    }
     if outgoing.is_acked() {
         return true;
     }

@@ -300,6 +300,7 @@ impl Connection {
             established.keep_peer_chain(connected.peer_chain.clone());
         }
         connected.peer_chain.shrink_to_fit();
+        self.learn_from_flights();
         let Phase::Handshaking(handshaking) = &mut self.phase else { return };
         let next = handshaking.io.flights.incoming.next_message_seq();
         established.set_last_processed(next.map_or(u16::MAX, |next| next.saturating_sub(1)));
@@ -315,6 +316,7 @@ impl Connection {
         self.limit_padding();
         self.retire_write_epochs();
         self.events.push_back(Event::Connected(Box::new(connected)));
+        self.tell_of_path();
         // What came while the application was asked, behind the flight that ended the handshake.
         self.run_late(now);
     }

@@ -112,6 +112,8 @@ pub struct Connection {
     start: Start,
     path: Path,
     mtu: usize,
+    /// Whether the MTU was found out to be less than the settings say.
+    path_is_narrow: bool,
     reads: ReadEpochs,
     writes: WriteEpochs,
     stats: Stats,
@@ -245,6 +247,7 @@ impl Connection {
         let handshaking = Handshaking::new(settings, config.side(), &start);
         Self {
             mtu: settings.mtu,
+            path_is_narrow: false,
             config,
             start,
             path,

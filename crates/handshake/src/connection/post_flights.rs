@@ -108,7 +108,7 @@ impl PostFlights {
         let mut timer = self.timer.clone();
         timer.arm();
         // Such flights are begun when they can be written.
-        timer.sent(now.since_origin());
+        timer.sent(now.since_origin(), 0);
         self.under_way.push(Flight { last: msg_type, outgoing, timer });
         Ok(message_seq)
     }
@@ -174,6 +174,16 @@ impl PostFlights {
         Ok(())
     }
 
+    /// The size that the path was found to carry, in bytes.
+    pub(super) fn path_size(&self) -> Option<usize> {
+        self.timer.path_size()
+    }
+
+    /// Sends all flights again at once, cut to another size.
+    pub(super) fn send_again(&mut self) {
+        self.under_way.iter_mut().for_each(|flight| flight.outgoing.resume());
+    }
+
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         let deadlines = self.under_way.iter().filter_map(|flight| flight.timer.deadline());
         deadlines.chain(self.acks.deadline()).min().map(Instant::from_origin)
@@ -188,9 +198,9 @@ impl PostFlights {
             let room = out.get_mut(written..mtu).unwrap_or_default();
             let limit = room.len();
             // What finds no room, or no key, waits for the next datagram or times out.
-            let length = flight.outgoing.write_datagram(sealer, room, limit).unwrap_or(0);
+            let length = flight.outgoing.write_datagram(sealer, room, limit, now.since_origin()).unwrap_or(0);
             if length > 0 {
-                flight.timer.sent(now.since_origin());
+                flight.timer.sent(now.since_origin(), length);
             }
             written = written.saturating_add(length);
             self.finished_is_out |= flight.last == HandshakeType::FINISHED && flight.outgoing.is_through();

@@ -5,7 +5,13 @@ use drystone_record::Overhead;
 use super::{Connection, Phase};
 use crate::Misuse;
 use crate::config::{MAX_MTU, MAX_PLAINTEXT, MIN_MTU};
+use crate::event::Event;
+use crate::time::Instant;
 use crate::v13::APPLICATION_EPOCH;
+
+/// Sizes that the MTU falls to: what every IPv6 path carries (1,280 bytes less its headers), what every IPv4 host receives, and
+/// the least.
+const SIZES: [usize; 3] = [1_232, 508, MIN_MTU];
 
 impl Connection {
     /// The most bytes of UDP payload in one datagram.
@@ -14,10 +20,78 @@ impl Connection {
     }
 
     /// Changes the MTU: bytes of UDP payload, 228 to 65,507 (less and more count as these). Takes effect with the next datagram;
-    /// flights are cut anew when they are repeated.
+    /// flights are cut anew when they are sent again. Where [`max_payload`](Self::max_payload) follows the path, it follows
+    /// this.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu.clamp(MIN_MTU, MAX_MTU);
         self.limit_padding();
+        if let Phase::Connected(established) = &self.phase
+            && established.is_limited_to_path()
+        {
+            self.follow_path();
+        }
+    }
+
+    /// The transport has refused a datagram of this many bytes since the path does not carry it (EMSGSIZE). The MTU falls at
+    /// once, to 1,232, 508 or 228 bytes, whichever is less than both it and `length`; what is under way of our flights is cut
+    /// anew and sent again. [`Event::MtuReduced`] tells the new size.
+    ///
+    /// Nothing happens if the MTU is less than `length` already, or no smaller one is left.
+    pub fn datagram_too_large(&mut self, now: Instant, length: usize) {
+        let smaller = |size: &usize| *size < length && *size < self.mtu;
+        let Some(size) = SIZES.into_iter().find(smaller).filter(|_| length <= self.mtu) else { return };
+        self.learn_path_size(size);
+        match &mut self.phase {
+            Phase::Handshaking(handshaking) => handshaking.io.flights.send_again(now),
+            Phase::Connected(established) => {
+                if let Some(post) = established.post_handshake() {
+                    post.flights.send_again();
+                }
+            }
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => {}
+        }
+    }
+
+    /// Takes over what flights have found out about the path: that only smaller datagrams get through.
+    pub(super) fn learn_from_flights(&mut self) {
+        let size = match &mut self.phase {
+            Phase::Handshaking(handshaking) => handshaking.io.flights.timer.path_size(),
+            Phase::Connected(established) => {
+                established.post_handshake().and_then(|post| post.flights.path_size())
+            }
+            Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => None,
+        };
+        if let Some(size) = size.filter(|size| *size < self.mtu) {
+            self.learn_path_size(size);
+        }
+    }
+
+    fn learn_path_size(&mut self, size: usize) {
+        self.mtu = size;
+        self.path_is_narrow = true;
+        self.tell_of_path();
+    }
+
+    /// An owner hears of the path once it knows of the association.
+    pub(super) fn tell_of_path(&mut self) {
+        if self.path_is_narrow && self.is_connected() {
+            self.limit_padding();
+            self.follow_path();
+            let max_payload = self.max_unfragmented_payload();
+            self.events.push_back(Event::MtuReduced { mtu: self.mtu, max_payload });
+        }
+    }
+
+    /// Packets that the path does not carry at once are refused, unless IP is to fragment them.
+    fn follow_path(&mut self) {
+        if self.common().settings.ip_fragmentation {
+            return;
+        }
+        let around = self.writes.current().overhead().total();
+        let most = self.mtu.saturating_sub(around);
+        if let Phase::Connected(established) = &mut self.phase {
+            established.limit_to_path(most);
+        }
     }
 
     /// The bytes that are enough before and after a payload of any length, to seal it. With
@@ -33,7 +107,15 @@ impl Connection {
         self.writes.current().overhead_of(payload_length)
     }
 
-    /// The most bytes that one record may carry to this peer: 16,384, or less if it said so (record_size_limit).
+    /// The most bytes of one packet: what one record may carry to this peer, 16,384 or less if it said so
+    /// (record_size_limit).
+    ///
+    /// A packet whose record does not fit one datagram of the [MTU](Self::mtu) is left to IP to fragment; the MTU of the
+    /// settings is a cautious guess, and many paths carry more. As soon as the path is known to carry less than that, because
+    /// flights got through only when they were cut smaller or the transport said so
+    /// ([`datagram_too_large`](Self::datagram_too_large)), this is
+    /// [`max_unfragmented_payload`](Self::max_unfragmented_payload), and longer packets are refused, unless
+    /// [`Settings::ip_fragmentation`](crate::Settings::ip_fragmentation) asks for fragments; [`Event::MtuReduced`] tells of it.
     pub fn max_payload(&self) -> usize {
         match &self.phase {
             Phase::Connected(established) => established.max_payload(),
@@ -45,7 +127,11 @@ impl Connection {
     pub fn max_unfragmented_payload(&self) -> usize {
         // Padding goes that far at most.
         let around = self.writes.current().overhead().total();
-        self.mtu.saturating_sub(around).min(self.max_payload())
+        let most = match &self.phase {
+            Phase::Connected(established) => established.max_payload_of_peer(),
+            _ => MAX_PLAINTEXT,
+        };
+        self.mtu.saturating_sub(around).min(most)
     }
 
     /// Application data is padded as the settings say, within the datagram and what the peer takes: to be called when

@@ -86,9 +86,9 @@ fn write_flights(
     let mtu = flights.timer.effective_mtu(out.len());
     // A key that is used up in the middle of a handshake cannot be: what is left unsent then times out.
     let mut sealer = WriteSealer { writes, max_plaintext: flights.max_plaintext() };
-    let written = flights.outgoing.write_datagram(&mut sealer, out, mtu);
+    let written = flights.outgoing.write_datagram(&mut sealer, out, mtu, now.since_origin());
     let length = written.ok().filter(|len| *len > 0)?;
-    flights.sent(now);
+    flights.sent(now, length);
     Some(length)
 }
 

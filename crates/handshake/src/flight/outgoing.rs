@@ -4,6 +4,7 @@
 
 use alloc::{vec, vec::Vec};
 use core::ops::Range;
+use core::time::Duration;
 
 use thiserror::Error;
 
@@ -191,12 +192,13 @@ impl Outgoing {
         sealer: &mut impl Sealer,
         out: &mut [u8],
         mtu: usize,
+        now: Duration,
     ) -> Result<usize, WriteError> {
         let limit = out.len().min(mtu);
         let mut written = 0;
         while self.has_unsent() {
             let room = out.get_mut(written..limit).unwrap_or_default();
-            match self.write_record(sealer, room) {
+            match self.write_record(sealer, room, now) {
                 Ok(length) => written = written.saturating_add(length),
                 // What has been sealed goes out; the next call meets the same obstacle and reports it.
                 Err(_) if written > 0 => break,
@@ -236,22 +238,24 @@ impl Outgoing {
         self.burst = 0;
     }
 
-    /// Takes in the record numbers of an ACK. Returns whether one of them acknowledged anything new.
+    /// Takes in the record numbers of an ACK. If one of them acknowledged anything new: when the last such record was sent.
     ///
     /// Unknown and forgotten numbers are ignored, and with [`Reliability::Implicit`] all are.
-    pub(crate) fn on_ack(&mut self, numbers: impl IntoIterator<Item = RecordNumber>) -> bool {
-        let mut news = false;
+    pub(crate) fn on_ack(&mut self, numbers: impl IntoIterator<Item = RecordNumber>) -> Option<Duration> {
+        let mut news = None;
         let Self { sent, items, .. } = self;
         for number in numbers {
-            sent.take(number, |message_seq, range| {
+            sent.take(number, |message_seq, range, at| {
                 let message = items.iter_mut().find_map(|item| match item {
                     Item::Message(message) if message.message_seq == message_seq => Some(message),
                     _ => None,
                 });
-                news |= message.is_some_and(|message| message.acknowledge(range));
+                if message.is_some_and(|message| message.acknowledge(range)) {
+                    news = news.max(Some(at));
+                }
             });
         }
-        if news {
+        if news.is_some() {
             self.remove_acked();
         }
         news
@@ -327,7 +331,12 @@ impl Outgoing {
     }
 
     /// Seals one record at the front of `room` and returns its length.
-    fn write_record(&mut self, sealer: &mut impl Sealer, room: &mut [u8]) -> Result<usize, WriteError> {
+    fn write_record(
+        &mut self,
+        sealer: &mut impl Sealer,
+        room: &mut [u8],
+        now: Duration,
+    ) -> Result<usize, WriteError> {
         let Some((_, piece)) = self.piece(self.cursor) else {
             return Ok(0);
         };
@@ -350,7 +359,7 @@ impl Outgoing {
         if record.start != 0 || record.end > room.len() {
             return Err(SealFailed.into());
         }
-        self.commit(staged, number);
+        self.commit(staged, number, now);
         Ok(record.end)
     }
 
@@ -393,12 +402,12 @@ impl Outgoing {
     }
 
     /// The record is sealed: what it carries counts as sent.
-    fn commit(&mut self, staged: Staged, number: RecordNumber) {
+    fn commit(&mut self, staged: Staged, number: RecordNumber, now: Duration) {
         self.cursor = staged.cursor;
         self.burst = self.burst.saturating_add(1);
         if self.reliability == Reliability::Acked {
             for (message_seq, range) in staged.fragments {
-                self.sent.push(number, message_seq, range);
+                self.sent.push(number, message_seq, range, now);
             }
         }
     }

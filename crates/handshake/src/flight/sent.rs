@@ -3,6 +3,7 @@
 
 use alloc::collections::VecDeque;
 use core::ops::Range;
+use core::time::Duration;
 
 /// Epoch and sequence number of a record.
 pub(crate) type RecordNumber = (u64, u64);
@@ -22,6 +23,8 @@ struct SentFragment {
     number: RecordNumber,
     message_seq: u16,
     range: Range<u32>,
+    /// When it was sent.
+    at: Duration,
 }
 
 impl SentRecords {
@@ -32,19 +35,19 @@ impl SentRecords {
 
     /// Remembers a fragment. The oldest is forgotten if there are too many: then its ACK comes to nothing and
     /// its bytes are sent once more than needed.
-    pub(crate) fn push(&mut self, number: RecordNumber, message_seq: u16, range: Range<u32>) {
+    pub(crate) fn push(&mut self, number: RecordNumber, message_seq: u16, range: Range<u32>, at: Duration) {
         if self.fragments.len() >= MAX_FRAGMENTS {
             self.fragments.pop_front();
         }
-        self.fragments.push_back(SentFragment { number, message_seq, range });
+        self.fragments.push_back(SentFragment { number, message_seq, range, at });
     }
 
-    /// Hands every fragment of the record `number` to `each` (message_seq and byte range) and forgets it.
-    pub(crate) fn take(&mut self, number: RecordNumber, mut each: impl FnMut(u16, Range<u32>)) {
+    /// Hands every fragment of the record `number` to `each` (message_seq, byte range, and when it was sent) and forgets it.
+    pub(crate) fn take(&mut self, number: RecordNumber, mut each: impl FnMut(u16, Range<u32>, Duration)) {
         self.fragments.retain(|fragment| {
             let carried = fragment.number == number;
             if carried {
-                each(fragment.message_seq, fragment.range.clone());
+                each(fragment.message_seq, fragment.range.clone(), fragment.at);
             }
             !carried
         });
@@ -70,7 +73,7 @@ mod tests {
 
     fn taken(sent: &mut SentRecords, number: RecordNumber) -> Vec<(u16, Range<u32>)> {
         let mut fragments = Vec::new();
-        sent.take(number, |message_seq, range| {
+        sent.take(number, |message_seq, range, _| {
             fragments.push((message_seq, range));
         });
         fragments
@@ -79,9 +82,9 @@ mod tests {
     #[test]
     fn a_record_gives_its_fragments_once() {
         let mut sent = SentRecords::new();
-        sent.push((2, 0), 1, 0..10);
-        sent.push((2, 0), 2, 0..5);
-        sent.push((3, 0), 2, 5..9);
+        sent.push((2, 0), 1, 0..10, Duration::ZERO);
+        sent.push((2, 0), 2, 0..5, Duration::ZERO);
+        sent.push((3, 0), 2, 5..9, Duration::ZERO);
         assert_eq!(taken(&mut sent, (2, 1)), []);
         assert_eq!(taken(&mut sent, (2, 0)), [(1, 0..10), (2, 0..5)]);
         assert_eq!(taken(&mut sent, (2, 0)), []);
@@ -92,7 +95,7 @@ mod tests {
     fn memory_is_bounded_and_the_newest_stay() {
         let mut sent = SentRecords::new();
         for sequence in 0..100_000 {
-            sent.push((2, sequence), 0, 0..1);
+            sent.push((2, sequence), 0, 0..1, Duration::ZERO);
         }
         assert!(sent.held_bytes() <= 8 * 1024, "{}", sent.held_bytes());
         assert_eq!(taken(&mut sent, (2, 100_000 - MAX_FRAGMENTS as u64 - 1)), []);

@@ -109,7 +109,7 @@ fn every_mtu_from_228_to_1500_gives_the_same_messages() {
         let (mut sealer, mut receiver) = (sealer(), Receiver::new(&SERVER_FLIGHT));
         let mut outgoing = flight(Reliability::Implicit, &SERVER_FLIGHT);
         loop {
-            let length = outgoing.write_datagram(&mut sealer, &mut out, mtu).unwrap();
+            let length = outgoing.write_datagram(&mut sealer, &mut out, mtu, Duration::ZERO).unwrap();
             assert!(length <= mtu);
             if length == 0 {
                 break;
@@ -127,7 +127,8 @@ fn each_whole_repeat_is_noticed_once() {
     let mut outgoing = flight(Reliability::Implicit, &SERVER_FLIGHT);
     let mut out = vec![0; 2000];
     for (transmission, mtu) in [1200, 1200, 508, 228].into_iter().enumerate() {
-        while let length @ 1.. = outgoing.write_datagram(&mut sealer, &mut out, mtu).unwrap() {
+        while let length @ 1.. = outgoing.write_datagram(&mut sealer, &mut out, mtu, Duration::ZERO).unwrap()
+        {
             assert_eq!(receiver.repeats_seen, transmission.saturating_sub(1), "only at its end");
             receiver.receive(&sealer, &out[..length]);
         }
@@ -177,8 +178,9 @@ fn deliver(reliability: Reliability, messages: &[(u64, usize)], link: &mut Link,
         // Each ACK that says something new lets more go out at once, as often as there is news.
         loop {
             let mut datagrams = Vec::new();
-            while let length @ 1.. =
-                outgoing.write_datagram(&mut sealer, &mut out, timer.effective_mtu(mtu)).unwrap()
+            while let length @ 1.. = outgoing
+                .write_datagram(&mut sealer, &mut out, timer.effective_mtu(mtu), Duration::ZERO)
+                .unwrap()
             {
                 datagrams.push(out[..length].to_vec());
             }
@@ -188,7 +190,7 @@ fn deliver(reliability: Reliability, messages: &[(u64, usize)], link: &mut Link,
             let newest = receiver.to_acknowledge.len().saturating_sub(32);
             let numbers = receiver.to_acknowledge.split_off(newest);
             let ack_arrives = link.random(100) >= link.loss_percent;
-            if !(ack_arrives && outgoing.on_ack(numbers) && !outgoing.is_acked()) {
+            if !(ack_arrives && outgoing.on_ack(numbers).is_some() && !outgoing.is_acked()) {
                 break;
             }
             outgoing.rewind();

@@ -72,6 +72,15 @@ pub(crate) struct RetransmitTimer {
     expirations: u32,
     /// How often of these since the last sign of life from the peer: how long to wait.
     backoff: u32,
+    /// The largest datagram of the present flight since its size was last changed, in bytes.
+    largest: u16,
+    /// The largest datagram of an answered flight: the path carries that.
+    got_through: u16,
+    /// What datagrams are cut to. It stays for the flights that follow if the peer was there when the flight began: silence
+    /// before the first answer says nothing of sizes.
+    cut: Option<u16>,
+    /// Whether the peer was heard before the present flight.
+    is_peer_there: bool,
 }
 
 /// What is known of the present flight.
@@ -113,13 +122,27 @@ impl RetransmitTimer {
             probe_at: None,
             expirations: 0,
             backoff: 0,
+            largest: 0,
+            got_through: 0,
+            cut: None,
+            is_peer_there: false,
         }
+    }
+
+    /// A stopped timer of an end that speaks only when it is spoken to.
+    pub(crate) const fn of_server(settings: TimerSettings) -> Self {
+        Self { is_peer_there: true, ..Self::new(settings) }
     }
 
     /// There is a new flight. The timer runs from the moment when the flight is [`sent`](Self::sent).
     pub(crate) fn arm(&mut self) {
-        let Self { wait, round_trip, .. } = *self;
-        *self = Self { wait, round_trip, state: State::Unsent, ..Self::new(self.settings) };
+        let Self { wait, round_trip, is_peer_there, .. } = *self;
+        let cut = self.path_size_found();
+        // The flight before this one was answered.
+        let is_peer_there = is_peer_there || self.sent.is_some() || self.started.is_some();
+        let got_through = self.got_through.max(self.largest);
+        let (state, fresh) = (State::Unsent, Self::new(self.settings));
+        *self = Self { wait, round_trip, got_through, cut, is_peer_there, state, ..fresh };
     }
 
     /// Whether the present flight waits to be sent for the first time.
@@ -127,12 +150,13 @@ impl RetransmitTimer {
         self.state == State::Unsent
     }
 
-    /// A datagram of the present flight is sent.
-    pub(crate) fn sent(&mut self, now: Duration) {
+    /// A datagram of the present flight is sent, of so many bytes.
+    pub(crate) fn sent(&mut self, now: Duration, length: usize) {
         if self.is_unsent() {
             self.start(now);
             self.sent = Some(Transmissions { last: now, is_repeated: false, is_measured: false });
         }
+        self.largest = self.largest.max(u16::try_from(length).unwrap_or(u16::MAX));
     }
 
     /// Waits for the peer from now on, with nothing to send.
@@ -158,11 +182,7 @@ impl RetransmitTimer {
         }
         self.wait = match self.round_trip {
             None => self.grown(),
-            Some(round_trip) => {
-                let half = round_trip.checked_div(2).unwrap_or_default();
-                let longer = round_trip.saturating_add(half);
-                longer.max(self.settings.initial).min(self.settings.maximum)
-            }
+            Some(_) => self.first_wait(),
         };
     }
 
@@ -227,6 +247,7 @@ impl RetransmitTimer {
         self.backoff = self.backoff.saturating_add(1);
         self.started = Some(now);
         self.note_repeat(now);
+        self.shrink();
         if let State::Answered { is_lengthened } = &mut self.state {
             *is_lengthened = false;
         }
@@ -237,6 +258,14 @@ impl RetransmitTimer {
     pub(crate) fn timeout(&self) -> Duration {
         let least = if self.is_answered() { ANSWERED_WAIT } else { Duration::ZERO };
         self.grown().max(least)
+    }
+
+    /// What a flight begins to wait with on this path, whatever was lost: 1.5 times the round trip, but not less than the
+    /// initial wait.
+    pub(crate) fn first_wait(&self) -> Duration {
+        let round_trip = self.round_trip.unwrap_or_default();
+        let half = round_trip.checked_div(2).unwrap_or_default();
+        round_trip.saturating_add(half).max(self.settings.initial).min(self.settings.maximum)
     }
 
     /// The first wait, doubled for each expiry.
@@ -253,14 +282,32 @@ impl RetransmitTimer {
         self.round_trip = None;
     }
 
-    /// The size in bytes to cut the present flight's datagrams to, where the path is said to carry `mtu`: after
-    /// three expiries at most 508, after five 228 (RFC 6347 section 4.1.1.1, RFC 9147 section 4.4).
+    /// The size in bytes to cut datagrams to, where the path is said to carry `mtu`.
     pub(crate) fn effective_mtu(&self, mtu: usize) -> usize {
-        match self.expirations {
-            _ if !self.settings.shrinks => mtu,
-            MINIMUM_AFTER.. => mtu.min(MINIMUM_MTU),
-            CAUTIOUS_AFTER.. => mtu.min(CAUTIOUS_MTU),
-            _ => mtu,
+        self.cut.map_or(mtu, |cut| mtu.min(cut.into()))
+    }
+
+    /// The size that the path was found to carry, in bytes, if larger datagrams did not get through.
+    pub(crate) fn path_size(&self) -> Option<usize> {
+        self.path_size_found().map(usize::from)
+    }
+
+    fn path_size_found(&self) -> Option<u16> {
+        self.cut.filter(|_| self.is_peer_there)
+    }
+
+    /// After three expiries of a flight datagrams have at most 508 bytes, after five 228 (RFC 6347 section 4.1.1.1, RFC 9147
+    /// section 4.4), but only if it had larger ones, and larger ones than have got through: else their size is not what loses
+    /// them.
+    fn shrink(&mut self) {
+        let size = match self.expirations {
+            MINIMUM_AFTER.. => MINIMUM_MTU,
+            CAUTIOUS_AFTER.. => CAUTIOUS_MTU,
+            _ => return,
+        };
+        let may_be_too_large = usize::from(self.largest) > size && self.largest > self.got_through;
+        if self.settings.shrinks && may_be_too_large {
+            (self.cut, self.largest) = (u16::try_from(size).ok(), 0);
         }
     }
 
@@ -361,7 +408,7 @@ mod tests {
         let mut timer = RetransmitTimer::new(TimerSettings::default());
         timer.arm();
         assert_eq!(timer.deadline(), None, "not before it is sent");
-        timer.sent(START);
+        timer.sent(START, 1200);
         timer
     }
 
@@ -452,7 +499,7 @@ mod tests {
         assert_eq!(timer.effective_mtu(1200), 508);
         timer.answered(START + milliseconds(6000), None);
         timer.arm();
-        timer.sent(START * 2);
+        timer.sent(START * 2, 1200);
         assert_eq!(
             timer.deadline(),
             Some(START * 2 + milliseconds(3200)),
@@ -461,7 +508,7 @@ mod tests {
         assert_eq!(timer.effective_mtu(1200), 1200);
         timer.answered(START * 2 + milliseconds(1500), None);
         timer.arm();
-        timer.sent(START * 3);
+        timer.sent(START * 3, 1200);
         assert_eq!(timer.deadline(), Some(START * 3 + milliseconds(2250)), "1.5 times the round trip");
         timer.expire(START * 3 + milliseconds(2250));
         timer.answered(START * 3 + milliseconds(2300), None);
@@ -479,7 +526,7 @@ mod tests {
             let mut timer = started();
             timer.answered(START + milliseconds(round_trip), None);
             timer.arm();
-            timer.sent(START * 2);
+            timer.sent(START * 2, 1200);
             assert_eq!(timer.deadline(), Some(START * 2 + milliseconds(wait)), "{round_trip}");
         }
     }
@@ -493,7 +540,7 @@ mod tests {
         timer.answered(START + milliseconds(1500), Some(START));
         timer.answered(START + milliseconds(1500), Some(START + milliseconds(1200)));
         timer.arm();
-        timer.sent(START * 2);
+        timer.sent(START * 2, 1200);
         assert_eq!(timer.deadline(), Some(START * 2 + milliseconds(2250)), "the first answer counts");
     }
 
@@ -541,7 +588,7 @@ mod tests {
         let mut now = START;
         for _ in 0..5 {
             now = timer.deadline().unwrap();
-            timer.expire(now);
+            expire_and_send(&mut timer, 1200);
         }
         assert_eq!(timer.deadline(), Some(now + milliseconds(12_800)));
         timer.sign_of_life(now + milliseconds(1000));
@@ -559,19 +606,65 @@ mod tests {
         assert_eq!(timer.deadline(), None);
     }
 
+    /// A flight whose datagrams are as large as may be, sent again at each expiry.
+    fn expire_and_send(timer: &mut RetransmitTimer, mtu: usize) -> usize {
+        let now = timer.deadline().unwrap();
+        timer.sent(now, timer.effective_mtu(mtu));
+        timer.expire(now);
+        timer.effective_mtu(mtu)
+    }
+
     #[test]
     fn fragments_shrink_after_the_third_and_the_fifth_expiry() {
+        for (mtu, expected) in [
+            (1200, [1200, 1200, 508, 508, 228, 228]),
+            (508, [508, 508, 508, 508, 228, 228]),
+            (300, [300, 300, 300, 300, 228, 228]),
+            (228, [228; 6]),
+        ] {
+            let mut timer = RetransmitTimer::new(TimerSettings::default());
+            timer.arm();
+            timer.sent(START, mtu);
+            let sizes: Vec<_> = (0..6).map(|_| expire_and_send(&mut timer, mtu)).collect();
+            assert_eq!(sizes, expected);
+            // Perhaps the peer was not there yet.
+            timer.arm();
+            assert_eq!((timer.effective_mtu(mtu), timer.path_size()), (mtu, None));
+            // By now it is: what is learnt of the path holds for the next flight too.
+            timer.sent(START, mtu);
+            for _ in 0..6 {
+                expire_and_send(&mut timer, mtu);
+            }
+            timer.arm();
+            assert_eq!((timer.effective_mtu(mtu), timer.path_size().is_some()), (228, mtu > 228));
+        }
+    }
+
+    /// Where all datagrams of a flight are small, their size is not what loses them.
+    #[test]
+    fn a_flight_of_small_datagrams_says_nothing_of_the_path() {
+        let mut timer = RetransmitTimer::new(TimerSettings::default());
+        timer.arm();
+        timer.sent(START, 100);
+        for _ in 0..8 {
+            timer.expire(timer.deadline().unwrap());
+        }
+        assert_eq!((timer.effective_mtu(1200), timer.path_size()), (1200, None));
+    }
+
+    /// Nor are datagrams cut that are no larger than those of an earlier flight.
+    #[test]
+    fn a_size_that_got_through_is_not_the_cause_of_losses() {
         let mut timer = started();
-        let sizes: Vec<_> = (0..7)
-            .map(|_| {
-                let sizes = (timer.effective_mtu(1200), timer.effective_mtu(300));
-                timer.expire(timer.deadline().unwrap());
-                sizes
-            })
-            .collect();
-        let expected =
-            [(1200, 300), (1200, 300), (1200, 300), (508, 300), (508, 300), (228, 228), (228, 228)];
-        assert_eq!(sizes, expected);
+        timer.answered(START + milliseconds(60), None);
+        for (size, smallest) in [(1200, 1200), (1000, 1000), (1201, 508)] {
+            timer.arm();
+            timer.sent(START, size);
+            for _ in 0..6 {
+                expire_and_send(&mut timer, size);
+            }
+            assert_eq!(timer.effective_mtu(size), smallest);
+        }
     }
 
     #[test]
@@ -591,7 +684,7 @@ mod tests {
         let mut timer = started();
         timer.answered(START + milliseconds(60), None);
         timer.arm();
-        timer.sent(START * 2);
+        timer.sent(START * 2, 1200);
         let answers: Vec<_> =
             (0..400).filter(|&ms| timer.may_answer_repeat(START * 2 + milliseconds(ms))).collect();
         assert_eq!(answers, [30, 230]);

@@ -11,7 +11,7 @@ use drystone_x509::ServerName;
 
 use crate::clock::Clock;
 use crate::error::ClientError;
-use crate::socket::{Contact, Socket, Trouble};
+use crate::socket::{Contact, Socket, Trouble, is_too_large};
 use crate::trace;
 
 /// How long an attempt is alone before the next address is tried too: the value that RFC 8305 section 8 recommends.
@@ -174,6 +174,10 @@ impl Attempt {
     pub(super) fn transmit(&mut self, now: Instant, out: &mut [u8]) -> Result<(), Trouble> {
         while let Some(transmit) = self.connection.poll_transmit(now, out) {
             let sent = self.socket.send(out.get(..transmit.len).unwrap_or_default());
+            if sent.as_ref().is_err_and(is_too_large) {
+                self.connection.datagram_too_large(now, transmit.len);
+                continue;
+            }
             sent.or_else(|error| self.contact.on_send_error(error))?;
         }
         Ok(())

@@ -251,13 +251,19 @@ impl Client {
     ///
     /// # Errors
     /// [`SendError::Misuse`] if the connection is not made (or no more), or the packet is longer than
-    /// [`Connection::max_payload`]; [`SendError::Socket`] if the operating system does not take the datagram.
+    /// [`Connection::max_payload`], or than the system lets through; [`SendError::Socket`] if the operating system does not take the datagram.
     pub fn send(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let length = self.attempt.connection.send(payload, &mut self.out)?;
         self.take_events();
         match self.attempt.socket.send(self.out.get(..length).unwrap_or_default()) {
             // The server may be gone, and it may be a forgery: the packet is lost, no more.
             Err(error) if socket::is_refusal(&error) => Ok(()),
+            Err(error) if socket::is_too_large(&error) => {
+                self.attempt.connection.datagram_too_large(self.clock.now(), length);
+                self.take_events();
+                let limit = self.attempt.connection.max_unfragmented_payload();
+                Err(Misuse::PayloadTooLarge { limit }.into())
+            }
             sent => Ok(sent?),
         }
     }

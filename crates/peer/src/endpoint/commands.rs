@@ -46,7 +46,7 @@ impl Endpoint {
         let len = known.state.connection.send(payload, out);
         let ends = known.ends;
         self.note_input(peer);
-        Ok(EndpointTransmit { len: len?, ends })
+        Ok(EndpointTransmit { len: len?, ends, peer: Some(peer) })
     }
 
     /// Seals a packet for a peer where it lies: see [`Connection::seal`]. Returns the datagram, a part of `buffer`, and its
@@ -111,6 +111,15 @@ impl Endpoint {
     pub fn close_with(&mut self, now: Instant, peer: PeerId, alert: AlertDescription) {
         if let Ok(known) = self.known(peer) {
             known.state.connection.close_with(now, alert);
+            self.note_input(peer);
+        }
+    }
+
+    /// The transport has refused a datagram of this many bytes to a peer, since the path does not carry it: see
+    /// [`Connection::datagram_too_large`]. Unknown ids are ignored.
+    pub fn datagram_too_large(&mut self, now: Instant, peer: PeerId, length: usize) {
+        if let Ok(known) = self.known(peer) {
+            known.state.connection.datagram_too_large(now, length);
             self.note_input(peer);
         }
     }

@@ -159,6 +159,8 @@ pub struct EndpointTransmit {
     pub len: usize,
     /// Where to send it, and from which of our addresses.
     pub ends: FourTuple,
+    /// Whose it is; `None` for an answer to an unknown source. For [`Endpoint::datagram_too_large`].
+    pub peer: Option<PeerId>,
 }
 
 impl Endpoint {
@@ -293,7 +295,7 @@ impl Endpoint {
         while let Some(id) = self.ready.front().copied() {
             if let Some(known) = self.table.get_mut(id) {
                 if let Some(transmit) = known.state.connection.poll_transmit(now, out) {
-                    return Some(EndpointTransmit { len: transmit.len, ends: known.ends });
+                    return Some(EndpointTransmit { len: transmit.len, ends: known.ends, peer: Some(id) });
                 }
                 known.state.is_ready = false;
             }

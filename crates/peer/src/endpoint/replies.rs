@@ -53,7 +53,7 @@ impl Replies {
             let reply = self.buffer.get(start..start + len)?;
             if let Some(room) = out.get_mut(..len) {
                 room.copy_from_slice(reply);
-                return Some(EndpointTransmit { len, ends });
+                return Some(EndpointTransmit { len, ends, peer: None });
             }
         }
     }

@@ -164,6 +164,11 @@ impl Link {
         match self.udp.send(out.get(..length).unwrap_or_default()) {
             // The peer may be gone, and it may be a forgery: the packet is lost, no more.
             Err(error) if socket::is_refusal(&error) => Ok(()),
+            Err(error) if socket::is_too_large(&error) => {
+                self.connection.datagram_too_large(self.clock.now(), length);
+                let limit = self.connection.max_unfragmented_payload();
+                Err(PacketError::TooLarge { length: packet.len(), limit })
+            }
             sent => sent.map_err(|error| PacketError::of_send(&error)),
         }
     }
@@ -218,6 +223,10 @@ impl Link {
         let now = self.clock.now();
         while let Some(transmit) = self.connection.poll_transmit(now, out) {
             let sent = self.udp.send(out.get(..transmit.len).unwrap_or_default());
+            if sent.as_ref().is_err_and(socket::is_too_large) {
+                self.connection.datagram_too_large(now, transmit.len);
+                continue;
+            }
             sent.or_else(|error| self.contact.on_send_error(error))
                 .map_err(|trouble| self.explain_trouble(trouble))?;
         }

@@ -218,6 +218,15 @@ pub(crate) fn is_refusal(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset)
 }
 
+/// Whether a datagram is longer than the path carries (EMSGSIZE; on Windows WSAEMSGSIZE).
+pub(crate) fn is_too_large(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    const TOO_LARGE: i32 = libc::EMSGSIZE;
+    #[cfg(not(unix))]
+    const TOO_LARGE: i32 = 10_040;
+    error.raw_os_error() == Some(TOO_LARGE)
+}
+
 /// Whether an error on sending means no more than that this datagram is lost, as any may be.
 pub(crate) fn is_loss(error: &io::Error) -> bool {
     is_refusal(error) || matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
@@ -326,6 +335,15 @@ mod tests {
         dialler.send(b"anybody there?").unwrap();
         let arrival = dialler.receive(&mut [0; 16], Duration::from_secs(5)).unwrap();
         assert_eq!(arrival, Arrival::Refused);
+    }
+
+    /// Longer than UDP over IPv4 can be, on every system.
+    #[test]
+    fn a_datagram_that_is_too_large_is_told_from_other_faults() {
+        let (_listener, dialler) = pair();
+        let error = dialler.send(&[0; 65_520]).unwrap_err();
+        assert!(is_too_large(&error), "{error:?}");
+        assert!(!is_too_large(&ErrorKind::ConnectionRefused.into()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What leaves: packing, retransmission, acknowledgement, failure.
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
+use core::time::Duration;
 
 use proptest::prelude::*;
 
@@ -31,7 +32,7 @@ fn transmit(outgoing: &mut Outgoing, sealer: &mut FakeSealer, mtu: usize) -> Vec
     let mut out = vec![0xdd; 70_000];
     let mut datagrams = Vec::new();
     loop {
-        let length = outgoing.write_datagram(sealer, &mut out, mtu).unwrap();
+        let length = outgoing.write_datagram(sealer, &mut out, mtu, Duration::ZERO).unwrap();
         if length == 0 {
             return datagrams;
         }
@@ -150,7 +151,7 @@ fn records_are_never_larger_than_2_to_the_14() {
 fn the_buffer_bounds_the_datagram_as_well() {
     let mut outgoing = flight(Reliability::Implicit, &[(2, 3000)]);
     let mut out = [0; 300];
-    assert_eq!(outgoing.write_datagram(&mut sealer(), &mut out, 1200), Ok(300));
+    assert_eq!(outgoing.write_datagram(&mut sealer(), &mut out, 1200, Duration::ZERO), Ok(300));
 }
 
 #[test]
@@ -160,9 +161,16 @@ fn too_small_is_a_value_and_loses_nothing() {
     let (prefix, suffix) = sealer.overhead_of(2);
     let mut out = [0; 1200];
     for mtu in 0..=prefix + suffix + HEADER_LEN {
-        assert_eq!(outgoing.write_datagram(&mut sealer, &mut out, mtu), Err(WriteError::TooSmall), "{mtu}");
+        assert_eq!(
+            outgoing.write_datagram(&mut sealer, &mut out, mtu, Duration::ZERO),
+            Err(WriteError::TooSmall),
+            "{mtu}"
+        );
     }
-    assert_eq!(outgoing.write_datagram(&mut sealer, &mut [], 1200), Err(WriteError::TooSmall));
+    assert_eq!(
+        outgoing.write_datagram(&mut sealer, &mut [], 1200, Duration::ZERO),
+        Err(WriteError::TooSmall)
+    );
     let datagrams = transmit(&mut outgoing, &mut sealer, prefix + suffix + HEADER_LEN + 1);
     assert_eq!(datagrams.len(), 50);
     assert!(counts(&sealer, &datagrams)[&0].iter().all(|&count| count == 1));
@@ -180,7 +188,10 @@ fn a_message_longer_than_the_header_can_say_is_refused() {
 #[test]
 fn missing_keys_are_an_error_until_they_exist() {
     let mut outgoing = flight(Reliability::Implicit, &[(10, 50)]);
-    assert_eq!(outgoing.write_datagram(&mut sealer(), &mut [0; 1200], 1200), Err(SealFailed.into()));
+    assert_eq!(
+        outgoing.write_datagram(&mut sealer(), &mut [0; 1200], 1200, Duration::ZERO),
+        Err(SealFailed.into())
+    );
     assert!(outgoing.has_unsent());
 }
 
@@ -193,7 +204,7 @@ fn threat_23_a_failure_at_any_point_loses_and_repeats_nothing() {
         let mut out = [0; 1200];
         let mut datagrams = Vec::new();
         loop {
-            match outgoing.write_datagram(&mut sealer, &mut out, 228) {
+            match outgoing.write_datagram(&mut sealer, &mut out, 228, Duration::ZERO) {
                 Ok(0) => break,
                 Ok(length) => datagrams.push(out[..length].to_vec()),
                 Err(WriteError::Seal(SealFailed)) => sealer.left = None,
@@ -272,11 +283,11 @@ fn acknowledged_messages_are_freed_and_needed_epochs_shrink() {
     assert!(before > 5000);
     let numbers: Vec<_> =
         datagrams.iter().flat_map(|datagram| sealer.open(datagram)).map(|r| r.number).collect();
-    assert!(!outgoing.on_ack([(0, 99), (7, 0), (u64::MAX, u64::MAX)]), "unknown numbers");
-    assert!(outgoing.on_ack([numbers[0]]));
-    assert!(!outgoing.on_ack([numbers[0]]), "once");
+    assert!(outgoing.on_ack([(0, 99), (7, 0), (u64::MAX, u64::MAX)]).is_none(), "unknown numbers");
+    assert!(outgoing.on_ack([numbers[0]]).is_some());
+    assert!(outgoing.on_ack([numbers[0]]).is_none(), "once");
     assert!(!outgoing.needs_epoch(0) && outgoing.needs_epoch(2));
-    assert!(outgoing.on_ack(numbers));
+    assert!(outgoing.on_ack(numbers).is_some());
     assert!(outgoing.is_acked() && outgoing.is_empty() && !outgoing.has_unsent());
     assert_eq!(outgoing.held_bytes(), 0);
 }
@@ -288,10 +299,10 @@ fn a_message_pushed_during_a_transmission_follows_it() {
     let first = transmit(&mut outgoing, &mut sealer, 1200);
     outgoing.push_message(2, HandshakeType(40), 1, body(0, 1)).unwrap();
     outgoing.push_message(2, HandshakeType(40), 2, body(60, 2)).unwrap();
-    assert!(outgoing.on_ack(sealer.open(&first[0]).iter().map(|record| record.number)));
+    assert!(outgoing.on_ack(sealer.open(&first[0]).iter().map(|record| record.number)).is_some());
     let second = transmit(&mut outgoing, &mut sealer, 1200);
     assert_eq!(counts(&sealer, &second).into_keys().collect::<Vec<_>>(), [1, 2]);
-    assert!(outgoing.on_ack(sealer.open(&second[0]).iter().map(|record| record.number)));
+    assert!(outgoing.on_ack(sealer.open(&second[0]).iter().map(|record| record.number)).is_some());
     assert!(outgoing.is_acked(), "an empty message can be acknowledged too");
 }
 
@@ -301,7 +312,7 @@ fn without_acknowledgements_every_retransmission_is_the_whole_flight() {
     let mut outgoing = flight(Reliability::Implicit, &[(0, 300), (1, 500)]);
     for _ in 0..3 {
         let datagrams = transmit(&mut outgoing, &mut sealer, 228);
-        assert!(!outgoing.on_ack(sealer.open(&datagrams[0]).iter().map(|record| record.number)));
+        assert!(outgoing.on_ack(sealer.open(&datagrams[0]).iter().map(|record| record.number)).is_none());
         let counts = counts(&sealer, &datagrams);
         assert_eq!(counts.values().flatten().sum::<usize>(), 800);
         outgoing.rewind();
@@ -377,7 +388,7 @@ proptest! {
                 bytes[fragment.offset as usize..][..fragment.payload.len()].fill(true);
                 *whole = bytes.iter().all(|&acked| acked);
             }
-            prop_assert_eq!(outgoing.on_ack(received.iter().map(|record| record.number)), !received.is_empty());
+            prop_assert_eq!(outgoing.on_ack(received.iter().map(|record| record.number)).is_some(), !received.is_empty());
             prop_assert_eq!(outgoing.is_acked(), acked.iter().all(|(whole, _)| *whole));
         }
     }
