@@ -9,8 +9,8 @@ use crate::Error;
 use crate::error::Misbehaviour;
 use crate::event::{CloseReason, Event};
 use crate::flight::{Accepted, Arrival, Fragment};
-use crate::message::Alert;
 use crate::message::registry::{AlertDescription, HandshakeType};
+use crate::message::{Alert, RETRY_RANDOM};
 use crate::observe::{Direction, Observed};
 use crate::server::greeting::random_of;
 use crate::time::Instant;
@@ -292,7 +292,7 @@ impl Connection {
     /// Returns whether the record may be acknowledged: the fragment was processed, kept or known.
     fn handshake_fragment(&mut self, now: Instant, number: RecordNumber, fragment: Fragment<'_>) -> bool {
         let epoch = number.epoch;
-        let sent = self.hello_sent_at(number);
+        let sent = self.hello_sent_at(number).filter(|_| is_retry_request(&fragment));
         let Phase::Handshaking(handshaking) = &mut self.phase else { return false };
         if let Err(verdict) = handshaking.io.message_epochs.check(epoch, fragment.msg_type) {
             self.apply(now, verdict);
@@ -448,4 +448,12 @@ impl Connection {
             }
         }
     }
+}
+
+/// Whether a fragment has the beginning of a HelloRetryRequest, a stateless answer that repeats the record number of the hello
+/// (RFC 9147 section 5.1). A ServerHello has a number of its own: that of its third transmission may be that of any hello.
+fn is_retry_request(fragment: &Fragment<'_>) -> bool {
+    fragment.msg_type == HandshakeType::SERVER_HELLO
+        && fragment.offset == 0
+        && fragment.payload.get(2..34) == Some(&RETRY_RANDOM)
 }

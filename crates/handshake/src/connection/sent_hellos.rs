@@ -1,5 +1,5 @@
-//! When the copies of a client's hello were sent, by record number: a server's answer repeats the number of the copy that it
-//! answers (RFC 6347 sections 4.2.1 and 4.2.2), so that its round trip is known however often the hello was sent.
+//! When the copies of a client's hello were sent, by record number: a stateless answer repeats the number of the copy that it
+//! answers (RFC 6347 section 4.2.1, RFC 9147 section 5.1), so that its round trip is known however often the hello was sent.
 
 use core::time::Duration;
 
@@ -41,9 +41,8 @@ impl SentHellos {
 }
 
 impl Connection {
-    /// When the copy of our hello was sent that this plaintext record answers, as its number tells; `None` if it is none of
-    /// ours. A server with numbers of its own may hit one by chance: what is measured then lies between the truth and
-    /// nothing.
+    /// When the copy of our hello was sent that this stateless answer is for, as its number tells; `None` if it is none of
+    /// ours.
     pub(super) fn hello_sent_at(&self, answer: RecordNumber) -> Option<Duration> {
         let Phase::Handshaking(handshaking) = &self.phase else { return None };
         let next = self.writes.get(0)?.next_number();
