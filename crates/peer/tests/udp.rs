@@ -294,7 +294,7 @@ fn strangers_cost_nothing_and_get_no_more_than_they_send() {
     assert_eq!((server.stats().accepted, server.stats().cookies_asked, server.peers().count()), (0, 1, 0));
 }
 
-/// Row 59 of the threat list: the number of half-open associations is capped, who finds no place is let in when one falls
+/// Threat 59 of docs/threats.md: the number of half-open associations is capped, who finds no place is let in when one falls
 /// free, the oldest makes room when it had its time, and those that are connected are not given up for strangers. (The
 /// policy itself is tested in simulated time.)
 #[test]

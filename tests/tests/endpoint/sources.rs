@@ -1,6 +1,7 @@
 //! Datagrams of sources that mean no good: replayed hellos, forged addresses, damaged records of live associations.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use drystone::{Endpoint, Event, FourTuple, Incoming, ServerOptions};
 use drystone_tests::hostile::{Class, Hostile};
@@ -48,6 +49,36 @@ fn hostile_datagrams_end_nothing_and_keep_nobody_out() {
         assert_eq!(star.server.connected(), 20, "{version}");
         let ended = star.server.events.iter().filter(|(_, event)| !matches!(event, Event::Connected(_)));
         assert_eq!(ended.count(), 0, "{version}");
+    }
+}
+
+/// One address begins anew again and again, in every phase of its handshakes, while associations of it are closed: nobody
+/// else notices.
+#[test]
+fn threat_58_a_storm_of_handshakes_from_one_address_disturbs_no_other() {
+    for version in VERSIONS {
+        let mut star = Star::new(configs(version).1, ServerOptions::default(), LinkSettings::perfect(), 8);
+        let config = configs(version).0;
+        (0..5).for_each(|number| star.connect(address(number), &config));
+        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 5));
+        star.run_for(SECOND);
+        let others: Vec<_> = star.server.endpoint.peers().collect();
+        for round in 0..300_u16 {
+            star.connect(address(77), &config);
+            star.run_for(Duration::from_millis(7 * u64::from(round % 40)));
+            let now = star.now();
+            let of_storm: Vec<_> = star.server.endpoint.peers().filter(|id| !others.contains(id)).collect();
+            for id in of_storm.into_iter().filter(|_| round % 3 == 0) {
+                star.server.endpoint.close(now, id);
+            }
+            star.flush();
+            star.send(address(round % 5), &round.to_be_bytes());
+        }
+        star.run_for(SECOND);
+        assert!(others.iter().all(|id| star.server.endpoint.connection(*id).is_some()));
+        let of_others = star.server.packets.iter().filter(|(id, _)| others.contains(id)).count();
+        assert_eq!(of_others, 300, "{version}");
+        assert!(star.server.endpoint.peer_count() <= 5 + 2, "an association and a challenger");
     }
 }
 

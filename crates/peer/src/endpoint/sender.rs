@@ -68,7 +68,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Row 67 of the threat list.
+    /// Threat 67 of docs/threats.md.
     #[test]
     fn threat_67_addresses_are_compared_properly() {
         let same = [("10.0.0.1:5", "[::ffff:10.0.0.1]:5"), ("[fe80::1]:5", "[fe80::1%0]:5")];

@@ -29,7 +29,7 @@ const PROTECTED: [(&str, &str, &str); 9] = [
 ];
 
 #[test]
-fn every_field_of_the_illustrated_connection() {
+fn threat_85_every_field_of_the_illustrated_connection() {
     let schedule = Fields::of(&vector("illustrated-dtls13/key-schedule.json"));
     let wire = Fields::of(&vector("illustrated-dtls13/records.json"));
     assert!(schedule.text("source").starts_with("syncsynchalt/illustrated-dtls"));
