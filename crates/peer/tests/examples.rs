@@ -161,8 +161,10 @@ fn the_readmes_game_runs() {
 #[test]
 fn the_readmes_waiting_programs_run() {
     let folder = Folder::new("waiting");
-    let mut server = Running::start("server", &folder, &["127.0.0.1:0"]);
-    let (port, _lines) = port(&mut server);
-    let client = Running::start("client", &folder, &[&format!("127.0.0.1:{port}")]).output();
-    assert_eq!(client, "5 bytes came back\n");
+    for server in ["server", "own_loop"] {
+        let mut server = Running::start(server, &folder, &["127.0.0.1:0"]);
+        let (port, _lines) = port(&mut server);
+        let client = Running::start("client", &folder, &[&format!("127.0.0.1:{port}")]).output();
+        assert_eq!(client, "5 bytes came back\n");
+    }
 }
