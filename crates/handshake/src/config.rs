@@ -332,6 +332,8 @@ const MAX_MESSAGE: u64 = (1 << 24) - 1;
 /// It cannot be built without a way to authenticate the server: a [`Policy`](drystone_x509::Policy), a verifier of
 /// one's own, or, loudly, [`DangerouslyAcceptAnyCertificate`](crate::DangerouslyAcceptAnyCertificate).
 #[derive(Debug)]
+#[doc(alias = "SSL_CTX")]
+#[doc(alias = "connector")]
 pub struct ClientConfig {
     pub(crate) common: Common,
     pub(crate) verifier: Arc<dyn PeerVerifier>,
@@ -463,6 +465,8 @@ impl Default for PartialHelloSettings {
 
 /// What a server needs. Shared by its gate and all its connections in an `Arc`.
 #[derive(Debug)]
+#[doc(alias = "SSL_CTX")]
+#[doc(alias = "acceptor")]
 pub struct ServerConfig {
     pub(crate) common: Common,
     pub(crate) credentials: Arc<dyn CredentialResolver>,

@@ -121,6 +121,7 @@ pub struct Connected {
     /// The DNS name that the client asked for, if any. Given on both sides.
     pub server_name: Option<String>,
     /// The peer's certificates, leaf first; empty if it presented none.
+    #[doc(alias = "peer_certificates")]
     pub peer_chain: Vec<CertificateDer<'static>>,
     /// Whether the extended master secret is in use (always, unless the configuration admits peers without).
     pub extended_master_secret: bool,

@@ -75,6 +75,7 @@ impl Observed<'_> {
 }
 
 /// Receives secrets for tools that decrypt captures (RFC 9850). Whoever has them can read the association.
+#[doc(alias = "SSLKEYLOGFILE")]
 pub trait KeyLog: Send + Sync + Debug {
     /// One line of a key log file is `label` (as it displays itself), the client's random and the secret, the latter two
     /// in hexadecimal.

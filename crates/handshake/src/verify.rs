@@ -13,6 +13,8 @@ use crate::message::registry::AlertDescription;
 /// Decides whether the peer's certificate chain is trusted.
 ///
 /// Possession of the private key is proved by the handshake itself, whatever the verifier says.
+#[doc(alias = "set_verify")]
+#[doc(alias = "verify_callback")]
 pub trait PeerVerifier: Send + Sync + Debug {
     /// `Ready(Ok(()))` trusts the peer, `Ready(Err(..))` ends the handshake with the alert of the [`VerifyError`].
     /// `Pending` means that the answer comes later: the connection then emits

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +30,8 @@ use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Socket};
 /// [`ServerOptions`].
 ///
 /// For an example see [`Client`](crate::Client).
+#[doc(alias = "listener")]
+#[doc(alias = "acceptor")]
 pub struct Server {
     endpoint: Endpoint,
     socket: Socket,
@@ -92,7 +94,26 @@ impl Server {
     ) -> Result<Self, ServerError> {
         let endpoint = Endpoint::server(config, options)?;
         let socket = Socket::bind(address).map_err(|source| ServerError::Socket { address, source })?;
-        Ok(Self {
+        Ok(Self::new(endpoint, socket))
+    }
+
+    /// Like [`bind_with`](Self::bind_with), on the caller's socket, which is bound and not connected.
+    ///
+    /// # Errors
+    /// As [`bind`](Self::bind).
+    pub fn over(
+        socket: UdpSocket,
+        config: Arc<ServerConfig>,
+        options: ServerOptions,
+    ) -> Result<Self, ServerError> {
+        let endpoint = Endpoint::server(config, options)?;
+        let address = socket.local_addr().unwrap_or(([0, 0, 0, 0], 0).into());
+        let socket = Socket::from_std(socket).map_err(|source| ServerError::Socket { address, source })?;
+        Ok(Self::new(endpoint, socket))
+    }
+
+    fn new(endpoint: Endpoint, socket: Socket) -> Self {
+        Self {
             endpoint,
             socket,
             clock: Clock::new(),
@@ -101,7 +122,7 @@ impl Server {
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             send_failures: 0,
-        })
+        }
     }
 
     /// Does what is due for all peers and waits for the next packet or event, at most for `timeout`; zero does not
@@ -128,6 +149,15 @@ impl Server {
                 self.wait(deadline - now)?;
             }
         }
+    }
+
+    /// How long [`poll`](Self::poll) may be left alone, if nothing arrives: for loops that wait for several things at once,
+    /// and for this server's socket among them ([`AsFd`](std::os::fd::AsFd), on Windows `AsSocket`). `None` for ever.
+    pub fn time_to_next_deadline(&self) -> Option<Duration> {
+        if !self.queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.endpoint.poll_timeout().map(|at| at - self.clock.now())
     }
 
     /// Sends one packet to a peer: one record in one datagram.
@@ -295,6 +325,8 @@ impl Drop for Server {
         self.flush();
     }
 }
+
+socket::lend_handle!(Server, socket);
 
 impl fmt::Debug for Server {
     /// Without the buffers: they hold plaintext.

@@ -233,6 +233,33 @@ fn dropping_either_says_goodbye() {
     ));
 }
 
+/// A loop of one's own: the caller's socket, its handle, and how long the server and the client may be left alone.
+#[test]
+fn a_server_over_the_callers_socket_runs_in_a_loop_of_ones_own() {
+    let (client_config, server_config) = configs();
+    let socket = UdpSocket::bind(SocketAddr::from(LOOPBACK)).unwrap();
+    let address = socket.local_addr().unwrap();
+    let mut server = Server::over(socket, server_config, ServerOptions::default()).unwrap();
+    assert_eq!((server.local_addr().unwrap(), server.time_to_next_deadline()), (address, None));
+    let mut client = Client::new(address, localhost(), client_config).unwrap();
+    let first = client.time_to_next_deadline().unwrap();
+    assert!(first <= Duration::from_millis(400), "the first retransmission: {first:?}");
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsFd;
+        let of = |handle: std::os::fd::BorrowedFd<'_>| {
+            SocketAddr::try_from(rustix::net::getsockname(handle).unwrap()).unwrap()
+        };
+        assert_eq!((of(server.as_fd()), of(client.as_fd())), (address, client.local_addr().unwrap()));
+    }
+    connect(&mut client, &mut server);
+    client.send(b"own loop").unwrap();
+    assert!(serve_once(&mut server, PATIENCE).is_some());
+    expect_packet(&mut client, b"own loop");
+    let idle = [server.time_to_next_deadline(), client.time_to_next_deadline()];
+    assert!(idle.iter().all(Option::is_some), "the idle time-out at least");
+}
+
 #[test]
 fn waiting_is_bounded() {
     let (client_config, server_config) = configs();

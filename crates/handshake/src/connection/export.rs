@@ -46,6 +46,7 @@ impl Connection {
 
     /// The keys and salts for SRTP, split as RFC 5764 section 4.2 says; `None` if no profile was negotiated or it is
     /// unknown, or where nothing can be exported.
+    #[doc(alias = "use_srtp")]
     pub fn srtp_keys(&self) -> Option<SrtpKeys> {
         let (key_length, salt_length): (usize, _) = match self.srtp_profile()? {
             SrtpProfile::AES128_CM_HMAC_SHA1_80 | SrtpProfile::AES128_CM_HMAC_SHA1_32 => (16, 14),

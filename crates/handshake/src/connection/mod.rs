@@ -107,6 +107,8 @@ pub(crate) use last_flight::LastFinished;
 /// assert_eq!(connection.stats().total(), 1); // garbage is counted, and harms nothing
 /// # Ok(()) }
 /// ```
+#[doc(alias = "SSL")]
+#[doc(alias = "session")]
 pub struct Connection {
     config: Config,
     start: Start,

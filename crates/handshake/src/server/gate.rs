@@ -72,6 +72,10 @@ use crate::{ConfigError, Error, trace};
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
+#[doc(alias = "DTLSv1_listen")]
+#[doc(alias = "HelloVerifyRequest")]
+#[doc(alias = "HelloRetryRequest")]
+#[doc(alias = "cookie")]
 pub struct Gate {
     cookies: Arc<Cookies>,
     common: Common,

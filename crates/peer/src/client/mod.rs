@@ -247,6 +247,18 @@ impl Client {
         }
     }
 
+    /// How long [`poll`](Self::poll) may be left alone, if nothing arrives: for loops that wait for several things at once,
+    /// and for this client's socket among them ([`AsFd`](std::os::fd::AsFd), on Windows `AsSocket`). While several addresses
+    /// are called there are several sockets, and the time is short. `None` for ever.
+    pub fn time_to_next_deadline(&self) -> Option<Duration> {
+        if !self.queue.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let due = [self.attempt.connection.poll_timeout(), self.dial.next_at()];
+        let wait = due.into_iter().flatten().min().map(|at| at - self.clock.now());
+        if self.earlier.is_empty() { wait } else { Some(wait.map_or(TURN, |wait| wait.min(TURN))) }
+    }
+
     /// Sends one packet: one record in one datagram.
     ///
     /// # Errors
@@ -458,6 +470,8 @@ fn unless_unreachable<T>(error: ClientError) -> Result<Option<T>, ClientError> {
         error => Err(error),
     }
 }
+
+socket::lend_handle!(Client, attempt.socket);
 
 impl Drop for Client {
     fn drop(&mut self) {

@@ -98,6 +98,9 @@ pub use peer_id::PeerId;
 /// assert_eq!(endpoint.stats().strangers_dropped, 1);
 /// # Ok(()) }
 /// ```
+#[doc(alias = "listener")]
+#[doc(alias = "acceptor")]
+#[doc(alias = "demultiplexer")]
 pub struct Endpoint {
     /// What it takes to accept clients.
     acceptor: Option<Acceptor>,

@@ -78,6 +78,11 @@ impl Socket {
         Ok(socket)
     }
 
+    /// The socket itself.
+    pub(crate) fn udp(&self) -> &UdpSocket {
+        &self.udp
+    }
+
     /// From now on takes datagrams of `remote` only, sends to it, and learns of refusals.
     pub(crate) fn connect_to(&self, remote: SocketAddr) -> io::Result<()> {
         self.udp.connect(remote)
@@ -207,6 +212,26 @@ impl Socket {
         Ok(())
     }
 }
+
+/// Lends the operating system's handle of a type's socket, for loops that wait for several things at once.
+macro_rules! lend_handle {
+    ($owner:ty, $($socket:ident).+) => {
+        #[cfg(unix)]
+        impl std::os::fd::AsFd for $owner {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                std::os::fd::AsFd::as_fd(self.$($socket).+.udp())
+            }
+        }
+
+        #[cfg(windows)]
+        impl std::os::windows::io::AsSocket for $owner {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                std::os::windows::io::AsSocket::as_socket(self.$($socket).+.udp())
+            }
+        }
+    };
+}
+pub(crate) use lend_handle;
 
 /// Where to bind for a socket that will talk to `remote`: any address, a free port.
 pub(crate) fn any_port(remote: SocketAddr) -> SocketAddr {
