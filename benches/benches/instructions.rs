@@ -145,8 +145,8 @@ fn with_flight(version: ProtocolVersion, mtu: usize) -> Connection {
 }
 
 #[library_benchmark]
-#[bench::dtls_1_2(args = (V12, 228), setup = with_flight, config = committed(7_052))]
-#[bench::dtls_1_3(args = (V13, 228), setup = with_flight, config = committed(8_392))]
+#[bench::dtls_1_2(args = (V12, 228), setup = with_flight, config = committed(7_194))]
+#[bench::dtls_1_3(args = (V13, 228), setup = with_flight, config = committed(8_960))]
 fn write_a_flight(mut server: Connection) -> Connection {
     let mut out = [0; ROOM];
     let mut datagrams = 0;
