@@ -8,13 +8,33 @@ use std::sync::Arc;
 use drystone::packet_peer::Error;
 use drystone::x509::{CertificateError, Policy, ServerName, TrustAnchors};
 use drystone::{
-    ClientConfig, ConnectError, Error as HandshakeError, PacketError, PacketPeer, PacketPeerDtls,
-    PacketPeerUdp, Status, X509Certificate,
+    AlertDescription, ClientConfig, ConnectError, Error as HandshakeError, PacketError, PacketPeer,
+    PacketPeerDtls, PacketPeerUdp, Status, X509Certificate,
 };
 
 use house::{House, NAME, PATIENCE, a_moment, dial, identity, wait_for};
 
 // ---- statuses ----
+
+/// Not Godot's: the other side learns what is wrong.
+#[test]
+fn a_connection_can_be_closed_with_an_alert() {
+    let mut house = House::new();
+    let mut client = PacketPeerDtls::new();
+    client.close_with(AlertDescription::ACCESS_DENIED);
+    assert_eq!(client.get_status(), Status::Disconnected);
+    client.connect_to_peer(dial(house.port()), true, NAME, Some(&house.certificate)).unwrap();
+    house.settle(&mut client);
+    client.close_with(AlertDescription::ACCESS_DENIED);
+    assert_eq!((client.get_status(), client.error().is_none()), (Status::Disconnected, true));
+    wait_for("the alert", || {
+        house.poll();
+        house.peer().get_status() != Status::Connected
+    });
+    assert_eq!(house.peer().get_status(), Status::Error);
+    let error = house.peer().error().unwrap().to_string();
+    assert!(error.contains("access_denied"), "{error}");
+}
 
 #[test]
 fn statuses_follow_the_connection() {

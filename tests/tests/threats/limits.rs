@@ -1,13 +1,19 @@
 //! What may come, how long it may be and how much of it is buffered: by state, by side, and for all associations of a server
 //! together (threats 1, 2, 5 to 9); and messages of the greatest honest length.
 
+use core::task::Poll;
 use core::time::Duration;
+use std::sync::{Arc, Mutex};
 
+use drystone_handshake::crypto::Side;
 use drystone_handshake::message::CertificateRequest12;
 use drystone_handshake::message::registry::{ExtensionType, HandshakeType};
-use drystone_handshake::{ClientAuth, Discard, Error, Settings};
+use drystone_handshake::{
+    ClientAuth, ClientConfig, Credential, CredentialOffer, CredentialResolver, Discard, Error,
+    ProtocolVersion, ServerConfig, Settings,
+};
 use drystone_record::ContentType;
-use drystone_tests::identity::{Identity, server_config, settings, settings_of_both};
+use drystone_tests::identity::{Identity, server_config, settings, settings_of, settings_of_both};
 use drystone_tests::random::SplitMix64;
 use drystone_tests::rogue::alert::{ILLEGAL_PARAMETER, UNEXPECTED_MESSAGE};
 use drystone_tests::rogue::{
@@ -89,6 +95,77 @@ fn a_certificate_request_may_name_every_authority_there_is() {
         duel.play(&SERVER_STEPS_13[..2]);
         play_in_pieces(&mut duel, Step::CertificateRequest, 1_100);
         connects_and_talks(&mut duel, &SERVER_STEPS_13[2..], &format!("{bytes} bytes in DTLS 1.3"));
+    }
+}
+
+/// Notes how many bytes of names each offer has.
+#[derive(Debug, Default)]
+struct Noting(Mutex<Vec<usize>>);
+
+impl CredentialResolver for Noting {
+    fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
+        let bytes = offer.authorities.iter().map(|name| 2 + name.len()).sum();
+        self.0.lock().unwrap().push(bytes);
+        Poll::Ready(Some(Arc::new(Identity::p256().credential())))
+    }
+}
+
+#[test]
+fn a_client_hears_which_authorities_the_server_names() {
+    for version in [ProtocolVersion::DTLS_1_2, ProtocolVersion::DTLS_1_3] {
+        let noting = Arc::new(Noting::default());
+        let config = ClientConfig::new(settings_of(version), Identity::p256().policy()).unwrap();
+        let victim = Victim::client(Arc::new(config.with_credentials(Shared(Arc::clone(&noting)))));
+        if version == ProtocolVersion::DTLS_1_2 {
+            let mut duel = Duel::between(Rogue::new(Side::Server, Identity::p256()), victim);
+            name_authorities_12(&mut duel.rogue, 900);
+            duel.play(&SERVER_STEPS[..3]);
+            duel.play(&[Step::CertificateRequest]);
+            duel.play(&SERVER_STEPS[3..4]);
+        } else {
+            let mut duel = Duel::between(Rogue::new_13(Side::Server, Identity::p256()), victim);
+            name_authorities_13(&mut duel.rogue, 900);
+            duel.play(&SERVER_STEPS_13[..2]);
+            duel.play(&[Step::CertificateRequest]);
+            duel.play(&SERVER_STEPS_13[2..]);
+        }
+        assert_eq!(*noting.0.lock().unwrap(), [900], "{version}");
+    }
+}
+
+#[test]
+fn a_server_of_1_3_hears_which_authorities_the_client_names() {
+    let noting = Arc::new(Noting::default());
+    let config =
+        ServerConfig::new(settings_of(ProtocolVersion::DTLS_1_3), Shared(Arc::clone(&noting))).unwrap();
+    let mut rogue = Rogue::new_13(Side::Client, Identity::p256());
+    rogue.alter(Step::ClientHello, |body| {
+        let list = names(900);
+        // client_version, random, session_id, cookie, cipher_suites, compression_methods; then all extensions.
+        let mut at = 34;
+        at += 1 + usize::from(body[at]);
+        at += 1 + usize::from(body[at]);
+        at += 2 + usize::from(u16::from_be_bytes([body[at], body[at + 1]]));
+        at += 1 + usize::from(body[at]);
+        body.extend(ExtensionType::CERTIFICATE_AUTHORITIES.0.to_be_bytes());
+        body.extend((list.len() as u16 + 2).to_be_bytes());
+        body.extend((list.len() as u16).to_be_bytes());
+        body.extend(list);
+        let length = (body.len() - at - 2) as u16;
+        body[at..at + 2].copy_from_slice(&length.to_be_bytes());
+    });
+    let mut duel = Duel::between(rogue, Victim::server_without_cookie(Arc::new(config)));
+    duel.play(&[Step::ClientHello]);
+    assert_eq!(*noting.0.lock().unwrap(), [900]);
+}
+
+/// A resolver of which the test keeps a part.
+#[derive(Debug)]
+struct Shared(Arc<Noting>);
+
+impl CredentialResolver for Shared {
+    fn resolve(&self, offer: &CredentialOffer<'_>) -> Poll<Option<Arc<Credential>>> {
+        self.0.resolve(offer)
     }
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use drystone_handshake::{
-    Answer, ClientConfig, CloseReason, Connected, Connection, Event, Misuse, Request, RequestId, Settings,
+    AlertDescription, Answer, ClientConfig, CloseReason, Connected, Connection, Event, Misuse, Request,
+    RequestId, Settings,
 };
 use drystone_x509::ServerName;
 
@@ -314,11 +315,17 @@ impl PacketPeerDtls {
     /// Says goodbye and ends the connection, or gives up the handshake. Does nothing otherwise. Packets that came
     /// before can still be read.
     pub fn disconnect_from_peer(&mut self) {
+        self.close_with(AlertDescription::CLOSE_NOTIFY);
+    }
+
+    /// Ends the connection like [`disconnect_from_peer`](Self::disconnect_from_peer), but tells the other side with a fatal
+    /// alert what is wrong: see [`Connection::close_with`]. Godot has no such method.
+    pub fn close_with(&mut self, alert: AlertDescription) {
         if !self.status.is_active() {
             return;
         }
         if let Some(link) = &mut self.link {
-            link.close(&mut self.out);
+            link.close_with(alert, &mut self.out);
         }
         self.status = Status::Disconnected;
         self.release_link();

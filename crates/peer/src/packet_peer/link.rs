@@ -175,7 +175,12 @@ impl Link {
 
     /// Tells the peer that it is over.
     pub(super) fn close(&mut self, out: &mut Vec<u8>) {
-        self.connection.close(self.clock.now());
+        self.close_with(AlertDescription::CLOSE_NOTIFY, out);
+    }
+
+    /// Tells the peer what is wrong.
+    pub(super) fn close_with(&mut self, alert: AlertDescription, out: &mut Vec<u8>) {
+        self.connection.close_with(self.clock.now(), alert);
         // The peer learns of the end by the goodbye or not at all: there is nothing to do about a failure.
         let _ = self.transmit(out);
     }
