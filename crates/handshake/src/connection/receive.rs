@@ -450,8 +450,9 @@ impl Connection {
     }
 }
 
-/// Whether a fragment has the beginning of a HelloRetryRequest, a stateless answer that repeats the record number of the hello
-/// (RFC 9147 section 5.1). A ServerHello has a number of its own: that of its third transmission may be that of any hello.
+/// Whether a fragment has the beginning of a HelloRetryRequest. Stateless servers, ours among them, repeat the record number of
+/// the hello in it, as RFC 6347 section 4.2.1 asks of a HelloVerifyRequest; RFC 9147 does not say. Retransmissions of a
+/// ServerHello count on from there: the number of the third may be that of any hello.
 fn is_retry_request(fragment: &Fragment<'_>) -> bool {
     fragment.msg_type == HandshakeType::SERVER_HELLO
         && fragment.offset == 0

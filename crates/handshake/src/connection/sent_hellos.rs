@@ -1,5 +1,5 @@
 //! When the copies of a client's hello were sent, by record number: a stateless answer repeats the number of the copy that it
-//! answers (RFC 6347 section 4.2.1, RFC 9147 section 5.1), so that its round trip is known however often the hello was sent.
+//! answers (RFC 6347 section 4.2.1; in DTLS 1.3 by custom), so that its round trip is known however often the hello was sent.
 
 use core::time::Duration;
 
