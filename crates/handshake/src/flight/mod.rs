@@ -19,6 +19,7 @@ mod fragment;
 mod incoming;
 mod limits;
 mod outgoing;
+mod path_size;
 mod ranges;
 mod repeat;
 mod sent;
