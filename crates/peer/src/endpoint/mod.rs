@@ -141,6 +141,13 @@ impl Association {
     const fn new(connection: Connection) -> Self {
         Self { connection, armed: None, buffered: 0, is_ready: false }
     }
+
+    /// Before each datagram of a handshake: it may buffer what the other half-open ones leave.
+    fn limit_buffer(&mut self, half_open: &HalfOpenBytes) {
+        if !self.connection.is_connected() {
+            self.connection.limit_buffered_bytes(half_open.grant(self.buffered));
+        }
+    }
 }
 
 impl Member for Association {
@@ -330,10 +337,7 @@ impl Endpoint {
     fn note_input(&mut self, id: PeerId) {
         if let Some(known) = self.table.get_mut(id) {
             note_events(&mut self.events, id, known);
-            if !known.state.is_ready {
-                known.state.is_ready = true;
-                self.ready.push_back(id);
-            }
+            mark_ready(&mut self.ready, id, known);
         }
     }
 
@@ -346,6 +350,8 @@ impl Endpoint {
         let due = connection.poll_timeout();
         self.deadlines.arm(id, armed, due);
         let is_connected = connection.is_connected();
+        // A failed one stays until its own deadline, to send its alert again to a peer that missed it.
+        let is_over = due.is_none() && connection.is_closed();
         if !is_connected || *buffered > 0 {
             let present = if is_connected { 0 } else { connection.buffered_bytes() };
             self.half_open_bytes.note(buffered, present);
@@ -354,14 +360,9 @@ impl Endpoint {
             if let Some(replaced) = self.table.establish(id, now) {
                 self.replace(replaced, now);
             }
-        } else if due.is_none() && self.is_over(id) {
-            // A failed one stays until its own deadline, to send its alert again to a peer that missed it.
+        } else if is_over {
             self.forget(id);
         }
-    }
-
-    fn is_over(&self, id: PeerId) -> bool {
-        self.table.get(id).is_some_and(|known| known.state.connection.is_closed())
     }
 
     /// Ends an association whose address belongs to a newer one.
@@ -379,6 +380,15 @@ impl Endpoint {
         }
         let table = &self.table;
         self.deadlines.sweep(table.len(), |id| table.get(id)?.state.armed);
+    }
+}
+
+/// An association has, or may have, something to send: it stands in the line once.
+#[inline]
+fn mark_ready(ready: &mut VecDeque<PeerId>, id: PeerId, known: &mut Peer<Association>) {
+    if !known.state.is_ready {
+        known.state.is_ready = true;
+        ready.push_back(id);
     }
 }
 

@@ -17,7 +17,8 @@ use super::hello::{Decision, Greeted};
 use super::incoming::{Opened, Stage};
 use super::sender::{SenderBytes, may_be_client_hello};
 use super::table::Route;
-use super::{Association, Endpoint, EndpointEvent, FourTuple, MAX_REFUSALS, PeerId};
+use super::{Association, Endpoint, EndpointEvent, FourTuple, MAX_REFUSALS, PeerId, mark_ready};
+use crate::inbox::range_within;
 use crate::trace;
 
 /// What it takes to accept clients.
@@ -52,8 +53,9 @@ impl Endpoint {
         bytes: &'b mut [u8],
     ) -> Stage<'b> {
         let route = self.table.route(ends.remote);
-        let is_ours = route.is_some_and(|route| self.table.is_ours(route.current));
-        let receiver = if may_be_client_hello(bytes) && !is_ours && self.acceptor.is_some() {
+        let is_ours = |route: Route| self.table.is_ours(route.current);
+        let receiver = if may_be_client_hello(bytes) && self.acceptor.is_some() && !route.is_some_and(is_ours)
+        {
             self.latest = start;
             self.handle_hello(start, ends, bytes)
         } else if let Some(route) = route {
@@ -74,8 +76,10 @@ impl Endpoint {
     }
 
     fn open<'b>(&mut self, id: PeerId, bytes: &'b mut [u8]) -> Stage<'b> {
-        self.grant_buffer(id);
-        self.note_input(id);
+        if let Some(known) = self.table.get_mut(id) {
+            known.state.limit_buffer(&self.half_open_bytes);
+            mark_ready(&mut self.ready, id, known);
+        }
         Stage::Open(id, Datagram::new(Path::default(), bytes))
     }
 
@@ -112,27 +116,17 @@ impl Endpoint {
         bytes: &mut [u8],
     ) -> VecDeque<(Range<usize>, RecordNumber)> {
         let mut packets = VecDeque::new();
-        self.grant_buffer(id);
         if let Some(known) = self.table.get_mut(id) {
+            known.state.limit_buffer(&self.half_open_bytes);
             let _span = trace::peer(id, known.ends.remote);
             let origin = bytes.as_ptr().addr();
             let mut datagram = Datagram::new(Path::default(), bytes);
             while let Some(data) = known.state.connection.receive(now, &mut datagram) {
-                packets.push_back((crate::inbox::range_within(origin, data.payload), data.number));
+                packets.push_back((range_within(origin, data.payload), data.number));
             }
         }
         self.note_input(id);
         packets
-    }
-
-    /// What a half-open association may buffer of its peer's handshake.
-    fn grant_buffer(&mut self, id: PeerId) {
-        if let Some(known) = self.table.get_mut(id)
-            && !known.state.connection.is_connected()
-        {
-            let grant = self.half_open_bytes.grant(known.state.buffered);
-            known.state.connection.limit_buffered_bytes(grant);
-        }
     }
 
     /// What may be a hello.
