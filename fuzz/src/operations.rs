@@ -73,6 +73,7 @@ impl Bench {
             16 => self.export(input),
             17 => self.transmit_into_little_room(side, input.u8()),
             18 | 19 => self.disturb(side, input),
+            20 => self.datagram_too_large(side, input.u16()),
             _ => self.update_keys(side, input.u8()),
         }
     }
@@ -167,6 +168,15 @@ impl Bench {
 
     fn update_keys(&mut self, side: Side, how: u8) {
         self.world.with(side, |end, now| end.update_keys(now, how & 1 == 0));
+    }
+
+    fn datagram_too_large(&mut self, side: Side, length: u16) {
+        self.world.with(side, |end, now| {
+            let before = end.connection.mtu();
+            end.connection.datagram_too_large(now, length.into());
+            assert!((MIN_MTU..=before).contains(&end.connection.mtu()));
+            end.drain(now);
+        });
     }
 
     fn set_mtu(&mut self, side: Side, mtu: u16) {

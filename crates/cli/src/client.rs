@@ -131,6 +131,12 @@ impl Session {
             Some(ClientEvent::Connection(Event::Closed(CloseReason::Peer))) => Ok(Step::Closed),
             Some(ClientEvent::Connection(Event::Closed(reason))) => Err(Fault::TimedOut(reason.to_string())),
             Some(ClientEvent::Connection(Event::Failed(error))) => Err(Fault::of(&error, trust)),
+            Some(ClientEvent::Connection(Event::MtuReduced { mtu, max_payload })) => {
+                self.reporter.warn(&format!(
+                    "the path carries datagrams of {mtu} bytes only: packets of more than {max_payload} bytes are refused"
+                ));
+                Ok(Step::Nothing)
+            }
             Some(_) | None => Ok(Step::Nothing),
         }
     }

@@ -84,7 +84,7 @@ impl Pipe {
             self.warned = true;
             let (unit, number) = (self.unit, self.sent);
             session.reporter.warn(&format!(
-                "{unit} {number} has {length} bytes, more than the {most} that fit a datagram of --mtu: it is sent in IP \
+                "{unit} {number} has {length} bytes, more than the {most} that fit a datagram (--mtu): it is sent in IP \
                  fragments"
             ));
         }

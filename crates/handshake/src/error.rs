@@ -397,10 +397,11 @@ pub enum Misuse {
     /// The association is not connected: not yet, or no more.
     #[error("not connected")]
     NotConnected,
-    /// The payload exceeds what one record may carry.
+    /// The payload exceeds what one record may carry, or one datagram of a path that is known to carry less.
     #[error("the payload is longer than {limit} bytes")]
     PayloadTooLarge {
-        /// The most bytes that one record to this peer may carry.
+        /// The most bytes that one record to this peer may carry, or that one datagram of the path may where that is known to
+        /// be less ([`Connection::max_payload`](crate::Connection::max_payload)).
         limit: usize,
     },
     /// The buffer has no room for the record around the payload. Given is what is enough for every payload; with padding

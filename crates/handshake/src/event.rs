@@ -31,8 +31,9 @@ pub enum Event {
     /// The write key has protected 7/8 of what it may: start a new association soon. Only in DTLS 1.2, which cannot change
     /// its keys; DTLS 1.3 does so by itself.
     KeysNearLimit,
-    /// The path carries datagrams of at most `mtu` bytes of UDP payload, less than the settings say: larger ones did not get
-    /// through. Packets of more than `max_payload` bytes are refused from now on, unless
+    /// The path carries datagrams of at most `mtu` bytes of UDP payload: larger ones did not get through, or the transport
+    /// refused them. Where it is concluded from losses, it can be an accident of a path that loses much:
+    /// [`Connection::set_mtu`](crate::Connection::set_mtu) undoes it. Packets of more than `max_payload` bytes are refused from now on, unless
     /// [`Settings::ip_fragmentation`](crate::Settings::ip_fragmentation) is set.
     MtuReduced {
         /// Bytes of UDP payload.

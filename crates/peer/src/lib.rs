@@ -31,6 +31,10 @@
 //! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
 //! | `tracing` | diagnostic events for the crate `tracing`, targets `drystone` and `drystone_handshake`: messages, alerts, retransmissions, ends; never packets |
 
+// Tests that are compiled with the crate use modules that are written for its users.
+#[cfg(test)]
+extern crate self as drystone;
+
 mod client;
 mod clock;
 #[cfg_attr(not(feature = "ring"), allow(dead_code, reason = "parts are for `packet_peer` alone"))]
@@ -40,6 +44,8 @@ mod inbox;
 mod key_log;
 #[cfg(feature = "ring")]
 mod keys;
+#[cfg(all(test, feature = "ring"))]
+mod narrow_path;
 #[cfg(feature = "ring")]
 pub mod packet_peer;
 mod random;

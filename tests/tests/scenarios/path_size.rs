@@ -152,6 +152,13 @@ fn sizes_fall_step_by_step() {
         pair.run_for(Duration::from_secs(5));
         let now = pair.now();
         let connection = pair.client.connection();
+        // A packet that IP should have fragmented: the MTU holds for it from now on.
+        assert!(connection.max_payload() > 10_000);
+        connection.datagram_too_large(now, 1_401);
+        is_limited(connection);
+        pair.flush();
+        assert_eq!(reduced(&pair.client), Some((1_400, pair.client.connection().max_payload())));
+        let connection = pair.client.connection();
         for (refused, expected) in
             [(1_401, 1_400), (1_400, 1_232), (1_300, 1_232), (1_232, 508), (400, 228), (228, 228), (1, 228)]
         {

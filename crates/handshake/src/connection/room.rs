@@ -20,7 +20,7 @@ impl Connection {
     }
 
     /// Changes the MTU: bytes of UDP payload, 228 to 65,507 (less and more count as these). Takes effect with the next datagram;
-    /// flights are cut anew when they are sent again. Where [`max_payload`](Self::max_payload) follows the path, it follows
+    /// flights are cut to it when they are sent again. Where [`max_payload`](Self::max_payload) follows the path, it follows
     /// this.
     pub fn set_mtu(&mut self, mtu: usize) {
         self.mtu = mtu.clamp(MIN_MTU, MAX_MTU);
@@ -36,10 +36,15 @@ impl Connection {
     /// once, to 1,232, 508 or 228 bytes, whichever is less than both it and `length`; what is under way of our flights is cut
     /// anew and sent again. [`Event::MtuReduced`] tells the new size.
     ///
-    /// Nothing happens if the MTU is less than `length` already, or no smaller one is left.
+    /// A datagram longer than the MTU was a packet that IP should have fragmented and did not: the MTU stays, and
+    /// [`max_payload`](Self::max_payload) is from now on what fits it. Nothing happens if no smaller size is left.
     pub fn datagram_too_large(&mut self, now: Instant, length: usize) {
+        if length > self.mtu {
+            self.refuse_fragmented_packets();
+            return;
+        }
         let smaller = |size: &usize| *size < length && *size < self.mtu;
-        let Some(size) = SIZES.into_iter().find(smaller).filter(|_| length <= self.mtu) else { return };
+        let Some(size) = SIZES.into_iter().find(smaller) else { return };
         self.learn_path_size(size);
         match &mut self.phase {
             Phase::Handshaking(handshaking) => handshaking.io.flights.send_again(now),
@@ -63,6 +68,14 @@ impl Connection {
         };
         if let Some(size) = size.filter(|size| *size < self.mtu) {
             self.learn_path_size(size);
+        }
+    }
+
+    fn refuse_fragmented_packets(&mut self) {
+        let is_news =
+            matches!(&self.phase, Phase::Connected(established) if !established.is_limited_to_path());
+        if is_news && !self.common().settings.ip_fragmentation {
+            self.learn_path_size(self.mtu);
         }
     }
 

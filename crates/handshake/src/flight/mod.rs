@@ -14,6 +14,7 @@
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 mod acks;
+mod cuts;
 mod expectation;
 mod fragment;
 mod incoming;

@@ -1,4 +1,4 @@
-//! Our flight: plaintext messages that are cut into datagrams, and cut anew each time they are sent, until the
+//! Our flight: plaintext messages that are cut into datagrams, and sent in the same fragments while these fit, until the
 //! peer has them. Owns the messages, what is acknowledged of them and how far the present transmission is;
 //! knows neither keys (the [`Sealer`] does) nor time.
 
@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
+use super::cuts::Cuts;
 use super::fragment::{self, HEADER_LEN, MAX_LENGTH};
 use super::ranges::Ranges;
 use super::sent::{RecordNumber, SentRecords};
@@ -110,6 +111,8 @@ struct Message {
     body: Vec<u8>,
     /// `body.len()`.
     length: u32,
+    /// Where its fragments ended when they were sent.
+    cuts: Cuts,
     acked: Ranges,
     /// The whole message, which `acked` cannot say of an empty one.
     acked_whole: bool,
@@ -168,6 +171,7 @@ impl Outgoing {
             message_seq,
             body,
             length,
+            cuts: Cuts::new(),
             acked,
             acked_whole: false,
         }));
@@ -183,7 +187,8 @@ impl Outgoing {
     /// returns its length in bytes: 0 if there is nothing (more) to send now.
     ///
     /// Messages of one epoch that follow each other share a record as far as they fit (where ACKs are used: DTLS 1.3),
-    /// records share the datagram, and a message that must be cut fills the datagram to the last byte.
+    /// records share the datagram, and a message that must be cut fills the datagram to the last byte. A fragment that was
+    /// sent before keeps its bounds if a datagram has room for it.
     ///
     /// # Errors
     /// [`WriteError`]; nothing was sent then, and the next call tries the same again.
@@ -198,17 +203,18 @@ impl Outgoing {
         let mut written = 0;
         while self.has_unsent() {
             let room = out.get_mut(written..limit).unwrap_or_default();
-            match self.write_record(sealer, room, now) {
+            let is_first = written == 0;
+            match self.write_record(sealer, room, is_first, now) {
                 Ok(length) => written = written.saturating_add(length),
                 // What has been sealed goes out; the next call meets the same obstacle and reports it.
-                Err(_) if written > 0 => break,
+                Err(_) if !is_first => break,
                 Err(error) => return Err(error),
             }
         }
         Ok(written)
     }
 
-    /// Sends again what is not acknowledged, with new record numbers and cut to whatever MTU is given then.
+    /// Sends again what is not acknowledged, with new record numbers, and cut smaller if the MTU given then demands it.
     ///
     /// If a burst has ended inside the flight, the rest comes first: a peer that acknowledges nothing before it
     /// has all would otherwise never get it.
@@ -301,7 +307,10 @@ impl Outgoing {
     pub(crate) fn held_bytes(&self) -> usize {
         let table = self.items.capacity().saturating_mul(size_of::<Item>());
         let bodies = self.items.iter().map(|item| match item {
-            Item::Message(message) => message.body.capacity().saturating_add(message.acked.held_bytes()),
+            Item::Message(message) => {
+                let noted = message.acked.held_bytes().saturating_add(message.cuts.held_bytes());
+                message.body.capacity().saturating_add(noted)
+            }
             Item::ChangeCipherSpec { .. } => 0,
         });
         bodies.fold(table.saturating_add(self.sent.held_bytes()), usize::saturating_add)
@@ -330,11 +339,12 @@ impl Outgoing {
         None
     }
 
-    /// Seals one record at the front of `room` and returns its length.
+    /// Seals one record at the front of `room` and returns its length. `is_first` says that `room` is a whole datagram.
     fn write_record(
         &mut self,
         sealer: &mut impl Sealer,
         room: &mut [u8],
+        is_first: bool,
         now: Duration,
     ) -> Result<usize, WriteError> {
         let Some((_, piece)) = self.piece(self.cursor) else {
@@ -348,7 +358,7 @@ impl Outgoing {
         let end = room.len().saturating_sub(suffix).min(prefix.saturating_add(sealer.max_plaintext(epoch)));
         let plaintext = room.get_mut(prefix..end).ok_or(WriteError::TooSmall)?;
         let staged = match content_type {
-            HANDSHAKE => self.stage_messages(epoch, plaintext),
+            HANDSHAKE => self.stage_messages(epoch, plaintext, is_first),
             _ => self.stage_change_cipher_spec(plaintext),
         };
         if staged.length == 0 {
@@ -364,14 +374,15 @@ impl Outgoing {
     }
 
     /// Writes fragments of consecutive messages of `epoch` as far as they fit.
-    fn stage_messages(&self, epoch: u64, plaintext: &mut [u8]) -> Staged {
+    fn stage_messages(&self, epoch: u64, plaintext: &mut [u8], is_first: bool) -> Staged {
         let mut staged = Staged { length: 0, cursor: self.cursor, fragments: vec![] };
         while let Some((index, Piece::Message(message, range))) = self.piece(staged.cursor) {
             let room = plaintext.get_mut(staged.length..).unwrap_or_default();
             if message.epoch != epoch {
                 break;
             }
-            let Some((length, sent)) = message.write_fragment(range, room) else {
+            let may_cut_anew = is_first && staged.length == 0;
+            let Some((length, sent)) = message.write_fragment(range, room, may_cut_anew) else {
                 break;
             };
             staged.length = staged.length.saturating_add(length);
@@ -380,7 +391,7 @@ impl Outgoing {
             } else {
                 Cursor { item: index.saturating_add(1), offset: 0 }
             };
-            staged.fragments.push((message.message_seq, sent));
+            staged.fragments.push((index, message.message_seq, sent));
             // Legal as it is to put several into one record of DTLS 1.2 (RFC 6347 section 4.2.3), OpenSSL, GnuTLS and
             // Mbed TLS do not, and there are peers that look at the first one only. In DTLS 1.3 all are used to it.
             if self.reliability == Reliability::Implicit {
@@ -405,8 +416,11 @@ impl Outgoing {
     fn commit(&mut self, staged: Staged, number: RecordNumber, now: Duration) {
         self.cursor = staged.cursor;
         self.burst = self.burst.saturating_add(1);
-        if self.reliability == Reliability::Acked {
-            for (message_seq, range) in staged.fragments {
+        for (index, message_seq, range) in staged.fragments {
+            if let Some(Item::Message(message)) = self.items.get_mut(index) {
+                message.cuts.note(range.end, message.length);
+            }
+            if self.reliability == Reliability::Acked {
                 self.sent.push(number, message_seq, range, now);
             }
         }
@@ -432,8 +446,8 @@ struct Staged {
     length: usize,
     /// Where the transmission goes on after it.
     cursor: Cursor,
-    /// message_seq and bytes of each message in it.
-    fragments: Vec<(u16, Range<u32>)>,
+    /// Index, message_seq and bytes of each message in it.
+    fragments: Vec<(usize, u16, Range<u32>)>,
 }
 
 impl Item {
@@ -463,13 +477,26 @@ impl Message {
         news
     }
 
-    /// Writes a fragment with as much of `range` as fits `room`. Returns its length with header and its range;
-    /// `None` if not a byte fits, since an empty fragment would say nothing.
-    fn write_fragment(&self, range: Range<u32>, room: &mut [u8]) -> Option<(usize, Range<u32>)> {
+    /// Writes the first fragment of `range`: to where it ended when it was sent before, else as much as fits `room`. Returns
+    /// its length with header and its range.
+    ///
+    /// `None` if not a byte fits, since an empty fragment would say nothing, or if a fragment that was sent before does not
+    /// fit, unless it may be cut anew.
+    fn write_fragment(
+        &self,
+        range: Range<u32>,
+        room: &mut [u8],
+        may_cut_anew: bool,
+    ) -> Option<(usize, Range<u32>)> {
         let (header, room) = room.split_first_chunk_mut::<HEADER_LEN>()?;
         let start = usize::try_from(range.start).ok()?;
-        let end = usize::try_from(range.end).ok()?.min(start.saturating_add(room.len()));
-        let bytes = self.body.get(start..end)?;
+        let earlier_end = self.cuts.end_after(range.start, self.length);
+        let end = usize::try_from(earlier_end.unwrap_or(range.end).min(range.end)).ok()?;
+        let fitting = end.min(start.saturating_add(room.len()));
+        if fitting < end && earlier_end.is_some() && !may_cut_anew {
+            return None;
+        }
+        let bytes = self.body.get(start..fitting)?;
         if bytes.is_empty() && self.length != 0 {
             return None;
         }

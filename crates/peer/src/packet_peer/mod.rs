@@ -42,6 +42,7 @@
 //! | packets that wait | one | a queue of 65,536 bytes, where each packet costs 24 more than it has; when it is full the newest is dropped and [counted](PacketPeerDtls::dropped_packet_count) |
 //! | the other side's goodbye behind an unread packet | not seen | seen by [`poll`](PacketPeerDtls::poll); the packets stay readable |
 //! | `put_packet` of more than 16,384 bytes | disconnects | [`PacketError::TooLarge`], with Godot's number 27, and nothing has changed |
+//! | packets longer than a path carries that is known to be narrow | left to IP to fragment | [`PacketError::TooLarge`], unless [`Settings::ip_fragmentation`](crate::Settings::ip_fragmentation) is set |
 //! | `put_packet` while the socket's queue is full | says OK, and loses this or the next packet | [`PacketError::Busy`] |
 //! | packets for which the system's socket buffer was full | not seen | counted by `dropped_packet_count` where the system tells them (Linux, Android) |
 //! | one forged record | kills a handshake; one that is cut short kills a connection too | is dropped |

@@ -4,6 +4,8 @@
 mod contact;
 mod datagrams;
 mod drops;
+#[cfg(test)]
+pub(crate) mod narrow;
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -153,11 +155,15 @@ impl Socket {
 
     /// Sends to the connected peer.
     pub(crate) fn send(&self, datagram: &[u8]) -> io::Result<()> {
+        #[cfg(test)]
+        narrow::check(datagram.len())?;
         once_more(|| self.udp.send(datagram).map(drop))
     }
 
     /// Sends to `to`, from the address that the system chooses.
     pub(crate) fn send_to(&self, datagram: &[u8], to: SocketAddr) -> io::Result<()> {
+        #[cfg(test)]
+        narrow::check(datagram.len())?;
         once_more(|| self.udp.send_to(datagram, to).map(drop))
     }
 
@@ -174,6 +180,8 @@ impl Socket {
     }
 
     fn transmit(&self, datagram: &[u8], destination: SocketAddr, source: IpAddr) -> io::Result<()> {
+        #[cfg(test)]
+        narrow::check(datagram.len())?;
         let transmit =
             Transmit { destination, ecn: None, contents: datagram, segment_size: None, src_ip: Some(source) };
         self.state.try_send(UdpSockRef::from(&self.udp), &transmit)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use drystone::x509::{Policy, PrivateKeyDer, ServerName, TrustAnchors};
 use drystone::{ClientAuth, ClientConfig, Credential, Credentials, ProtocolVersion, ServerConfig, Settings};
 
+#[allow(dead_code, reason = "each test file uses its part")]
 pub(crate) fn configs() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
     configs_with(drystone::settings(), |_| ClientAuth::None)
 }
@@ -15,6 +16,12 @@ pub(crate) fn asking_configs_12() -> (Arc<ClientConfig>, Arc<ServerConfig>) {
     let mut settings = drystone::settings();
     settings.max_version = ProtocolVersion::DTLS_1_2;
     configs_with(settings, |policy| ClientAuth::Request(Arc::new(policy)))
+}
+
+/// The same of these settings.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub(crate) fn of_settings(settings: Settings) -> (Arc<ClientConfig>, Arc<ServerConfig>) {
+    configs_with(settings, |_| ClientAuth::None)
 }
 
 fn configs_with(

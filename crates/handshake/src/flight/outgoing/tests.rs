@@ -1,6 +1,7 @@
 //! What leaves: packing, retransmission, acknowledgement, failure.
 
-use alloc::{collections::BTreeMap, vec, vec::Vec};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
 use proptest::prelude::*;
@@ -321,6 +322,53 @@ fn without_acknowledgements_every_retransmission_is_the_whole_flight() {
     assert!(outgoing.is_empty() && transmit(&mut outgoing, &mut sealer, 228).is_empty());
 }
 
+/// message_seq, offset and length of each fragment in these datagrams.
+fn places(sealer: &FakeSealer, datagrams: &[Vec<u8>]) -> Vec<(u16, usize, usize)> {
+    let records = datagrams.iter().flat_map(|datagram| sealer.open(datagram));
+    let place =
+        |fragment: Fragment<'_>| (fragment.message_seq, fragment.offset as usize, fragment.payload.len());
+    records
+        .filter(|record| record.content_type == HANDSHAKE)
+        .flat_map(|record| fragments(&record).into_iter().map(place).collect::<Vec<_>>())
+        .collect()
+}
+
+#[test]
+fn what_an_ack_leaves_keeps_the_bounds_of_its_fragments() {
+    let mut sealer = sealer();
+    let mut outgoing = flight(Reliability::Acked, &[(2, 90), (2, 2800), (2, 400)]);
+    let first = transmit(&mut outgoing, &mut sealer, 1200);
+    let sent = places(&sealer, &first);
+    assert_eq!((first.len(), sent.len()), (3, 5));
+    // The first message and the beginning of the second have arrived: the rest would fit in other cuts.
+    let arrived = sealer.open(&first[0])[0].number;
+    assert!(outgoing.on_ack([arrived]).is_some());
+    for mtu in [1200, 1500, 1200] {
+        outgoing.rewind();
+        let again = transmit(&mut outgoing, &mut sealer, mtu);
+        assert_eq!(places(&sealer, &again), sent[2..], "{mtu}");
+    }
+}
+
+#[test]
+fn a_smaller_path_cuts_fragments_within_their_bounds_and_a_larger_one_leaves_them() {
+    let mut sealer = sealer();
+    let mut outgoing = flight(Reliability::Implicit, &[(0, 100), (0, 1500)]);
+    let mut sent_at = |outgoing: &mut Outgoing, mtu| {
+        let datagrams = transmit(outgoing, &mut sealer, mtu);
+        outgoing.rewind();
+        places(&sealer, &datagrams)
+    };
+    let whole = sent_at(&mut outgoing, 1200);
+    let small = sent_at(&mut outgoing, 508);
+    let (_, second_cut, _) = whole[2];
+    assert!(
+        small.iter().any(|&(seq, offset, _)| (seq, offset) == (1, second_cut)),
+        "{small:?} after {whole:?}"
+    );
+    assert_eq!(sent_at(&mut outgoing, 1200), small);
+}
+
 fn messages() -> impl Strategy<Value = Vec<(u64, usize)>> {
     // Epochs in the order in which a flight has them.
     proptest::collection::vec((0u64..4, prop_oneof![Just(0), 1usize..200, 200usize..5000]), 1..7).prop_map(
@@ -361,6 +409,7 @@ proptest! {
         let mut sealer = sealer();
         let mut outgoing = flight(Reliability::Acked, &messages);
         let mut acked: Vec<_> = messages.iter().map(|&(_, length)| (false, vec![false; length])).collect();
+        let (mut earlier, mut smallest) = (BTreeSet::new(), usize::MAX);
         for (mtu, arrived) in rounds {
             // To the end of the flight, burst after burst.
             let mut datagrams = Vec::new();
@@ -380,6 +429,18 @@ proptest! {
                     prop_assert_eq!(sent.map_or(0, |sent| sent[index]), usize::from(!acked));
                 }
             }
+            // Fragments keep their bounds, and are cut within them only if the datagrams have become smaller.
+            let places = places(&sealer, &datagrams);
+            let has_shrunk = mtu < smallest;
+            smallest = smallest.min(mtu);
+            for &(seq, offset, length) in &places {
+                let is_known = earlier.contains(&(seq, offset, length));
+                let is_within = |&&(other, at, most): &&(u16, usize, usize)| {
+                    other == seq && at <= offset && offset + length <= at + most
+                };
+                prop_assert!(earlier.is_empty() || is_known || has_shrunk && earlier.iter().any(|place| is_within(&place)));
+            }
+            earlier.extend(places);
             let records = datagrams.iter().flat_map(|datagram| sealer.open(datagram));
             let received: Vec<_> =
                 records.enumerate().filter(|(i, _)| arrived >> (i % 64) & 1 == 1).map(|(_, r)| r).collect();
