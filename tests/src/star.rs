@@ -143,6 +143,37 @@ impl Star {
         self.link(address);
     }
 
+    /// These clients begin to connect, and all become connected.
+    ///
+    /// # Panics
+    /// If one of them is not within ten seconds.
+    pub fn connect_all(
+        &mut self,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        config: &Arc<ClientConfig>,
+    ) {
+        addresses.into_iter().for_each(|address| self.connect(address, config));
+        let all = self.clients.len();
+        let limit = self.clock.now() + Duration::from_secs(10);
+        assert!(
+            self.run_until(limit, |star| star.server.connected() == all),
+            "{} of {all}",
+            self.server.connected()
+        );
+    }
+
+    /// The first datagram of a client that begins now.
+    ///
+    /// # Panics
+    /// If it cannot begin.
+    pub fn first_datagram(&self, config: &Arc<ClientConfig>) -> Vec<u8> {
+        let mut client = Endpoint::client();
+        client.connect(self.start(), SERVER.into(), name(), Arc::clone(config)).expect("a client begins");
+        let mut out = [0; 2048];
+        let transmit = client.poll_transmit(self.now(), &mut out).expect("a hello");
+        out[..transmit.len].to_vec()
+    }
+
     /// The link of this address.
     ///
     /// # Panics

@@ -49,8 +49,7 @@ fn a_client_that_lost_its_state_replaces_its_association_and_nobody_elses() {
     for version in VERSIONS {
         let mut star = star(version, LinkSettings::perfect());
         let config = configs(version).0;
-        (0..10).for_each(|number| star.connect(address(number), &config));
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 10));
+        star.connect_all((0..10).map(address), &config);
         let old: Vec<_> = star.server.endpoint.peers().collect();
         (0..5).for_each(|number| star.connect(address(number), &config));
         star.run_for(5 * SECOND);
@@ -72,8 +71,7 @@ fn a_challenger_that_vanishes_changes_nothing() {
     for version in VERSIONS {
         let mut star = star(version, LinkSettings::perfect());
         let config = configs(version).0;
-        star.connect(address(1), &config);
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 1));
+        star.connect_all([address(1)], &config);
         star.run_for(SECOND);
         let old = star.clients.remove(&address(1)).expect("it is there");
         let first = star.server.peer();
@@ -157,8 +155,7 @@ fn both_ends_close_and_are_gone() {
     for version in VERSIONS {
         let mut star = star(version, LinkSettings::perfect());
         let config = configs(version).0;
-        (0..4).for_each(|number| star.connect(address(number), &config));
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 4));
+        star.connect_all((0..4).map(address), &config);
         star.run_for(SECOND);
         let now = star.now();
         star.server.endpoint.close_all(now);
@@ -180,8 +177,7 @@ fn silent_peers_are_gone_after_the_idle_timeout() {
         options.idle_timeout = Some(20 * SECOND);
         let mut star = Star::new(configs(version).1, options, LinkSettings::perfect(), 9);
         let config = configs(version).0;
-        (0..8).for_each(|number| star.connect(address(number), &config));
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 8));
+        star.connect_all((0..8).map(address), &config);
         star.run_for(SECOND);
         (0..4).for_each(|number| drop(star.clients.remove(&address(number))));
         for _ in 0..30 {

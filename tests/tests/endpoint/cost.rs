@@ -40,8 +40,7 @@ fn nothing_is_allocated_for_a_packet() {
     for version in VERSIONS {
         let mut star = Star::new(configs(version).1, ServerOptions::default(), LinkSettings::perfect(), 3);
         let config = configs(version).0;
-        (0..20).for_each(|number| star.connect(address(number), &config));
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 20));
+        star.connect_all((0..20).map(address), &config);
         star.run_for(300 * SECOND);
         let (start, mut out) = (star.start(), [[0; 2048]; 2]);
         let Star { server, clients, .. } = &mut star;
@@ -62,7 +61,7 @@ fn unknown_sources_cost_no_memory() {
     for version in VERSIONS {
         let (client, server) = configs(version);
         let mut star = Star::new(server, ServerOptions::default(), LinkSettings::perfect(), 4);
-        let mut hello = first_datagram(&star, client);
+        let mut hello = star.first_datagram(&client);
         let start = star.start();
         let server = &mut star.server.endpoint;
         let mut out = [0; 2048];
@@ -99,14 +98,4 @@ fn unknown_sources_cost_no_memory() {
         assert_eq!(server.peer_count(), 0);
         hello.clear();
     }
-}
-
-/// The first datagram of a client.
-fn first_datagram(star: &Star, config: std::sync::Arc<drystone::ClientConfig>) -> Vec<u8> {
-    let mut client = Endpoint::client();
-    let name = drystone_tests::identity::name();
-    client.connect(star.start(), SERVER.into(), name, config).expect("a client begins");
-    let mut out = [0; 2048];
-    let transmit = client.poll_transmit(star.now(), &mut out).expect("a hello");
-    out[..transmit.len].to_vec()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use drystone::{Endpoint, Event, FourTuple, Incoming, ServerOptions};
 use drystone_tests::hostile::{Class, Hostile};
-use drystone_tests::identity::name;
+use drystone_tests::identity::{Identity, name, server_config, settings_of};
 use drystone_tests::link::LinkSettings;
 use drystone_tests::star::{SERVER, Star};
 
@@ -17,10 +17,9 @@ fn hostile_datagrams_end_nothing_and_keep_nobody_out() {
     for version in VERSIONS {
         let mut star = Star::new(configs(version).1, ServerOptions::default(), LinkSettings::perfect(), 5);
         let config = configs(version).0;
-        (0..10).for_each(|number| star.connect(address(number), &config));
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 10));
+        star.connect_all((0..10).map(address), &config);
         star.run_for(SECOND);
-        let flights = vec![hello(&star, &config)];
+        let flights = vec![star.first_datagram(&config)];
         let (mut hostile, mut bytes) = (Hostile::new(6, flights), Vec::new());
         let mut out = [0; 2048];
         for round in 0..400_u16 {
@@ -59,8 +58,7 @@ fn threat_58_a_storm_of_handshakes_from_one_address_disturbs_no_other() {
     for version in VERSIONS {
         let mut star = Star::new(configs(version).1, ServerOptions::default(), LinkSettings::perfect(), 8);
         let config = configs(version).0;
-        (0..5).for_each(|number| star.connect(address(number), &config));
-        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 5));
+        star.connect_all((0..5).map(address), &config);
         star.run_for(SECOND);
         let others: Vec<_> = star.server.endpoint.peers().collect();
         for round in 0..300_u16 {
@@ -114,14 +112,6 @@ fn attacker(number: u16) -> SocketAddr {
     ([198, 51, 100, 9], 1_000 + number).into()
 }
 
-fn hello(star: &Star, config: &std::sync::Arc<drystone::ClientConfig>) -> Vec<u8> {
-    let mut client = Endpoint::client();
-    client.connect(star.start(), SERVER.into(), name(), config.clone()).expect("a client begins");
-    let mut out = [0; 2048];
-    let transmit = client.poll_transmit(star.now(), &mut out).expect("a hello");
-    out[..transmit.len].to_vec()
-}
-
 /// The hello with which a client returns its cookie.
 fn with_cookie(
     star: &mut Star,
@@ -139,4 +129,26 @@ fn with_cookie(
     assert!(client.receive(start, &mut incoming).is_none());
     let transmit = client.poll_transmit(start.now, &mut out).expect("the second hello");
     out[..transmit.len].to_vec()
+}
+
+/// Refused hellos are all answered and counted; of those that nobody asks for, few are kept as events.
+#[test]
+fn refusals_that_nobody_reads_are_counted_and_not_kept() {
+    let [v12, v13] = VERSIONS;
+    let client = configs(v12).0;
+    let mut settings = settings_of(v13);
+    settings.min_version = v13;
+    let server = server_config(settings, Identity::p256());
+    let mut star = Star::new(server, ServerOptions::default(), LinkSettings::perfect(), 9);
+    for told in [64, 128] {
+        for number in 0..100 {
+            let (start, mut hello) = (star.start(), star.first_datagram(&client));
+            let mut incoming = Incoming::new(FourTuple::from(address(number)), &mut hello);
+            assert!(star.server.endpoint.receive(start, &mut incoming).is_none());
+            assert!(star.server.endpoint.poll_transmit(start.now, &mut [0; 2048]).is_some());
+        }
+        star.flush();
+        assert_eq!(star.server.refused.len(), told);
+    }
+    assert_eq!(star.server.endpoint.stats().hellos_refused, 200);
 }

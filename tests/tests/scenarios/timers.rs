@@ -184,3 +184,35 @@ fn the_handshake_deadline_of_a_server_runs_from_the_first_datagram() {
         assert_eq!(duel.victim.error(), Some(&Error::HandshakeTimeout), "{version}");
     }
 }
+
+/// A ServerHello does not tell which hello it answers: its record number, which grows with each retransmission, is that of some
+/// hello by chance. A round trip of seconds that was measured by it would hold back the client's last flight for longer.
+#[test]
+fn the_number_of_a_server_hello_measures_no_round_trip() {
+    const SILENCE: Duration = Duration::from_secs(6);
+    for version in VERSIONS {
+        let identity = Identity::p256();
+        let settings = || {
+            let mut settings = settings_of(version);
+            settings.mtu_is_known = true;
+            settings
+        };
+        let mut link = Link::new(1, LinkSettings::perfect());
+        let (mut is_answered, mut lost) = (false, None);
+        link.add_hook(move |passing| {
+            let is_lost = match passing.direction {
+                // All but the answer that asks for the cookie.
+                Direction::ToClient => passing.index > 0 && passing.sent_at < SILENCE,
+                // The first transmission of the client's last flight.
+                Direction::ToServer => is_answered && passing.sent_at == *lost.get_or_insert(passing.sent_at),
+            };
+            is_answered |= passing.direction == Direction::ToClient && passing.index > 0 && !is_lost;
+            if is_lost { Fate::Drop } else { Fate::Pass }
+        });
+        let (client, server) = (client_config(settings(), identity), server_config(settings(), identity));
+        let mut pair = Pair::new(client, server, name(), link);
+        assert!(pair.connect(), "{version}: {pair:?}");
+        // The server's ninth transmission arrives at 8.92 s; the lost flight comes again with the wait of a path of 60 ms.
+        assert!(pair.clock.now() < Duration::from_secs(10), "{version}: {:?}", pair.clock.now());
+    }
+}
