@@ -111,6 +111,9 @@ impl Habits {
             _ => AckHabit::Never,
         };
         let read_interval = reads_slowly.then(|| Duration::from_millis([1, 5, 20][count(3)]));
+        // RFC 6347 section 4.2.1 allows an empty one; RFC 9846 section 4.2.2 does not.
+        let is_empty = count(6) == 0 && version == ProtocolVersion::DTLS_1_2;
+        let cookie_length = if is_empty { 0 } else { cookie_length };
         Self {
             side,
             version,
