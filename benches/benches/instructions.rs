@@ -145,8 +145,8 @@ fn with_flight(version: ProtocolVersion, mtu: usize) -> Connection {
 }
 
 #[library_benchmark]
-#[bench::dtls_1_2(args = (V12, 228), setup = with_flight, config = committed(7_194))]
-#[bench::dtls_1_3(args = (V13, 228), setup = with_flight, config = committed(8_960))]
+#[bench::dtls_1_2(args = (V12, 228), setup = with_flight, config = committed(7_823))]
+#[bench::dtls_1_3(args = (V13, 228), setup = with_flight, config = committed(9_214))]
 fn write_a_flight(mut server: Connection) -> Connection {
     let mut out = [0; ROOM];
     let mut datagrams = 0;
@@ -227,10 +227,10 @@ fn to_echo(version: ProtocolVersion, peers: usize) -> (Endpoint, Vec<(FourTuple,
 
 // Whom the datagram is for, the record opened, the answer sealed, and everything drained, as a server's loop does.
 #[library_benchmark]
-#[bench::dtls_1_2_of_10(args = (V12, 10), setup = to_echo, config = committed(260_788))]
-#[bench::dtls_1_2_of_1000(args = (V12, 1000), setup = to_echo, config = committed(260_788))]
-#[bench::dtls_1_3_of_10(args = (V13, 10), setup = to_echo, config = committed(304_838))]
-#[bench::dtls_1_3_of_1000(args = (V13, 1000), setup = to_echo, config = committed(304_838))]
+#[bench::dtls_1_2_of_10(args = (V12, 10), setup = to_echo, config = committed(246_107))]
+#[bench::dtls_1_2_of_1000(args = (V12, 1000), setup = to_echo, config = committed(246_107))]
+#[bench::dtls_1_3_of_10(args = (V13, 10), setup = to_echo, config = committed(294_388))]
+#[bench::dtls_1_3_of_1000(args = (V13, 1000), setup = to_echo, config = committed(294_388))]
 fn echo_100_packets(
     (mut server, mut packets): (Endpoint, Vec<(FourTuple, Vec<u8>)>),
 ) -> (Endpoint, Vec<(FourTuple, Vec<u8>)>) {

@@ -5,7 +5,7 @@ extends SceneTree
 # Orders are lines that the test appends to the file res://orders, their words separated by tabs. Each is carried out
 # in the frame that finds it:
 #   send ID HEX      put_packet. Prints "sent ID ERROR".
-#   vars ID          from now on that peer's packets are read with get_var.
+#   vars ID          from now on that peer's packets are read with get_var. Prints "vars ID 0".
 #   put_var ID HEX   put_var of bytes2var(HEX). Prints "sent ID ERROR".
 #   close ID         disconnect_from_peer
 #   generate KEY CERTIFICATE NAME
@@ -104,6 +104,7 @@ func _obey(line):
             print("sent %s %d" % [words[1], peers[words[1]].put_packet(_from_hex(words[2]))])
         "vars":
             _with_vars[words[1]] = true
+            print("vars %s 0" % words[1])
         "put_var":
             var value = bytes2var(_from_hex(words[2]))
             print("sent %s %d" % [words[1], peers[words[1]].put_var(value)])

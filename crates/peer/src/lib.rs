@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | what a game on Godot has, or five lines per frame | [`PacketPeerDtls`], [`DtlsServer`]: the module [`packet_peer`] |
 //! | a client or a server over UDP that waits by itself | [`Client`], [`Server`] |
+//! | connections in a program on tokio | the module `tokio` (feature `tokio`) |
+//! | many peers over a transport or in a loop of your own | [`Endpoint`] |
 //! | the protocol over a transport of your own (WebRTC, CoAP, a tunnel, a simulation) | [`Connection`] and [`Gate`] |
 //! | to decide which certificates to trust | [`x509::Policy`] |
 //! | certificates and keys in files | [`X509Certificate`], [`CryptoKey`] |
@@ -28,6 +30,7 @@
 //! | `pq` (on by default) | the post-quantum group X25519MLKEM768 of DTLS 1.3, first in the order of preference |
 //! | `system-roots` | the operating system's trust anchors (`x509::TrustAnchors::system`) |
 //! | `generate` | new keys and self-signed certificates (`Crypto`) |
+//! | `tokio` | the module `tokio`: an endpoint and its connections in programs on tokio |
 //! | `variant` | Godot's values on the wire (`Variant`), and its `put_var` and `get_var` on every [`PacketPeer`] |
 //! | `tracing` | diagnostic events for the crate `tracing`, targets `drystone` and `drystone_handshake`: messages, alerts, retransmissions, ends; never packets |
 
@@ -48,10 +51,14 @@ mod keys;
 mod narrow_path;
 #[cfg(feature = "ring")]
 pub mod packet_peer;
+#[cfg(any(feature = "ring", feature = "tokio"))]
+mod packet_queue;
 mod random;
 mod server;
 #[cfg_attr(not(feature = "ring"), allow(dead_code, reason = "parts are for `packet_peer` alone"))]
 mod socket;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod trace;
 #[cfg(feature = "variant")]
 pub mod variant;

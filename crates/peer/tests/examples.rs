@@ -19,7 +19,16 @@ fn example(name: &str) -> PathBuf {
     let path = profile.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
     if !path.exists() {
         let cargo = Command::new(env!("CARGO"))
-            .args(["build", "--package", "drystone", "--example", name, "--target-dir"])
+            .args([
+                "build",
+                "--package",
+                "drystone",
+                "--features",
+                "generate,tokio",
+                "--example",
+                name,
+                "--target-dir",
+            ])
             .arg(profile.parent().unwrap())
             .status();
         assert!(cargo.unwrap().success());
@@ -161,10 +170,32 @@ fn the_readmes_game_runs() {
 #[test]
 fn the_readmes_waiting_programs_run() {
     let folder = Folder::new("waiting");
-    for server in ["server", "own_loop"] {
+    for server in ["server", "own_loop", "tokio_echo"] {
         let mut server = Running::start(server, &folder, &["127.0.0.1:0"]);
         let (port, _lines) = port(&mut server);
         let client = Running::start("client", &folder, &[&format!("127.0.0.1:{port}")]).output();
         assert_eq!(client, "5 bytes came back\n");
     }
+}
+
+#[test]
+fn a_server_pushes_what_comes_from_elsewhere() {
+    let folder = Folder::new("push");
+    let mut server = Running::start("tokio_push", &folder, &["127.0.0.1:0"]);
+    let (port, _lines) = port(&mut server);
+    let mut client = Running::start("game_client", &folder, &[&port]);
+    let mut lines = BufReader::new(client.stdout());
+    let line = within_patience(move || {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        line
+    });
+    // "tick " and a number.
+    assert!(line.ends_with(" bytes\n"), "{line}");
+}
+
+#[test]
+fn many_peers_talk_to_one_server() {
+    let output = Running::start("many_peers", &Folder::new("many"), &["100"]).output();
+    assert!(output.starts_with("100 clients, 100 peers"), "{output}");
 }

@@ -1,14 +1,18 @@
 //! AEAD and record number masks by ring. The only file of this crate that knows ring.
 //!
 //! ring does not wipe its expanded keys when they are dropped. Here a key that nobody uses is expanded in the place of one
-//! that is dropped.
+//! that is dropped. Its keys have gaps (the round keys that AES-128 does not use, for one), and whatever lies on the stack is
+//! copied with them: they are made, and replaced, where the stack was wiped before.
 
 use crate::aead::{Aead, AeadFailure, AeadKey, InvalidKey, NONCE_LENGTH};
 use crate::mask::{Mask, MaskKey, SAMPLE_LENGTH};
 use ::ring::aead::{self, quic};
 use alloc::boxed::Box;
 use core::fmt;
-use zeroize::optimization_barrier;
+use zeroize::{optimization_barrier, zeroize_stack};
+
+/// Bytes of stack in which a key is made and moved.
+const ROOM: usize = 2 << 10;
 
 /// What is expanded in the place of a key: the longest has 32 bytes.
 const NO_KEY: [u8; 32] = [0; 32];
@@ -49,8 +53,10 @@ impl Aead for RingAead {
     }
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn AeadKey>, InvalidKey> {
-        let unbound = aead::UnboundKey::new(self.algorithm, key).map_err(|_| InvalidKey)?;
-        Ok(Box::new(RingAeadKey(aead::LessSafeKey::new(unbound))))
+        on_clean_stack(|| {
+            let unbound = aead::UnboundKey::new(self.algorithm, key).map_err(|_| InvalidKey)?;
+            Ok(Box::new(RingAeadKey(aead::LessSafeKey::new(unbound))) as _)
+        })
     }
 }
 
@@ -60,10 +66,12 @@ impl Drop for RingAeadKey {
     fn drop(&mut self) {
         let algorithm = self.0.algorithm();
         let no_key = NO_KEY.get(..algorithm.key_len()).unwrap_or(&NO_KEY);
-        if let Ok(no_key) = aead::UnboundKey::new(algorithm, no_key) {
-            self.0 = aead::LessSafeKey::new(no_key);
-            optimization_barrier(&self.0);
-        }
+        on_clean_stack(|| {
+            if let Ok(no_key) = aead::UnboundKey::new(algorithm, no_key) {
+                self.0 = aead::LessSafeKey::new(no_key);
+                optimization_barrier(&self.0);
+            }
+        });
     }
 }
 
@@ -118,8 +126,10 @@ impl Mask for RingMask {
     }
 
     fn key(&self, key: &[u8]) -> Result<Box<dyn MaskKey>, InvalidKey> {
-        let key = quic::HeaderProtectionKey::new(self.algorithm, key).map_err(|_| InvalidKey)?;
-        Ok(Box::new(RingMaskKey(key)))
+        on_clean_stack(|| {
+            let key = quic::HeaderProtectionKey::new(self.algorithm, key).map_err(|_| InvalidKey)?;
+            Ok(Box::new(RingMaskKey(key)) as _)
+        })
     }
 }
 
@@ -129,10 +139,12 @@ impl Drop for RingMaskKey {
     fn drop(&mut self) {
         let algorithm = self.0.algorithm();
         let no_key = NO_KEY.get(..algorithm.key_len()).unwrap_or(&NO_KEY);
-        if let Ok(no_key) = quic::HeaderProtectionKey::new(algorithm, no_key) {
-            self.0 = no_key;
-            optimization_barrier(&self.0);
-        }
+        on_clean_stack(|| {
+            if let Ok(no_key) = quic::HeaderProtectionKey::new(algorithm, no_key) {
+                self.0 = no_key;
+                optimization_barrier(&self.0);
+            }
+        });
     }
 }
 
@@ -142,4 +154,16 @@ impl MaskKey for RingMaskKey {
             self.0.new_mask(sample).expect("ring makes a mask from every sample of 16 bytes");
         [first, second]
     }
+}
+
+/// Runs `work` where the stack holds nothing.
+fn on_clean_stack<T>(work: impl FnOnce() -> T) -> T {
+    zeroize_stack::<ROOM>();
+    apart(work)
+}
+
+/// In a frame of its own, which lies in what was wiped.
+#[inline(never)]
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
 }

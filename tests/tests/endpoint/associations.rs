@@ -4,7 +4,7 @@ use drystone::{
     CloseReason, Endpoint, EndpointError, Event, FourTuple, Incoming, Misuse, ProtocolVersion, ServerOptions,
     Start,
 };
-use drystone_tests::identity::name;
+use drystone_tests::identity::{Identity, client_config, name, settings_of};
 use drystone_tests::link::LinkSettings;
 use drystone_tests::star::{SERVER, Star};
 
@@ -187,6 +187,24 @@ fn silent_peers_are_gone_after_the_idle_timeout() {
         assert_eq!(star.server.endpoint.peer_count(), 4);
         let vanished = |event: &Event| matches!(event, Event::Closed(CloseReason::IdleTimeout(_)));
         assert_eq!(star.server.events.iter().filter(|(_, event)| vanished(event)).count(), 4);
+    }
+}
+
+/// What a failed handshake leaves, to send its alert again, is in nobody's way.
+#[test]
+fn an_address_is_free_when_its_handshake_has_failed() {
+    for version in VERSIONS {
+        let mut star = star(version, LinkSettings::perfect());
+        let stranger = Identity::with_intermediate(|| rcgen::KeyPair::generate().unwrap());
+        star.connect(address(1), &client_config(settings_of(version), &stranger));
+        star.run_for(SECOND);
+        let start = star.start();
+        let client = star.clients.get_mut(&address(1)).unwrap();
+        assert!(matches!(client.events[..], [(_, Event::Failed(_))]), "{:?}", client.events);
+        assert_eq!(client.endpoint.peer_count(), 1, "it stays until its deadline");
+        client.endpoint.connect(start, SERVER.into(), name(), configs(version).0).unwrap();
+        assert!(star.run_until(10 * SECOND, |star| star.server.connected() == 1), "{version}");
+        assert_eq!(star.clients[&address(1)].endpoint.peer_count(), 1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Several connections at once, of which some fail: the others must not feel it.
 
-use crate::duo::Way;
+use crate::duo::{Way, skips_at_most};
 use crate::ours::{Cast, Entry, OurServer, Ours, Trust, connect};
 use crate::scene::{NAME, Scene, Stage, godot_connects, godot_serves};
 use drystone::packet_peer::Error;
@@ -67,7 +67,8 @@ fn come(entry: Entry, stage: &Stage) -> Result<(), String> {
 
     let found = ["0", "2"].map(|id| scene.godots[0].peer(id).packets.clone());
     let statuses = ["0", "2"].map(|id| scene.godots[0].peer(id).statuses.clone());
-    if found != expected || statuses != [[0, 1, 2], [0, 1, 2]] {
+    let fit = |found: &Vec<u8>| skips_at_most(found, &[0, 1, 2], &1);
+    if found != expected || !statuses.iter().all(fit) {
         return Err(format!("what stayed had statuses {statuses:?} and packets {found:?}"));
     }
     let server = scene.ours.server.as_ref().ok_or("no server")?;

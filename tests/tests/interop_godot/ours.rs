@@ -1,11 +1,14 @@
 //! The drystone side: what a game would hold, and a diary of what happened to it.
 
+use crate::scene::{FRAME, PATIENCE};
+use drystone::packet_peer::Error;
 use drystone::{
     CryptoKey, DtlsServer, PacketPeer, PacketPeerDtls, PacketPeerUdp, Status, UdpServer, X509Certificate,
 };
 use drystone_tests::interop::Identity;
 use std::path::Path;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A DTLS peer and what it went through.
 #[derive(Debug)]
@@ -71,10 +74,22 @@ pub(crate) fn connect(port: u16, trust: Trust<'_>, idle_timeout: Option<Duration
 pub(crate) fn connect_from(local_port: u16, port: u16, trust: Trust<'_>) -> Result<Ours, String> {
     let anchors = trust.anchors.map(load_certificate).transpose()?;
     let mut udp = PacketPeerUdp::new();
-    udp.bind(local_port, "127.0.0.1").map_err(|error| error.to_string())?;
+    in_time(|| udp.bind(local_port, "127.0.0.1"))?;
     let mut ours = Ours::new(PacketPeerDtls::new());
     begin(&mut ours, udp, port, trust, anchors.as_ref())?;
     Ok(ours)
+}
+
+/// Takes a port. One that was just left can still be taken for a moment: a process that another test starts has a copy of the
+/// socket until it becomes the program.
+fn in_time(mut take: impl FnMut() -> Result<(), Error>) -> Result<(), String> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match take() {
+            Err(_) if Instant::now() < deadline => thread::sleep(FRAME),
+            taken => return taken.map_err(|error| error.to_string()),
+        }
+    }
 }
 
 /// Connects the same object once more, as a game does whose server went away.
@@ -135,7 +150,7 @@ impl OurServer {
         };
         server.dtls.setup(&key, &certificate, None).map_err(|error| error.to_string())?;
         server.dtls.set_idle_timeout(idle_timeout);
-        server.udp.listen(port, "127.0.0.1").map_err(|error| error.to_string())?;
+        in_time(|| server.udp.listen(port, "127.0.0.1"))?;
         Ok(server)
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One frame of our games.
-const FRAME: Duration = Duration::from_millis(1);
+pub(crate) const FRAME: Duration = Duration::from_millis(1);
 
 /// The name in every server certificate.
 pub(crate) const NAME: &str = "localhost";
@@ -120,9 +120,16 @@ pub(crate) fn godot_serves(stage: &Stage, identity: &Identity) -> Result<(Godot,
 /// A Godot server on a port that was in use a moment ago.
 pub(crate) fn godot_serves_at(stage: &Stage, port: u16, identity: &Identity) -> Result<Godot, String> {
     let mut godot = Godot::start(Script::Server, &stage.folder)?;
-    godot.listen(port, &identity.key, &identity.chain)?;
-    godot_listens(&mut godot)?;
-    Ok(godot)
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        godot.listening = None;
+        godot.listen(port, &identity.key, &identity.chain)?;
+        match godot_listens(&mut godot) {
+            // As with our ports: it may be taken for a moment still.
+            Err(_) if Instant::now() < deadline => thread::sleep(FRAME),
+            listening => return listening.map(|()| godot),
+        }
+    }
 }
 
 fn godot_listens(godot: &mut Godot) -> Result<(), String> {

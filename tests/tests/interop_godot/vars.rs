@@ -58,6 +58,8 @@ fn both_ways(way: Way, stage: &Stage, opening: Opening<'_>) -> Result<(), String
     let mut duo = Duo::connected(way, stage, opening)?;
     duo.ours_mut().reads = false;
     duo.godot().get_vars(PEER)?;
+    // It takes orders once per frame, and a packet that overtakes this one would be read as a packet.
+    duo.until("Godot reads values", |duo| duo.far().reads_vars)?;
     for (number, value) in values().into_iter().enumerate() {
         let mut bytes = Vec::new();
         value.encode(FORMAT, &mut bytes, VariantLimits::default()).map_err(|error| error.to_string())?;

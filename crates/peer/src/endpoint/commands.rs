@@ -11,7 +11,8 @@ use super::{Association, Endpoint, EndpointError, EndpointTransmit, FourTuple, P
 
 impl Endpoint {
     /// Begins an association with the server at `ends.remote`, which must prove that it is `name`. Its first datagram is
-    /// ready for [`poll_transmit`](Self::poll_transmit).
+    /// ready for [`poll_transmit`](Self::poll_transmit). It takes the place of one with that address that is over, and has stayed
+    /// to send its alert again.
     ///
     /// # Errors
     /// [`EndpointError::AddressInUse`] if there is an association with that address already; [`EndpointError::Handshake`] if
@@ -24,6 +25,10 @@ impl Endpoint {
         config: Arc<ClientConfig>,
     ) -> Result<PeerId, EndpointError> {
         let mut connection = Connection::client(config, name, start)?;
+        let known = self.table.route(ends.remote).map(|route| route.current);
+        if let Some(over) = known.filter(|id| self.connection(*id).is_some_and(Connection::is_closed)) {
+            self.forget(over);
+        }
         connection.set_idle_timeout(self.options.idle_timeout);
         let id = self.table.insert_ours(ends, Association::new(connection), start.now);
         let id = id.ok_or(EndpointError::AddressInUse(ends.remote))?;

@@ -22,7 +22,7 @@ impl PeerId {
         Self { number, slot }
     }
 
-    pub(super) const fn slot(self) -> u32 {
+    pub(crate) const fn slot(self) -> u32 {
         self.slot
     }
 

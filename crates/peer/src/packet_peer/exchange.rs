@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use drystone_handshake::{Datagram, Gate, Greeting, HelloId, Instant, PartialHellos, Path, Verdict};
 
-use super::queue::PacketQueue;
 use crate::clock::Clock;
 use crate::endpoint::admission::{self, HalfOpenBytes, Room, Victim};
 use crate::endpoint::hello::{Decision, Greeted};
 use crate::endpoint::sender::{SenderBytes, may_be_client_hello};
 use crate::endpoint::table::{Member, Route, Table};
 use crate::endpoint::{FourTuple, PeerId};
+use crate::packet_queue::PacketQueue;
 use crate::socket::{Arrival, Socket};
 
 /// The most datagrams that one poll takes in, so that it ends also when they come faster than they are sorted.

@@ -11,9 +11,9 @@ use drystone_handshake::{
 
 use super::error::{Error, PacketError};
 use super::exchange::{DATAGRAMS_PER_POLL, Doorman, Fate};
-use super::queue::PacketQueue;
 use super::udp::{PacketPeerUdp, Received};
 use crate::clock::Clock;
+use crate::packet_queue::PacketQueue;
 use crate::socket::{self, Contact, Trouble};
 
 pub(super) struct Link {

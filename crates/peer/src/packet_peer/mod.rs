@@ -72,7 +72,6 @@ mod exchange;
 mod lan;
 mod link;
 mod peer;
-mod queue;
 mod status;
 mod udp;
 mod udp_server;

@@ -12,8 +12,8 @@ use super::address;
 use super::error::{Error, PacketError};
 use super::exchange::{DATAGRAMS_PER_POLL, Exchange, Fate};
 use super::peer::PacketPeer;
-use super::queue::PacketQueue;
 use crate::endpoint::{FourTuple, PeerId};
+use crate::packet_queue::PacketQueue;
 use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Socket};
 
 /// The most bytes that a UDP datagram carries over IPv4.

@@ -90,13 +90,9 @@ impl Socket {
         self.udp.connect(remote)
     }
 
-    /// The form in which this socket reaches an address: one of both families wants IPv4 addresses mapped (RFC 4291
-    /// section 2.5.5.2).
+    /// The form in which this socket reaches an address.
     pub(crate) fn form_of(&self, remote: SocketAddr) -> SocketAddr {
-        match remote {
-            SocketAddr::V4(v4) if self.maps_ipv4 => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
-            _ => remote,
-        }
+        form_of(self.maps_ipv4, remote)
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -141,10 +137,8 @@ impl Socket {
 
     /// Receives, waiting as the socket was last told to.
     pub(crate) fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Arrival> {
-        let mut meta = [RecvMeta::default()];
-        match self.state.recv(UdpSockRef::from(&self.udp), &mut [IoSliceMut::new(buffer)], &mut meta) {
-            Ok(0) => Ok(Arrival::Nothing),
-            Ok(_) => Ok(Arrival::Datagrams(Datagrams::new(&meta[0]))),
+        match receive_from(UdpSockRef::from(&self.udp), &self.state, buffer) {
+            Ok(datagrams) => Ok(Arrival::Datagrams(datagrams)),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted => Ok(Arrival::Nothing),
                 _ if is_refusal(&error) => Ok(Arrival::Refused),
@@ -167,24 +161,16 @@ impl Socket {
         once_more(|| self.udp.send_to(datagram, to).map(drop))
     }
 
-    /// Sends to the remote end, from the address of ours that it called (RFC 1122 section 4.1.3.5). An address that was
-    /// none of one host (a broadcast), or that is ours no more, is left to the system to replace.
+    /// Sends to the remote end, from the address of ours that it called: see [`answer_through`].
     pub(crate) fn answer(&self, datagram: &[u8], ends: &FourTuple) -> io::Result<()> {
-        let Some(local) = ends.local_ip else {
-            return self.send_to(datagram, ends.remote);
-        };
-        match once_more(|| self.transmit(datagram, ends.remote, local)) {
-            Err(error) if is_unusable_source(&error) => self.send_to(datagram, ends.remote),
-            sent => sent,
-        }
+        answer_through(|| UdpSockRef::from(&self.udp), &self.state, datagram, ends)
     }
 
-    fn transmit(&self, datagram: &[u8], destination: SocketAddr, source: IpAddr) -> io::Result<()> {
-        #[cfg(test)]
-        narrow::check(datagram.len())?;
-        let transmit =
-            Transmit { destination, ecn: None, contents: datagram, segment_size: None, src_ip: Some(source) };
-        self.state.try_send(UdpSockRef::from(&self.udp), &transmit)
+    /// The socket and what is known of it, for an event loop that waits in its own way: it does not wait by itself. And whether
+    /// it wants IPv4 addresses mapped.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn into_parts(self) -> (UdpSocket, UdpSocketState, bool) {
+        (self.udp, self.state, self.maps_ipv4)
     }
 
     /// `quinn-udp` forbids the system to fragment datagrams, as QUIC wants it. Whether a packet may be longer than the
@@ -240,6 +226,52 @@ macro_rules! lend_handle {
     };
 }
 pub(crate) use lend_handle;
+
+/// The form in which a socket reaches an address: one of both families wants IPv4 addresses mapped (RFC 4291 section
+/// 2.5.5.2).
+pub(crate) fn form_of(maps_ipv4: bool, remote: SocketAddr) -> SocketAddr {
+    match remote {
+        SocketAddr::V4(v4) if maps_ipv4 => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
+        _ => remote,
+    }
+}
+
+/// One look at a socket.
+///
+/// # Errors
+/// What the operating system says: `WouldBlock` if nothing is there.
+pub(crate) fn receive_from(
+    socket: UdpSockRef<'_>,
+    state: &UdpSocketState,
+    buffer: &mut [u8],
+) -> io::Result<Datagrams> {
+    let mut meta = [RecvMeta::default()];
+    match state.recv(socket, &mut [IoSliceMut::new(buffer)], &mut meta)? {
+        0 => Err(ErrorKind::WouldBlock.into()),
+        _ => Ok(Datagrams::new(&meta[0])),
+    }
+}
+
+/// Sends to the remote end, from the address of ours that it called (RFC 1122 section 4.1.3.5). An address that was none of
+/// one host (a broadcast), or that is ours no more, is left to the system to replace.
+pub(crate) fn answer_through<'s>(
+    socket: impl Fn() -> UdpSockRef<'s>,
+    state: &UdpSocketState,
+    datagram: &[u8],
+    ends: &FourTuple,
+) -> io::Result<()> {
+    #[cfg(test)]
+    narrow::check(datagram.len())?;
+    let from = |src_ip| {
+        let transmit =
+            Transmit { destination: ends.remote, ecn: None, contents: datagram, segment_size: None, src_ip };
+        once_more(|| state.try_send(socket(), &transmit))
+    };
+    match from(ends.local_ip) {
+        Err(error) if ends.local_ip.is_some() && is_unusable_source(&error) => from(None),
+        sent => sent,
+    }
+}
 
 /// Where to bind for a socket that will talk to `remote`: any address, a free port.
 pub(crate) fn any_port(remote: SocketAddr) -> SocketAddr {

@@ -49,6 +49,8 @@ pub struct GodotPeer {
     pub connects: Vec<i32>,
     /// The packets that `get_packet` gave.
     pub packets: Vec<Vec<u8>>,
+    /// Whether it has begun to read values.
+    pub reads_vars: bool,
     /// The values that `get_var` gave, as `var2bytes` writes them.
     pub vars: Vec<Vec<u8>>,
     /// What `get_packet_error` was when it was not OK.
@@ -163,7 +165,7 @@ impl Godot {
 
     /// Files a line; none if it is none of the events. Godot's libraries print lines of their own in between.
     fn note(&mut self, line: &str) -> Option<()> {
-        const OF_A_PEER: [&str; 6] = ["status", "connect", "packet", "var", "packet_error", "sent"];
+        const OF_A_PEER: [&str; 7] = ["status", "connect", "packet", "vars", "var", "packet_error", "sent"];
         let (event, rest) = line.split_once(' ').unwrap_or((line, ""));
         match event {
             "listening" => self.listening = Some(rest.parse().ok()?),
@@ -185,6 +187,7 @@ impl GodotPeer {
             "status" => self.statuses.push(what.parse().ok()?),
             "connect" => self.connects.push(what.parse().ok()?),
             "packet" => self.packets.push(from_hex(what)?),
+            "vars" => self.reads_vars = true,
             "var" => self.vars.push(from_hex(what)?),
             "packet_error" => self.packet_errors.push(what.parse().ok()?),
             "sent" => self.sent.push(what.parse().ok()?),

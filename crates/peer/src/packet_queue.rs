@@ -54,6 +54,13 @@ impl PacketQueue {
         self.buffer.get_mut(range)
     }
 
+    /// The length of the oldest packet in bytes.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn next_length(&self) -> Option<usize> {
+        self.front().map(|range| range.len())
+    }
+
+    #[cfg(any(test, feature = "ring"))]
     pub(crate) fn len(&self) -> usize {
         self.count
     }
