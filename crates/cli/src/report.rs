@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use drystone::x509::{CertificateDer, fingerprint_sha256, subject_text};
+use drystone::x509::{CertificateDer, Fingerprint, subject_text};
 use drystone::{Connected, X509Certificate};
 use serde::{Serialize, Serializer};
 
@@ -266,7 +266,7 @@ impl fmt::Display for Bytes {
 
 /// In the form of RFC 8122 section 5.
 fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    hex(&fingerprint_sha256(certificate), ":").to_ascii_uppercase()
+    hex(Fingerprint::sha256(certificate).as_bytes(), ":").to_ascii_uppercase()
 }
 
 fn hex(bytes: &[u8], separator: &str) -> String {

@@ -39,6 +39,10 @@ pub enum Error {
     /// The verifier needs a date and the caller gave none in [`Start::unix`](crate::Start::unix).
     #[error("certificates cannot be verified without the date: set `Start::unix`")]
     DateMissing,
+    /// The verifier needs the server's name and [`Connection::client`](crate::Connection::client) was given none: one is needed
+    /// unless the policy is of fingerprints.
+    #[error("certificates cannot be verified without the server's name: give it to the client")]
+    NameMissing,
     /// The client sent no certificate although one is required.
     #[error("the client sent no certificate although one is required")]
     CertificateRequired {
@@ -263,7 +267,7 @@ impl Error {
             Self::Misbehaved(misbehaviour) => misbehaviour.alert(),
             Self::Incompatible(incompatibility) => incompatibility.alert(),
             Self::Certificate(error) => certificate_alert(error),
-            Self::DateMissing => AlertDescription::INTERNAL_ERROR,
+            Self::DateMissing | Self::NameMissing => AlertDescription::INTERNAL_ERROR,
             Self::CertificateRequired { alert } | Self::Refused { alert, .. } => *alert,
             Self::BadSignature | Self::BadFinished => AlertDescription::DECRYPT_ERROR,
             Self::RecordOverflow => AlertDescription::RECORD_OVERFLOW,
@@ -373,6 +377,7 @@ impl From<VerifyError> for Error {
         match error {
             VerifyError::Certificate(error) => Self::Certificate(error),
             VerifyError::DateMissing => Self::DateMissing,
+            VerifyError::NameMissing => Self::NameMissing,
             VerifyError::Refused { alert, reason } => Self::Refused { alert, reason },
         }
     }

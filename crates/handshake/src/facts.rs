@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use drystone_x509::{CertificateDer, PublicKey, ServerName};
+use drystone_x509::{CertificateDer, Expected, PublicKey, ServerName};
 
 use crate::codec::{DecodeError, DecodeFault};
 use crate::message::registry::{CipherSuiteId, NamedGroup, ProtocolVersion, SignatureScheme, SrtpProfile};
@@ -83,9 +83,14 @@ impl FinishedVerified {
 }
 
 /// The name as DNS has it, if it is one.
-pub(crate) fn dns_name(name: &ServerName<'static>) -> Option<String> {
-    match name {
+pub(crate) fn dns_name(name: Option<&ServerName<'static>>) -> Option<String> {
+    match name? {
         ServerName::DnsName(name) => Some(String::from(name.as_ref())),
         _ => None,
     }
+}
+
+/// Who the server should be.
+pub(crate) fn expected_server<'a>(name: Option<&'a ServerName<'static>>) -> Expected<'a> {
+    name.map_or(Expected::ServerUnnamed, Expected::Server)
 }

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::task::Poll;
 
 use drystone_record::{ReadEpoch, WriteEpoch};
-use drystone_x509::{CertificateDer, ServerName, UnixTime};
+use drystone_x509::{CertificateDer, Expected, UnixTime};
 
 use crate::client::ClientState;
 use crate::config::Common;
@@ -236,7 +236,7 @@ impl<C> Context<'_, C> {
 pub(crate) mod call_out {
     use super::{
         Answer, Arc, CertificateDer, Context, Credential, CredentialOffer, CredentialResolver, Error,
-        PeerCertificates, PeerVerifier, Poll, Request, ServerName, SignatureScheme, Vec,
+        Expected, PeerCertificates, PeerVerifier, Poll, Request, SignatureScheme, Vec,
     };
     use alloc::borrow::ToOwned;
 
@@ -274,15 +274,18 @@ pub(crate) mod call_out {
     pub(crate) fn verification<C>(
         verifier: &dyn PeerVerifier,
         chain: &[CertificateDer<'static>],
-        server_name: Option<&ServerName<'static>>,
+        expected: Expected<'_>,
         cx: &Context<'_, C>,
     ) -> Result<Result<super::PeerVerified, Error>, Request> {
         let date = cx.date();
-        match verifier.verify(&PeerCertificates { chain, server_name, date }) {
+        match verifier.verify(&PeerCertificates { chain, expected, date }) {
             Poll::Ready(verdict) => Ok(verdict.map(super::PeerVerified).map_err(Error::from)),
             Poll::Pending => Err(Request::PeerVerification {
                 chain: chain.to_vec(),
-                server_name: server_name.cloned(),
+                server_name: match expected {
+                    Expected::Server(name) => Some(name.to_owned()),
+                    Expected::ServerUnnamed | Expected::Client => None,
+                },
                 date,
             }),
         }

@@ -4,8 +4,9 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::fmt::Debug;
 use core::task::Poll;
+use core::time::Duration;
 
-use drystone_x509::{CertificateDer, CertificateError, Expected, Policy, ServerName, UnixTime};
+use drystone_x509::{CertificateDer, CertificateError, Expected, Policy, UnixTime};
 use thiserror::Error as ThisError;
 
 use crate::message::registry::AlertDescription;
@@ -41,6 +42,9 @@ pub enum VerifyError {
     /// The verifier needs a date and the caller gave none in [`Start::unix`](crate::Start::unix): internal_error.
     #[error("certificates cannot be verified without the date: set `Start::unix`")]
     DateMissing,
+    /// The verifier needs the server's name and the client was given none: internal_error.
+    #[error("certificates cannot be verified without the server's name: give it to the client")]
+    NameMissing,
     /// A reason of the application's: see [`refused`](Self::refused).
     #[error("{reason}")]
     Refused {
@@ -73,18 +77,27 @@ impl From<CertificateError> for VerifyError {
 pub struct PeerCertificates<'a> {
     /// The chain as sent, leaf first; never empty.
     pub chain: &'a [CertificateDer<'static>],
-    /// The server's expected name; `None` where the peer is a client.
-    pub server_name: Option<&'a ServerName<'static>>,
+    /// Who it should be: a server of a name, a server whose name nobody knows ([`Connection::client`](crate::Connection::client)
+    /// was given none), or a client.
+    pub expected: Expected<'a>,
     /// The present date, if the caller gave one in [`Start::unix`](crate::Start::unix).
     pub date: Option<UnixTime>,
 }
 
 impl PeerVerifier for Policy {
-    /// Verifies by chain, dates, usage and (for servers) name.
+    /// Verifies by chain, dates, usage and (for servers) name, or by fingerprint.
     fn verify(&self, peer: &PeerCertificates<'_>) -> Poll<Result<(), VerifyError>> {
-        let expected = peer.server_name.map_or(Expected::Client, Expected::Server);
-        let Some(date) = peer.date else { return Poll::Ready(Err(VerifyError::DateMissing)) };
-        Poll::Ready(self.verify(peer.chain, expected, date).map(|_| ()).map_err(VerifyError::from))
+        let date = match (peer.date, peer.expected) {
+            // Neither matters.
+            (date, _) if self.is_of_fingerprints() => {
+                date.unwrap_or(UnixTime::since_unix_epoch(Duration::ZERO))
+            }
+            // Whoever holds any trusted certificate could pose as that server.
+            (_, Expected::ServerUnnamed) => return Poll::Ready(Err(VerifyError::NameMissing)),
+            (None, _) => return Poll::Ready(Err(VerifyError::DateMissing)),
+            (Some(date), _) => date,
+        };
+        Poll::Ready(self.verify(peer.chain, peer.expected, date).map(|_| ()).map_err(VerifyError::from))
     }
 }
 

@@ -5,20 +5,15 @@ use std::{error::Error, net::SocketAddr, sync::Arc, time::Duration};
 
 use drystone::tokio::{Connection, ConnectionError, Endpoint};
 use drystone::x509::{Policy, ServerName, TrustAnchors};
-use drystone::{
-    ClientConfig, Credential, Credentials, Crypto, KeyAlgorithm, SelfSigned, ServerConfig, ServerOptions,
-};
+use drystone::{ClientConfig, Credentials, ServerConfig, ServerOptions};
 use tokio::{task::JoinSet, time::timeout};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let count: usize = std::env::args().nth(1).map_or(Ok(1000), |count| count.parse())?;
-    let key = Crypto::new().generate_key(KeyAlgorithm::EcP256)?;
-    let certificate = Crypto::new().generate_self_signed_certificate(&key, &SelfSigned::default())?;
-    let chain = certificate.chain().to_vec();
+    let credential = drystone::self_signed(["localhost"])?;
     let mut anchors = TrustAnchors::new();
-    anchors.add(chain[0].clone())?;
-    let credential = Credential::new(chain, key.private_key().ok_or("a public key")?)?;
+    anchors.add(credential.chain()[0].clone())?;
     let server_config = ServerConfig::new(drystone::settings(), Credentials::single(credential))?;
     let client_config = Arc::new(ClientConfig::new(drystone::settings(), Policy::new(anchors))?);
 

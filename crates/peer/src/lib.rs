@@ -86,7 +86,7 @@ pub use error::{ClientError, SendError, ServerError};
 pub use inbox::Packet;
 pub use key_log::KeyLogFile;
 #[cfg(feature = "generate")]
-pub use keys::{Crypto, GenerateError, KeyAlgorithm, SelfSigned};
+pub use keys::{Crypto, GenerateError, KeyAlgorithm, SelfSigned, self_signed};
 #[cfg(feature = "ring")]
 pub use keys::{CryptoError, CryptoKey, X509Certificate};
 #[cfg(feature = "ring")]

@@ -199,3 +199,19 @@ fn many_peers_talk_to_one_server() {
     let output = Running::start("many_peers", &Folder::new("many"), &["100"]).output();
     assert!(output.starts_with("100 clients, 100 peers"), "{output}");
 }
+
+#[test]
+fn webrtc_peers_recognise_each_other_by_fingerprints() {
+    let output = Running::start("webrtc", &Folder::new("webrtc"), &[]).output();
+    let lines: Vec<_> = output.lines().collect();
+    assert!(lines[0].starts_with("a=fingerprint:sha-256 ") && lines[0] != lines[1], "{output}");
+    assert_eq!(lines[2..], ["SRTP keys of 16 bytes"]);
+}
+
+#[test]
+fn a_server_knows_its_clients_and_refuses_strangers() {
+    let output = Running::start("mutual_tls", &Folder::new("mutual"), &[]).output();
+    let (first, second) = output.split_once('\n').unwrap();
+    assert!(first.starts_with("the server said: hello, "), "{output}");
+    assert!(second.starts_with("refused: ") && second.contains("unknown_ca"), "{output}");
+}

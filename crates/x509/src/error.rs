@@ -42,6 +42,13 @@ pub enum CertificateError {
         /// The limit.
         max: usize,
     },
+    /// The leaf's fingerprint is none of those of the policy
+    /// (`Policy::fingerprint`).
+    #[error("the certificate's fingerprint is {presented}, which is not expected")]
+    FingerprintMismatch {
+        /// That of the leaf, as in SDP, by the hash function of the first expected one.
+        presented: String,
+    },
     /// Not a DER certificate, or a part of it that is needed cannot be read.
     #[error("{which} is malformed")]
     Malformed {

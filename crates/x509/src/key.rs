@@ -212,17 +212,6 @@ impl KeySize {
 #[error("the signature does not verify")]
 pub struct BadSignature;
 
-/// The SHA-256 fingerprint of a certificate: over all of its DER.
-#[cfg(feature = "ring")]
-pub fn fingerprint_sha256(certificate: &CertificateDer<'_>) -> [u8; 32] {
-    let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
-    let mut out = [0; 32];
-    for (to, from) in out.iter_mut().zip(digest.as_ref()) {
-        *to = *from;
-    }
-    out
-}
-
 /// What is wrong with the size of the key in `spki`, if it is RSA.
 pub(crate) fn odd_size(spki: SubjectPublicKeyInfoDer<'static>, min_rsa_bits: usize) -> Option<KeySize> {
     PublicKey::parse(spki)?.check_size(min_rsa_bits).err()

@@ -52,6 +52,8 @@ mod directory;
 mod dn;
 mod dn_match;
 mod error;
+#[cfg(feature = "ring")]
+mod fingerprint;
 mod identity;
 mod key;
 mod name;
@@ -75,7 +77,7 @@ pub use anchor::SystemRootsError;
 pub use anchor::TrustAnchors;
 pub use error::{Algorithm, CertificateError, Usage, Which};
 #[cfg(feature = "ring")]
-pub use key::fingerprint_sha256;
+pub use fingerprint::{Fingerprint, FingerprintError};
 pub use key::{BadSignature, KeyKind, PublicKey};
 pub use pem::{PemError, certificates_from_pem, certificates_from_pem_or_der};
 pub use policy::{Expected, How, Policy, Verified};

@@ -1,17 +1,23 @@
 //! What is demanded of a chain, and the order in which it is checked. It must not know how a path is built.
 
 use alloc::borrow::Cow;
+#[cfg(feature = "ring")]
+use alloc::string::ToString;
 use alloc::sync::Arc;
+#[cfg(feature = "ring")]
+use alloc::vec::Vec;
 
 use rustls_pki_types::{CertificateDer, ServerName, SignatureVerificationAlgorithm, UnixTime};
 
 use crate::algorithms::DEFAULT_ALGORITHMS;
 use crate::anchor::TrustAnchors;
 use crate::error::{Algorithm, CertificateError, Usage, Which};
+#[cfg(feature = "ring")]
+use crate::fingerprint::{Fingerprint, FingerprintError};
 use crate::key::{MIN_RSA_BITS, PublicKey};
 use crate::path;
 
-/// Which chains to trust. Build it once and share it.
+/// Which chains to trust. Build it once and share it. One of [fingerprints](Self::fingerprint) trusts certificates without chains.
 ///
 /// # What is checked
 ///
@@ -53,6 +59,9 @@ pub struct Policy {
     pub(crate) min_rsa_bits: usize,
     max_chain_length: usize,
     max_chain_bytes: usize,
+    /// If there are any, the leaf is recognised by them alone.
+    #[cfg(feature = "ring")]
+    fingerprints: Option<Vec<Fingerprint>>,
 }
 
 /// Whose common names count.
@@ -105,6 +114,8 @@ pub struct Verified {
 pub enum How {
     /// The leaf is a configured certificate, byte for byte.
     ExactCertificate,
+    /// The leaf has a fingerprint that is trusted.
+    Fingerprint,
     /// A path leads from the leaf to a configured authority.
     Path {
         /// Authorities between the leaf and the configured one.
@@ -139,7 +150,45 @@ impl Policy {
             min_rsa_bits: MIN_RSA_BITS,
             max_chain_length: 10,
             max_chain_bytes: 64 * 1024,
+            #[cfg(feature = "ring")]
+            fingerprints: None,
         }
+    }
+
+    /// Trusts the peer whose certificate has this fingerprint, and nobody else: WebRTC's way (RFC 8827 section 5), where the
+    /// fingerprint came by the signalling channel. Only the kind and size of its key are checked beside: no path, no name, no
+    /// dates, no usage.
+    ///
+    /// ```
+    /// use drystone_x509::Policy;
+    ///
+    /// let from_sdp = "sha-256 \
+    ///     12:DF:3E:9A:5B:66:D9:38:40:0C:77:2D:71:0E:08:5F:50:12:DF:3E:9A:5B:66:D9:38:40:0C:77:2D:71:0E:08";
+    /// let policy = Policy::fingerprint(from_sdp)?;
+    /// # Ok::<(), drystone_x509::FingerprintError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`FingerprintError`] if the text is none.
+    #[cfg(feature = "ring")]
+    pub fn fingerprint(text: &str) -> Result<Self, FingerprintError> {
+        Ok(Self::fingerprints([text.parse()?]))
+    }
+
+    /// Like [`fingerprint`](Self::fingerprint), where one of several must match: of one certificate by several hash functions, or
+    /// of several certificates.
+    #[cfg(feature = "ring")]
+    pub fn fingerprints(fingerprints: impl IntoIterator<Item = Fingerprint>) -> Self {
+        let fingerprints = Some(fingerprints.into_iter().collect());
+        Self { fingerprints, ..Self::new(TrustAnchors::new()) }
+    }
+
+    /// Whether it recognises peers by their fingerprints, so that neither a name nor the date matters.
+    pub fn is_of_fingerprints(&self) -> bool {
+        #[cfg(feature = "ring")]
+        return self.fingerprints.is_some();
+        #[cfg(not(feature = "ring"))]
+        false
     }
 
     /// How many certificates a peer may present, the leaf included. Default 10. A path uses at most 6 authorities
@@ -230,10 +279,30 @@ impl Policy {
     ) -> Result<Verified, CertificateError> {
         let leaf = chain.first().ok_or(CertificateError::EmptyChain)?;
         self.check_limits(chain)?;
+        #[cfg(feature = "ring")]
+        if let Some(fingerprints) = &self.fingerprints {
+            return self.recognise(leaf, fingerprints);
+        }
         if let Some(configured) = self.anchors.find(leaf) {
             return crate::identity::verify(self, configured, expected, time);
         }
         path::verify(self, chain, expected, time)
+    }
+
+    #[cfg(feature = "ring")]
+    fn recognise(
+        &self,
+        leaf: &CertificateDer<'_>,
+        fingerprints: &[Fingerprint],
+    ) -> Result<Verified, CertificateError> {
+        if !fingerprints.iter().any(|fingerprint| fingerprint.matches(leaf)) {
+            let of_leaf = |expected: &Fingerprint| expected.of_another(leaf);
+            let presented = fingerprints.first().map_or_else(|| Fingerprint::sha256(leaf), of_leaf);
+            return Err(CertificateError::FingerprintMismatch { presented: presented.to_string() });
+        }
+        let public_key = PublicKey::of_certificate(leaf)?;
+        self.check_leaf_key(&public_key, leaf)?;
+        Ok(Verified { how: How::Fingerprint, anchor_subject: None, public_key })
     }
 
     /// Size and kind of the leaf's key, before any arithmetic with it.

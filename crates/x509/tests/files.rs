@@ -4,8 +4,8 @@ mod chain;
 
 use chain::fixture;
 use drystone_x509::{
-    KeyKind, PemError, PrivateKeyDer, TrustAnchors, certificates_from_pem, certificates_from_pem_or_der,
-    fingerprint_sha256, private_key_from_pem, private_key_from_pem_or_der, public_key_from_pem,
+    Fingerprint, KeyKind, PemError, PrivateKeyDer, TrustAnchors, certificates_from_pem,
+    certificates_from_pem_or_der, private_key_from_pem, private_key_from_pem_or_der, public_key_from_pem,
     public_key_from_pem_or_der, subject_text,
 };
 
@@ -142,7 +142,8 @@ fn broken_files_are_refused() {
 #[test]
 fn the_fingerprint_is_openssls() {
     let certificate = chain::certificate("v1-self-signed.pem");
-    let hex: String = fingerprint_sha256(&certificate).iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex: String =
+        Fingerprint::sha256(&certificate).as_bytes().iter().map(|byte| format!("{byte:02X}")).collect();
     assert_eq!(hex, "9602DAE4200FCFBB4FC507F509210CB81A814AD683731E14363842210CBBC9C1");
 }
 

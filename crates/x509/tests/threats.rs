@@ -11,9 +11,9 @@ use std::time::Duration;
 use chain::{Authority, RsaOfSize, certificate, now, tlv};
 use cpu::thread_time;
 use drystone_x509::{
-    BadSignature, CertificateDer, CertificateError as E, DEFAULT_ALGORITHMS, Expected, KeyKind, Policy,
-    PublicKey, ServerName, TrustAnchors, certificates_from_pem_or_der, fingerprint_sha256,
-    private_key_from_pem_or_der, subject_text,
+    BadSignature, CertificateDer, CertificateError as E, DEFAULT_ALGORITHMS, Expected, Fingerprint, KeyKind,
+    Policy, PublicKey, ServerName, TrustAnchors, certificates_from_pem_or_der, private_key_from_pem_or_der,
+    subject_text,
 };
 use proptest::prelude::*;
 use rcgen::{CertificateParams, GeneralSubtree, KeyPair, NameConstraints, PublicKeyData, SanType};
@@ -240,7 +240,7 @@ proptest! {
 /// Everything that takes bytes.
 fn exercise(certificate: &CertificateDer<'_>) {
     let _ = subject_text(certificate);
-    let _ = fingerprint_sha256(certificate);
+    let _ = Fingerprint::sha256(certificate);
     let _ = TrustAnchors::new().add(certificate.clone());
     let _ = certificates_from_pem_or_der(certificate);
     let _ = private_key_from_pem_or_der(certificate);

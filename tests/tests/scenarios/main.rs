@@ -4,6 +4,7 @@ mod callouts;
 mod certificate_cases;
 mod comes_again;
 mod curves;
+mod fingerprints;
 mod half_rtt;
 mod idle;
 mod key_updates_under_loss;

@@ -67,7 +67,7 @@ enum Asked {
 
 /// Sends the first hello.
 pub(crate) fn start(
-    server_name: ServerName<'static>,
+    server_name: Option<ServerName<'static>>,
     cx: &mut Context<'_, ClientConfig>,
 ) -> Result<State, Error> {
     let offer = Offer::new(server_name, cx)?;

@@ -21,7 +21,7 @@ use crate::v13::handshake_schemes;
 /// What every hello of one handshake has in common.
 #[derive(Debug)]
 pub(super) struct Offer {
-    pub(super) server_name: ServerName<'static>,
+    pub(super) server_name: Option<ServerName<'static>>,
     pub(super) random: [u8; 32],
     /// The extensions of the hellos sent so far, which a server may answer.
     pub(super) offered: ExtensionSet,
@@ -42,7 +42,7 @@ pub(super) struct Varying<'a> {
 
 impl Offer {
     pub(super) fn new(
-        server_name: ServerName<'static>,
+        server_name: Option<ServerName<'static>>,
         cx: &Context<'_, ClientConfig>,
     ) -> Result<Self, Error> {
         let random: [u8; 32] = cx.random()?;
@@ -60,7 +60,7 @@ impl Offer {
         let offers_12 = common.offers(ProtocolVersion::DTLS_1_2);
         let offers_13 = common.offers(ProtocolVersion::DTLS_1_3);
         let protocols: Vec<_> = settings.alpn.iter().map(|name| ProtocolName { name }).collect();
-        let names = host_names(&self.server_name);
+        let names = host_names(self.server_name.as_ref());
         let shares: Vec<_> = varying
             .key_share
             .map(|(group, key_exchange)| KeyShareEntry { group, key_exchange })
@@ -155,9 +155,9 @@ fn led_by<T>(first: Option<T>, rest: impl Iterator<Item = T>) -> Vec<T> {
 }
 
 /// RFC 6066 section 3: DNS names only, never addresses.
-fn host_names<'a>(server_name: &'a ServerName<'static>) -> Vec<crate::message::ServerName<'a>> {
+fn host_names<'a>(server_name: Option<&'a ServerName<'static>>) -> Vec<crate::message::ServerName<'a>> {
     match server_name {
-        ServerName::DnsName(name) => alloc::vec![crate::message::ServerName {
+        Some(ServerName::DnsName(name)) => alloc::vec![crate::message::ServerName {
             name_type: crate::message::ServerName::HOST_NAME,
             name: name.as_ref().as_bytes(),
         }],

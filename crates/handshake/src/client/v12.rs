@@ -19,7 +19,7 @@ use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::prf12::Randoms;
 use crate::crypto::{Authentication, CipherSuite, KeyExchangeGroup, Side, server_key_exchange_content};
 use crate::error::Misbehaviour;
-use crate::facts::{Facts, PeerChain, dns_name};
+use crate::facts::{Facts, PeerChain, dns_name, expected_server};
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{ClientCertificateType, HandshakeType, SignatureScheme};
 use crate::message::{
@@ -36,7 +36,7 @@ use super::hello::Negotiated;
 /// What the hellos settled.
 #[derive(Debug)]
 pub(super) struct Session {
-    pub(super) server_name: ServerName<'static>,
+    pub(super) server_name: Option<ServerName<'static>>,
     pub(super) suite: &'static CipherSuite,
     pub(super) randoms: Randoms,
     pub(super) extended_master_secret: bool,
@@ -133,7 +133,7 @@ impl ExpectServerHelloDone {
         let outcome = call_out::verification(
             &*cx.config.verifier,
             &await_verification.chain.certificates,
-            Some(&await_verification.session.server_name),
+            expected_server(await_verification.session.server_name.as_ref()),
             cx,
         );
         match outcome {
@@ -174,7 +174,7 @@ impl AwaitPeerVerification {
                 signature_scheme: key_exchange.signed.algorithm,
                 alpn: self.session.facts.alpn,
                 srtp_profile: self.session.facts.srtp_profile,
-                server_name: dns_name(&self.session.server_name),
+                server_name: dns_name(self.session.server_name.as_ref()),
                 peer_chain: self.chain.certificates,
                 peer_record_limit: self.session.facts.peer_record_limit,
             },

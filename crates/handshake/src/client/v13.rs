@@ -21,7 +21,7 @@ use crate::credential::{Credential, CredentialOffer};
 use crate::crypto::schedule13::{ApplicationSecrets, MainSecret};
 use crate::crypto::{CipherSuite, SharedSecret, Side};
 use crate::error::Misbehaviour;
-use crate::facts::{Facts, FinishedVerified, PeerChain, dns_name};
+use crate::facts::{Facts, FinishedVerified, PeerChain, dns_name, expected_server};
 use crate::machine::{Context, Message, Next, PeerVerified, State, call_out, unexpected};
 use crate::message::registry::{HandshakeType, NamedGroup, SignatureScheme};
 use crate::message::{CertificateRequest13, EncryptedExtensions, ExtensionSet};
@@ -31,7 +31,7 @@ use crate::v13::{Keyed, handshake_schemes, read_chain};
 
 /// What the hellos settled.
 pub(super) struct Hellos {
-    pub(super) server_name: ServerName<'static>,
+    pub(super) server_name: Option<ServerName<'static>>,
     /// The extensions that the server may answer.
     pub(super) offered: ExtensionSet,
     pub(super) client_random: [u8; 32],
@@ -54,7 +54,7 @@ pub(super) fn begin(hellos: Hellos, cx: &mut Context<'_, ClientConfig>) -> Resul
 #[derive(Debug)]
 struct Session {
     keyed: Keyed<MainSecret>,
-    server_name: ServerName<'static>,
+    server_name: Option<ServerName<'static>>,
     offered: ExtensionSet,
     group: NamedGroup,
 }
@@ -154,14 +154,14 @@ impl ExpectCertificateVerify {
             self.session.keyed.check_certificate_verify(&self.chain, message, cx.common)?;
         let Self { session, negotiated, request, chain } = self;
         // The name is the application's, never the network's; the verifier has it whole.
-        let name = Some(&session.server_name);
-        let outcome = call_out::verification(&*cx.config.verifier, &chain.certificates, name, cx);
+        let expected = expected_server(session.server_name.as_ref());
+        let outcome = call_out::verification(&*cx.config.verifier, &chain.certificates, expected, cx);
         let facts = Facts {
             group: session.group,
             signature_scheme,
             alpn: negotiated.alpn,
             srtp_profile: negotiated.srtp_profile,
-            server_name: dns_name(&session.server_name),
+            server_name: dns_name(session.server_name.as_ref()),
             peer_chain: chain.certificates,
             peer_record_limit: negotiated.peer_record_limit,
         };

@@ -154,7 +154,7 @@ impl Handshaking {
 }
 
 impl Connection {
-    pub(super) fn begin_client(&mut self, server_name: ServerName<'static>) -> Result<(), Error> {
+    pub(super) fn begin_client(&mut self, server_name: Option<ServerName<'static>>) -> Result<(), Error> {
         let Self { phase: Phase::Handshaking(handshaking), config: Config::Client(config), start, .. } = self
         else {
             return Ok(());

@@ -188,17 +188,20 @@ impl Connection {
     /// A client that connects to the server of this name. The first datagram is ready for
     /// [`poll_transmit`](Self::poll_transmit).
     ///
+    /// `None` for a server that is recognised by its [fingerprint](drystone_x509::Policy::fingerprint): no name is sent then, and
+    /// every other policy refuses the server with [`Error::NameMissing`].
+    ///
     /// # Errors
     /// [`Error::RandomFailure`] if there are no random numbers.
     pub fn client(
         config: Arc<ClientConfig>,
-        server_name: ServerName<'static>,
+        server_name: impl Into<Option<ServerName<'static>>>,
         start: Start,
     ) -> Result<Self, Error> {
         let mut connection = Self::new(Config::Client(config), Path::default(), start);
         // RFC 9147 section 5.1, RFC 6347 section 4.2.1: the version of the first hello's record.
         connection.writes.current_mut().set_header_version(ProtocolVersion::DTLS_1_0.0);
-        connection.begin_client(server_name)?;
+        connection.begin_client(server_name.into())?;
         Ok(connection)
     }
 

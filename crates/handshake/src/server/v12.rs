@@ -12,6 +12,8 @@ use alloc::vec::Vec;
 
 use drystone_record::WriteEpoch;
 
+use drystone_x509::Expected;
+
 use crate::Error;
 use crate::config::{ClientAuth, ServerConfig};
 use crate::credential::{Credential, CredentialOffer};
@@ -316,7 +318,7 @@ impl ExpectCertificateVerify {
         let state = AwaitPeerVerification { ready, chain: self.chain, signature };
         let client_auth = &cx.config.client_auth;
         let verifier = client_auth.verifier().ok_or(CERTIFICATE_REQUIRED)?;
-        match call_out::verification(&**verifier, &state.chain.certificates, None, cx) {
+        match call_out::verification(&**verifier, &state.chain.certificates, Expected::Client, cx) {
             Ok(verdict) => Ok(state.verified(verdict?)),
             Err(request) => Ok(Next::Request(State::Server(ServerState::PeerVerification12(state)), request)),
         }

@@ -15,6 +15,8 @@ use super::ServerState;
 use super::ground13::{Choice, CommonGround, check_form, share_of};
 use super::hello::ExpectSecondClientHello;
 use super::retry::{Retry, hello_retry_request};
+use drystone_x509::Expected;
+
 use crate::Error;
 use crate::config::{ClientAuth, ServerConfig};
 use crate::credential::{Credential, CredentialOffer};
@@ -320,7 +322,7 @@ impl ExpectCertificateVerify {
         message.expect(HandshakeType::CERTIFICATE_VERIFY)?;
         let (signature, _) = self.session.keyed.check_certificate_verify(&self.chain, message, cx.common)?;
         let verifier = cx.config.client_auth.verifier().ok_or(CERTIFICATE_REQUIRED)?;
-        let outcome = call_out::verification(&**verifier, &self.chain.certificates, None, cx);
+        let outcome = call_out::verification(&**verifier, &self.chain.certificates, Expected::Client, cx);
         let state = AwaitPeerVerification { session: self.session, chain: self.chain, signature };
         match outcome {
             Ok(verdict) => Ok(state.verified(verdict?)),

@@ -48,7 +48,7 @@ impl Default for ClientOptions {
 /// What it takes to call the addresses of a server, and which are left.
 pub(super) struct Dial {
     config: Arc<ClientConfig>,
-    name: ServerName<'static>,
+    name: Option<ServerName<'static>>,
     options: ClientOptions,
     /// Whether all attempts share one socket, and so come one after the other.
     one_socket: bool,
@@ -72,7 +72,7 @@ impl Dial {
     /// [`ClientError::NoAddress`] if there is none, or none of the family that the options demand.
     pub(super) fn new(
         addresses: impl Iterator<Item = SocketAddr>,
-        name: ServerName<'static>,
+        name: Option<ServerName<'static>>,
         config: Arc<ClientConfig>,
         options: ClientOptions,
     ) -> Result<Self, ClientError> {

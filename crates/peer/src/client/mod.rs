@@ -106,7 +106,8 @@ pub enum ClientEvent<'a> {
 }
 
 impl Client {
-    /// Sends the first hello to `server` and returns without waiting. The server must prove that it is `name`.
+    /// Sends the first hello to `server` and returns without waiting. The server must prove that it is `name`; `None` for one that
+    /// is recognised by its [fingerprint](crate::x509::Policy::fingerprint).
     ///
     /// If a host has several addresses (`localhost` often has two), the next one is tried at once when one refuses, and
     /// beside it when one is silent for 250 ms; the first that answers is gone on with (RFC 8305). A link-local address is
@@ -117,7 +118,7 @@ impl Client {
     /// [`ClientError::Socket`] if no address can be reached, [`ClientError::Handshake`] if the configuration has nothing to offer or there are no random bytes.
     pub fn new(
         server: impl ToSocketAddrs,
-        name: ServerName<'static>,
+        name: impl Into<Option<ServerName<'static>>>,
         config: Arc<ClientConfig>,
     ) -> Result<Self, ClientError> {
         Self::with_options(server, name, config, ClientOptions::default())
@@ -129,12 +130,12 @@ impl Client {
     /// As [`new`](Self::new).
     pub fn with_options(
         server: impl ToSocketAddrs,
-        name: ServerName<'static>,
+        name: impl Into<Option<ServerName<'static>>>,
         config: Arc<ClientConfig>,
         options: ClientOptions,
     ) -> Result<Self, ClientError> {
         let addresses = server.to_socket_addrs().map_err(ClientError::Lookup)?;
-        let (mut dial, clock) = (Dial::new(addresses, name, config, options)?, Clock::new());
+        let (mut dial, clock) = (Dial::new(addresses, name.into(), config, options)?, Clock::new());
         let attempt = dial.next(&clock)?.ok_or(ClientError::NoAddress)?;
         Self::begin(attempt, dial, clock)
     }
@@ -147,11 +148,12 @@ impl Client {
     pub fn over(
         socket: UdpSocket,
         server: impl ToSocketAddrs,
-        name: ServerName<'static>,
+        name: impl Into<Option<ServerName<'static>>>,
         config: Arc<ClientConfig>,
     ) -> Result<Self, ClientError> {
         let addresses = server.to_socket_addrs().map_err(ClientError::Lookup)?;
-        let (mut dial, clock) = (Dial::new(addresses, name, config, ClientOptions::default())?, Clock::new());
+        let (mut dial, clock) =
+            (Dial::new(addresses, name.into(), config, ClientOptions::default())?, Clock::new());
         let attempt = dial.over(socket, &clock)?;
         Self::begin(attempt, dial, clock)
     }

@@ -21,7 +21,7 @@ impl Endpoint {
         &mut self,
         start: Start,
         ends: FourTuple,
-        name: ServerName<'static>,
+        name: impl Into<Option<ServerName<'static>>>,
         config: Arc<ClientConfig>,
     ) -> Result<PeerId, EndpointError> {
         let mut connection = Connection::client(config, name, start)?;

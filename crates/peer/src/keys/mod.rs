@@ -16,5 +16,5 @@ mod test_support;
 pub use certificate::X509Certificate;
 pub use error::CryptoError;
 #[cfg(feature = "generate")]
-pub use generate::{Crypto, GenerateError, KeyAlgorithm, SelfSigned};
+pub use generate::{Crypto, GenerateError, KeyAlgorithm, SelfSigned, self_signed};
 pub use key::CryptoKey;

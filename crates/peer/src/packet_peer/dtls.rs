@@ -185,7 +185,7 @@ impl PacketPeerDtls {
     pub fn connect_with(
         &mut self,
         packet_peer: PacketPeerUdp,
-        server_name: ServerName<'static>,
+        server_name: impl Into<Option<ServerName<'static>>>,
         config: Arc<ClientConfig>,
     ) -> Result<(), ConnectError> {
         if let Err(error) = self.may_connect() {

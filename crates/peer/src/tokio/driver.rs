@@ -41,7 +41,7 @@ async fn drive(shared: &Shared) -> io::Result<()> {
         }
         if let Some(due) = due {
             let wait: Duration = due - shared.clock.now();
-            timer.as_mut().reset(::tokio::time::Instant::now() + wait);
+            timer.set(sleep(wait));
         }
         if wait(shared, timer.as_mut(), due, is_held).await? {
             receive(shared, &mut buffer)?;

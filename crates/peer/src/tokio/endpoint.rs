@@ -96,7 +96,7 @@ impl Endpoint {
     pub async fn connect(
         &self,
         remote: SocketAddr,
-        name: ServerName<'static>,
+        name: impl Into<Option<ServerName<'static>>>,
         config: Arc<ClientConfig>,
     ) -> Result<Connection, ConnectionError> {
         let start = self.shared.clock.start();

@@ -7,7 +7,7 @@ mod self_signed;
 
 use std::fmt::Display;
 
-use drystone_handshake::SecureRandom as _;
+use drystone_handshake::{Credential, SecureRandom as _};
 use drystone_x509::PrivateKeyDer;
 use zeroize::{Zeroizing, zeroize_stack};
 
@@ -103,6 +103,30 @@ impl Crypto {
         OsRandom.fill(&mut bytes).map_err(failed)?;
         Ok(bytes)
     }
+}
+
+/// A new key (ECDSA on P-256) with a certificate that it signs itself for these DNS names and IP addresses, good for ten years:
+/// for tests, for peers that recognise each other by [fingerprints](drystone_x509::Policy::fingerprint), and for games that ship
+/// the certificate. The certificate is the first of [`Credential::chain`].
+///
+/// ```
+/// use drystone::x509::Fingerprint;
+///
+/// let credential = drystone::self_signed(["game.example.org", "192.0.2.7"])?;
+/// println!("a=fingerprint:{}", Fingerprint::sha256(&credential.chain()[0]));
+/// # Ok::<(), drystone::GenerateError>(())
+/// ```
+///
+/// # Errors
+/// [`GenerateError`] if a name is none, or there are no random numbers.
+pub fn self_signed<N: Into<String>>(names: impl IntoIterator<Item = N>) -> Result<Credential, GenerateError> {
+    let subject_alt_names = names.into_iter().map(Into::into).collect();
+    let wanted = SelfSigned { subject_alt_names, ..SelfSigned::default() };
+    let crypto = Crypto::new();
+    let key = crypto.generate_key(KeyAlgorithm::EcP256)?;
+    let certificate = crypto.generate_self_signed_certificate(&key, &wanted)?;
+    let private_key = key.private_key().ok_or_else(|| failed("the new key has no private half"))?;
+    Credential::new(certificate.certificates().to_vec(), private_key).map_err(failed)
 }
 
 fn ecdsa(algorithm: &'static rcgen::SignatureAlgorithm) -> Result<Vec<u8>, GenerateError> {
