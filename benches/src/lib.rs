@@ -57,6 +57,15 @@ impl Setup {
         Self { client: Arc::new(client), server: Arc::new(server), gate, partial, start }
     }
 
+    /// The configurations of client and server, and the server's name.
+    ///
+    /// # Panics
+    /// Never: it is a name.
+    pub fn configs(&self) -> (Arc<ClientConfig>, Arc<ServerConfig>, ServerName<'static>) {
+        let name = ServerName::try_from(NAME).expect("a DNS name");
+        (Arc::clone(&self.client), Arc::clone(&self.server), name)
+    }
+
     /// A whole handshake: cookie, both sides connected, and in DTLS 1.3 the last flight acknowledged.
     ///
     /// # Panics

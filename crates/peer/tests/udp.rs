@@ -99,6 +99,45 @@ fn expect_packet(client: &mut Client, payload: &[u8]) {
     }
 }
 
+/// Packets of one length travel together, and each arrives as its own: of other lengths, and longer than a datagram of the MTU, too.
+#[test]
+fn many_packets_are_sent_at_once() {
+    let (client_config, server_config) = configs();
+    let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+    let mut client = Client::new(server.local_addr().unwrap(), localhost(), client_config).unwrap();
+    assert!(matches!(client.send_many([&[1][..]]), Err(SendError::Misuse(Misuse::NotConnected))));
+    let peer = connect(&mut client, &mut server);
+    let lengths = [[1_000; 20].as_slice(), &[999, 0, 1, 1_100, 3_000, 1_000, 1_000, 17]].concat();
+    let packets: Vec<Vec<u8>> = (0..).zip(lengths).map(|(number, length)| vec![number; length]).collect();
+    let slices = || packets.iter().map(Vec::as_slice);
+    assert_eq!(client.send_many(slices()).unwrap(), packets.len());
+    for packet in &packets {
+        match server.poll(PATIENCE).unwrap() {
+            Some(ServerEvent::Packet(from, received)) => {
+                assert_eq!((from, &*received.payload), (peer, &packet[..]));
+            }
+            other => panic!("unexpected {other:?}"),
+        }
+    }
+    assert_eq!(server.send_many(peer, slices()).unwrap(), packets.len());
+    packets.iter().for_each(|packet| expect_packet(&mut client, packet));
+
+    // What cannot be sent stops those behind it, and nobody before it.
+    let too_long = vec![0; 20_000];
+    let mixed = [&[1; 500][..], &[2; 500], &too_long, &[3; 500]];
+    assert_eq!(server.send_many(peer, mixed).unwrap(), 2);
+    expect_packet(&mut client, &[1; 500]);
+    expect_packet(&mut client, &[2; 500]);
+    assert!(matches!(
+        client.send_many([&too_long[..]]),
+        Err(SendError::Misuse(Misuse::PayloadTooLarge { .. }))
+    ));
+    assert_eq!(client.send_many([]).unwrap(), 0);
+    client.close();
+    assert_eq!(serve_until_idle(&mut server), [Seen::Closed(peer.number())]);
+    assert!(matches!(server.send_many(peer, [&[1][..]]), Err(SendError::NoSuchPeer)));
+}
+
 #[test]
 fn keys_are_renewed_from_either_side() {
     let (client_config, server_config) = configs();

@@ -17,7 +17,7 @@ use thiserror::Error;
 /// let certificate = CertificateDer::from(vec![0x30, 0]);
 /// let fingerprint = Fingerprint::sha256(&certificate);
 /// let text = fingerprint.to_string();
-/// assert!(text.starts_with("sha-256 B9:C6:"));
+/// assert!(text.starts_with("sha-256 E4:F6:"));
 /// assert_eq!(text.parse(), Ok(fingerprint));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]

@@ -216,6 +216,11 @@ impl Endpoint {
         self.table.get(peer).map(|known| known.ends.remote)
     }
 
+    /// Between which ends a peer's datagrams travel. `None` if there is no such peer (any more).
+    pub(crate) fn ends(&self, peer: PeerId) -> Option<FourTuple> {
+        self.table.get(peer).map(|known| known.ends)
+    }
+
     /// All associations, half-open ones too, in no particular order.
     pub fn peers(&self) -> impl Iterator<Item = PeerId> {
         self.table.ids()

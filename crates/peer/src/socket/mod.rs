@@ -6,6 +6,7 @@ mod datagrams;
 mod drops;
 #[cfg(test)]
 pub(crate) mod narrow;
+mod train;
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -16,6 +17,7 @@ use socket2::{InterfaceIndexOrAddress, SockRef};
 
 pub(crate) use contact::{Contact, Trouble};
 pub(crate) use datagrams::Datagrams;
+pub(crate) use train::{Train, room};
 
 use crate::endpoint::FourTuple;
 
@@ -163,7 +165,35 @@ impl Socket {
 
     /// Sends to the remote end, from the address of ours that it called: see [`answer_through`].
     pub(crate) fn answer(&self, datagram: &[u8], ends: &FourTuple) -> io::Result<()> {
-        answer_through(|| UdpSockRef::from(&self.udp), &self.state, datagram, ends)
+        answer_through(|| UdpSockRef::from(&self.udp), &self.state, datagram, None, ends)
+    }
+
+    /// The same for several datagrams of this length, one after the other.
+    pub(crate) fn answer_train(
+        &self,
+        datagrams: &[u8],
+        segment: Option<usize>,
+        ends: &FourTuple,
+    ) -> io::Result<()> {
+        answer_through(|| UdpSockRef::from(&self.udp), &self.state, datagrams, segment, ends)
+    }
+
+    /// Sends several datagrams of this length, one after the other, to the connected peer.
+    pub(crate) fn send_train(
+        &self,
+        datagrams: &[u8],
+        segment: Option<usize>,
+        remote: SocketAddr,
+    ) -> io::Result<()> {
+        match segment {
+            Some(_) => self.answer_train(datagrams, segment, &FourTuple::from(remote)),
+            None => self.send(datagrams),
+        }
+    }
+
+    /// How many datagrams the system takes in one call.
+    pub(crate) fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
     }
 
     /// The socket and what is known of it, for an event loop that waits in its own way: it does not wait by itself. And whether
@@ -252,19 +282,20 @@ pub(crate) fn receive_from(
     }
 }
 
-/// Sends to the remote end, from the address of ours that it called (RFC 1122 section 4.1.3.5). An address that was none of
+/// Sends a datagram, or several of a length one after the other, to the remote end, from the address of ours that it called (RFC
+/// 1122 section 4.1.3.5). An address that was none of
 /// one host (a broadcast), or that is ours no more, is left to the system to replace.
 pub(crate) fn answer_through<'s>(
     socket: impl Fn() -> UdpSockRef<'s>,
     state: &UdpSocketState,
-    datagram: &[u8],
+    contents: &[u8],
+    segment_size: Option<usize>,
     ends: &FourTuple,
 ) -> io::Result<()> {
     #[cfg(test)]
-    narrow::check(datagram.len())?;
+    narrow::check(segment_size.unwrap_or(contents.len()))?;
     let from = |src_ip| {
-        let transmit =
-            Transmit { destination: ends.remote, ecn: None, contents: datagram, segment_size: None, src_ip };
+        let transmit = Transmit { destination: ends.remote, ecn: None, contents, segment_size, src_ip };
         once_more(|| state.try_send(socket(), &transmit))
     };
     match from(ends.local_ip) {

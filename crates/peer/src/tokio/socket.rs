@@ -68,7 +68,7 @@ impl TokioSocket {
     /// [`io::ErrorKind::WouldBlock`] if the socket's queue is full; [`writable`](Self::writable) waits then.
     pub(super) fn try_send(&self, datagram: &[u8], ends: &FourTuple) -> io::Result<()> {
         self.io.try_io(Interest::WRITABLE, || {
-            socket::answer_through(|| UdpSockRef::from(&self.io), &self.state, datagram, ends)
+            socket::answer_through(|| UdpSockRef::from(&self.io), &self.state, datagram, None, ends)
         })
     }
 }
