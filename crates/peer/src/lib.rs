@@ -96,7 +96,7 @@ pub use packet_peer::{
 pub use random::OsRandom;
 #[cfg(feature = "ring")]
 pub use random::settings;
-pub use server::{Server, ServerEvent};
+pub use server::{Server, ServerEvent, ServerHandle};
 #[cfg(feature = "variant")]
 pub use variant::{PacketPeerVariant, VarError, Variant, VariantError, VariantFormat};
 

@@ -1,6 +1,8 @@
 //! A server for many peers over one UDP socket: it waits for one thing at a time, and never longer than it is told. All
 //! else is its endpoint's.
 
+mod handle;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
@@ -18,6 +20,9 @@ use crate::endpoint::{Endpoint, EndpointEvent, Incoming, PeerId, ServerOptions, 
 use crate::error::{SendError, ServerError};
 use crate::inbox::{Packet, range_within};
 use crate::socket::{self, Arrival, Datagrams, MAX_DATAGRAM, Socket, Train, room};
+use handle::{Command, Commands};
+
+pub use handle::ServerHandle;
 
 /// A DTLS server with its UDP socket and all its peers.
 ///
@@ -43,6 +48,8 @@ pub struct Server {
     received: Box<[u8]>,
     out: Box<[u8]>,
     send_failures: u64,
+    /// What other threads tell it, if it has handles.
+    commands: Option<Arc<Commands>>,
 }
 
 /// What [`Server::poll`] brings.
@@ -61,12 +68,15 @@ pub enum ServerEvent<'a> {
         /// Why it was refused.
         error: Error,
     },
+    /// A [handle](ServerHandle) has stopped the server: all connections are closed.
+    Stopped,
 }
 
 /// One thing that waits to be handed out.
 enum Queued {
     Packet { peer: PeerId, range: Range<usize>, number: RecordNumber },
     Event(EndpointEvent),
+    Stopped,
 }
 
 impl Server {
@@ -122,7 +132,20 @@ impl Server {
             received: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             out: vec![0; MAX_DATAGRAM].into_boxed_slice(),
             send_failures: 0,
+            commands: None,
         }
+    }
+
+    /// A handle by which other threads tell this server what to do while it waits.
+    ///
+    /// # Errors
+    /// What the operating system says: a handle has a socket of its own, to wake the server.
+    pub fn handle(&mut self) -> io::Result<ServerHandle> {
+        let commands = match self.commands.take() {
+            Some(commands) => commands,
+            None => Arc::new(Commands::new(self.local_addr()?)?),
+        };
+        Ok(self.commands.insert(commands).handle())
     }
 
     /// Does what is due for all peers and waits for the next packet or event, at most for `timeout`; zero does not
@@ -143,6 +166,7 @@ impl Server {
             }
             let now = self.clock.now();
             self.endpoint.handle_timeout(now);
+            self.obey();
             self.flush();
             if self.queue.is_empty() {
                 last_look = now >= deadline;
@@ -299,6 +323,27 @@ impl Server {
         stats
     }
 
+    /// Does what other threads have told it.
+    fn obey(&mut self) {
+        let Some(commands) = &self.commands else { return };
+        for command in commands.take() {
+            // What comes to nothing is lost, as a datagram may be; the socket's refusals are counted.
+            match command {
+                Command::Send(peer, packet) => {
+                    let sent = self.send(peer, &packet);
+                    self.send_failures += u64::from(matches!(sent, Err(SendError::Socket(_))));
+                }
+                Command::UpdateKeys(peer, request_peer) => drop(self.update_keys(peer, request_peer)),
+                Command::Close(peer, alert) => self.close_with(peer, alert),
+                Command::Stop => {
+                    self.endpoint.close_all(self.clock.now());
+                    self.flush();
+                    self.queue.push_back(Queued::Stopped);
+                }
+            }
+        }
+    }
+
     /// One receive, bounded by `most` and by the endpoint's deadline.
     fn wait(&mut self, most: Duration) -> io::Result<()> {
         let now = self.clock.now();
@@ -317,6 +362,9 @@ impl Server {
     fn take_in(&mut self, datagrams: Datagrams, start: Start) {
         let (origin, ends) = (self.received.as_ptr().addr(), datagrams.ends);
         for place in datagrams {
+            if place.is_empty() && self.commands.as_ref().is_some_and(|commands| commands.woke(ends.remote)) {
+                continue;
+            }
             let bytes = self.received.get_mut(place).unwrap_or_default();
             let mut incoming = Incoming::new(ends, bytes);
             while let Some((peer, data)) = self.endpoint.receive(start, &mut incoming) {
@@ -356,6 +404,7 @@ impl Server {
             Queued::Event(EndpointEvent::HelloRefused { address, error }) => {
                 ServerEvent::HelloRefused { address, error }
             }
+            Queued::Stopped => ServerEvent::Stopped,
         }
     }
 }

@@ -138,6 +138,78 @@ fn many_packets_are_sent_at_once() {
     assert!(matches!(server.send_many(peer, [&[1][..]]), Err(SendError::NoSuchPeer)));
 }
 
+/// Another thread sends, renews keys, closes and stops, while the server waits for nothing else.
+#[test]
+fn another_thread_tells_a_waiting_server_what_to_do() {
+    for listening in ["127.0.0.1:0", "0.0.0.0:0"] {
+        let (client_config, server_config) = configs();
+        let mut server = Server::bind(listening.parse().unwrap(), server_config).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let dial = || Client::new(("127.0.0.1", port), localhost(), client_config.clone()).unwrap();
+        let (mut client, mut other) = (dial(), dial());
+        let peer = connect(&mut client, &mut server);
+        let second = connect(&mut other, &mut server);
+        let handle = server.handle().unwrap();
+        let elsewhere = thread::spawn(move || {
+            for number in 0..100 {
+                handle.send(peer, &[number]).unwrap();
+                expect_packet(&mut client, &[number]);
+            }
+            handle.update_keys(peer, true).unwrap();
+            handle.send(peer, b"renewed").unwrap();
+            expect_packet(&mut client, b"renewed");
+            handle.close(second).unwrap();
+            handle.send(second, b"it is gone").unwrap();
+            closed_by_server(&mut other);
+            handle.clone().stop().unwrap();
+            closed_by_server(&mut client);
+            handle
+        });
+        loop {
+            match server.poll(PATIENCE).unwrap() {
+                Some(ServerEvent::Stopped) => break,
+                Some(_) => {}
+                None => panic!("in vain"),
+            }
+        }
+        let handle = elsewhere.join().unwrap();
+        assert_eq!(server.peers().count(), 0);
+        drop(server);
+        assert!(matches!(handle.send(peer, b"late"), Err(SendError::NoSuchPeer)));
+    }
+}
+
+fn closed_by_server(client: &mut Client) {
+    loop {
+        match client.poll(PATIENCE).unwrap() {
+            Some(ClientEvent::Connection(Event::Closed(CloseReason::Peer))) => return,
+            Some(_) => {}
+            None => panic!("in vain"),
+        }
+    }
+}
+
+/// A server that does not poll is told so much, and no more.
+#[test]
+fn what_waits_for_a_server_is_bounded() {
+    let mut server = Server::bind(LOOPBACK.into(), configs().1).unwrap();
+    let handle = server.handle().unwrap();
+    let nobody = {
+        let (client_config, server_config) = configs();
+        let mut server = Server::bind(LOOPBACK.into(), server_config).unwrap();
+        let mut client = Client::new(server.local_addr().unwrap(), localhost(), client_config).unwrap();
+        connect(&mut client, &mut server)
+    };
+    let full = (0..).find_map(|sent| handle.send(nobody, &[0; 10_000]).err().map(|error| (sent, error)));
+    let (sent, error) = full.unwrap();
+    assert_eq!(sent, (4 << 20) / 10_000);
+    assert!(matches!(error, SendError::Socket(error) if error.kind() == ErrorKind::WouldBlock));
+    handle.stop().unwrap();
+    assert!(matches!(server.poll(PATIENCE).unwrap(), Some(ServerEvent::Stopped)));
+    assert!(server.poll(Duration::ZERO).unwrap().is_none());
+    handle.send(nobody, b"there is room again").unwrap();
+}
+
 #[test]
 fn keys_are_renewed_from_either_side() {
     let (client_config, server_config) = configs();
