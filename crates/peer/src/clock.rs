@@ -35,6 +35,26 @@ impl Clock {
         Instant::from_origin(self.origin.elapsed())
     }
 
+    /// The moment of this clock at which the standard library's clock shows `instant`; one before the origin counts as the origin.
+    ///
+    /// ```
+    /// # use drystone::Clock;
+    /// let (clock, now) = (Clock::new(), std::time::Instant::now());
+    /// assert_eq!(clock.to_std(clock.from_std(now)), now);
+    /// ```
+    #[allow(
+        clippy::wrong_self_convention,
+        reason = "the counterpart of `to_std`; the clock is what converts"
+    )]
+    pub fn from_std(&self, instant: std::time::Instant) -> Instant {
+        Instant::from_origin(instant.saturating_duration_since(self.origin))
+    }
+
+    /// What the standard library's clock shows at a moment of this clock: for event loops that wait until then.
+    pub fn to_std(&self, moment: Instant) -> std::time::Instant {
+        self.origin + moment.since_origin()
+    }
+
     /// The present moment with the date, as a new connection or a gate wants it.
     ///
     /// A system whose date lies before 1970 has no date: certificates can then not be verified, which ends a

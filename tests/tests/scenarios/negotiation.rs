@@ -14,7 +14,7 @@ use drystone_tests::identity::{Identity, NAME, client_config, name, server_confi
 use drystone_tests::link::Direction;
 use drystone_tests::pair::{Pair, perfect_link};
 use drystone_tests::rogue::{Duel, SERVER_STEPS, SERVER_STEPS_13, Victim};
-use drystone_tests::scenario::other_identity;
+use drystone_tests::scenario::{VERSIONS, other_identity};
 use drystone_x509::CertificateError;
 use rustls_pki_types::{ServerName, UnixTime};
 
@@ -191,6 +191,37 @@ fn srtp_keys_are_equal_on_both_sides_and_split_as_rfc_5764_says() {
             assert_eq!((keys.client_key(), keys.server_key()), (client_key, server_key));
             assert_eq!((keys.client_salt(), keys.server_salt()), (client_salt, server_salt));
             assert_ne!(client_key, server_key);
+            assert_eq!(keys.as_bytes(), material);
+            assert_eq!(profile.key_lengths(), Some((key_length, salt_length)));
+        }
+    }
+}
+
+/// What a stack above asks for when all is over: the keys are gone, and what was settled is not.
+#[test]
+fn what_was_settled_outlives_the_end() {
+    let identity = Identity::p256();
+    for version in VERSIONS {
+        let mut both = settings_of(version);
+        both.srtp_profiles = vec![SrtpProfile::AEAD_AES_128_GCM];
+        let mut pair = pair(client(both.clone(), identity), server(both, identity));
+        assert_eq!(
+            (pair.client.connection().version(), pair.client.connection().srtp_profile()),
+            (None, None)
+        );
+        assert!(pair.connect());
+        pair.run_for(Duration::from_secs(1));
+        assert!(!pair.client.connection().is_drained());
+        let now = pair.now();
+        pair.client.connection().close(now);
+        assert!(!pair.client.connection().is_drained(), "close_notify is not sent yet");
+        pair.run_for(Duration::from_secs(1));
+        for end in [&mut pair.client, &mut pair.server] {
+            let connection = end.connection();
+            assert!(connection.is_drained());
+            assert_eq!(connection.version(), Some(version));
+            assert_eq!(connection.srtp_profile(), Some(SrtpProfile::AEAD_AES_128_GCM));
+            assert!(connection.srtp_keys().is_none());
         }
     }
 }

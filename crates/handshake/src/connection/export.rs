@@ -7,12 +7,9 @@ use crate::crypto::prf12::{ExportError, is_reserved_label};
 use crate::message::registry::{ProtocolVersion, SrtpProfile};
 
 impl Connection {
-    /// The negotiated version, once connected.
+    /// The negotiated version, once connected; after the end too.
     pub fn version(&self) -> Option<ProtocolVersion> {
-        match &self.phase {
-            Phase::Connected(established) => Some(established.version()),
-            _ => None,
-        }
+        self.settled.map(|settled| settled.version)
     }
 
     /// Exports keying material (RFC 5705 section 4, RFC 9846 section 7.5): fills `out` with bytes that both sides, and
@@ -36,24 +33,16 @@ impl Connection {
         established.exporter.export(label, context, out)
     }
 
-    /// The negotiated DTLS-SRTP profile, if any.
+    /// The negotiated DTLS-SRTP profile, if any; after the end too.
     pub fn srtp_profile(&self) -> Option<SrtpProfile> {
-        match &self.phase {
-            Phase::Connected(established) => established.srtp_profile,
-            _ => None,
-        }
+        self.settled?.srtp_profile
     }
 
     /// The keys and salts for SRTP, split as RFC 5764 section 4.2 says; `None` if no profile was negotiated or it is
     /// unknown, or where nothing can be exported.
     #[doc(alias = "use_srtp")]
     pub fn srtp_keys(&self) -> Option<SrtpKeys> {
-        let (key_length, salt_length): (usize, _) = match self.srtp_profile()? {
-            SrtpProfile::AES128_CM_HMAC_SHA1_80 | SrtpProfile::AES128_CM_HMAC_SHA1_32 => (16, 14),
-            SrtpProfile::AEAD_AES_128_GCM => (16, 12),
-            SrtpProfile::AEAD_AES_256_GCM => (32, 12),
-            _ => return None,
-        };
+        let (key_length, salt_length) = self.srtp_profile()?.key_lengths()?;
         let length = key_length.saturating_add(salt_length).saturating_mul(2);
         let mut exported = Err(Misuse::NotConnected);
         let material = Secret::with(length, |out| {
@@ -87,6 +76,18 @@ impl Exporter {
     }
 }
 
+impl SrtpProfile {
+    /// Bytes of a master key and of a master salt (RFC 5764 section 4.1.2, RFC 7714 section 12); `None` for unknown profiles.
+    pub const fn key_lengths(self) -> Option<(usize, usize)> {
+        match self {
+            Self::AES128_CM_HMAC_SHA1_80 | Self::AES128_CM_HMAC_SHA1_32 => Some((16, 14)),
+            Self::AEAD_AES_128_GCM => Some((16, 12)),
+            Self::AEAD_AES_256_GCM => Some((32, 12)),
+            _ => None,
+        }
+    }
+}
+
 /// Master keys and salts for SRTP, in a box of their own. Wiped when dropped.
 pub struct SrtpKeys {
     /// client key, server key, client salt, server salt.
@@ -96,6 +97,11 @@ pub struct SrtpKeys {
 }
 
 impl SrtpKeys {
+    /// All of it, as RFC 5764 section 4.2 exports it: client key, server key, client salt, server salt.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.material.expose()
+    }
+
     /// The key for what the client sends.
     pub fn client_key(&self) -> &[u8] {
         self.part(0, self.key_length)

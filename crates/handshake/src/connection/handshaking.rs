@@ -15,7 +15,7 @@ use super::io::Io;
 use super::last_flight::LastFlight;
 use super::post_handshake::PostHandshake;
 use super::sent_hellos::SentHellos;
-use super::{Config, Connection, Phase};
+use super::{Config, Connection, Phase, Settled};
 use crate::client::{self, ClientState};
 use crate::config::Settings;
 use crate::crypto::Side;
@@ -312,6 +312,8 @@ impl Connection {
             let flights = handshaking.io.take_flights(&self.config.common().settings);
             established.keep_flights(PostHandshake::new(flights, traffic));
         }
+        self.settled =
+            Some(Settled { version: established.version(), srtp_profile: established.srtp_profile });
         self.phase = Phase::Connected(established);
         self.limit_padding();
         self.retire_write_epochs();

@@ -40,7 +40,7 @@ use crate::config::{ClientConfig, Common, MAX_PLAINTEXT, MIN_TIMEOUT, ServerConf
 use crate::crypto::Side;
 use crate::event::{Answer, Event, RequestId};
 use crate::machine::Input;
-use crate::message::registry::{AlertDescription, ProtocolVersion};
+use crate::message::registry::{AlertDescription, ProtocolVersion, SrtpProfile};
 use crate::server::greeting::{Greeting, HelloId};
 use crate::time::{Instant, Start};
 use crate::{Error, Misuse, trace};
@@ -116,6 +116,8 @@ pub struct Connection {
     mtu: usize,
     /// Whether the MTU was found out to be less than the settings say.
     path_is_narrow: bool,
+    /// What the handshake settled, and what is asked for after the end too.
+    settled: Option<Settled>,
     reads: ReadEpochs,
     writes: WriteEpochs,
     stats: Stats,
@@ -182,6 +184,13 @@ impl Phase {
             Self::Draining { .. } | Self::Closed(_) | Self::Failed(..) => None,
         }
     }
+}
+
+/// See [`Connection::version`] and [`Connection::srtp_profile`].
+#[derive(Clone, Copy, Debug)]
+struct Settled {
+    version: ProtocolVersion,
+    srtp_profile: Option<SrtpProfile>,
 }
 
 impl Connection {
@@ -253,6 +262,7 @@ impl Connection {
         Self {
             mtu: settings.mtu,
             path_is_narrow: false,
+            settled: None,
             config,
             start,
             path,
@@ -285,6 +295,13 @@ impl Connection {
             Phase::Handshaking(_) | Phase::Connected(_) => false,
             Phase::Draining { .. } | Phase::Closed(_) | Phase::Failed(..) => true,
         }
+    }
+
+    /// Whether nothing is left of the association: it is over, its last words are sent, and no deadline is kept. Drop it.
+    ///
+    /// True only when `poll_transmit` is drained.
+    pub fn is_drained(&self) -> bool {
+        self.is_closed() && self.alert.is_none() && self.poll_timeout().is_none()
     }
 
     /// Why the association failed, if it did.
